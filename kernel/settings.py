@@ -1,0 +1,156 @@
+"""Settings: one typed tree from driftglass.yaml and DRIFTGLASS_* variables, the variables winning.
+
+A part declares its own section beside its code; service/settings.py joins all of them. `load` reads any such tree and turns
+what is wrong into one sentence a person can act on: the file, the line, the value, what is allowed.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from kernel.errors import SettingsError
+
+CONFIG_VARIABLE = "DRIFTGLASS_CONFIG"
+DEFAULT_CONFIG = Path("driftglass.yaml")
+
+
+class Section(BaseModel):
+    """A part of the settings tree: frozen, and strict about names, so that a misspelt one is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class StoreSettings(Section):
+    """Where state and the record log are kept."""
+
+    database: str = Field(
+        "sqlite:///driftglass-data/driftglass.db", description="SQLAlchemy URL: SQLite or PostgreSQL."
+    )
+    records: str = Field(
+        "driftglass-data/records", description="Folder or URL (s3://, gs://, az://) of the Delta tables."
+    )
+    storage_options: dict[str, str] = Field(
+        default_factory=dict, description="Options of the object store, as delta-rs names them."
+    )
+
+
+class KafkaSettings(Section):
+    """Apache Kafka."""
+
+    bootstrap: str = Field("localhost:9092", description="Bootstrap servers, host:port, comma-separated.")
+    group: str = Field("driftglass", description="Consumer group of the collectors.")
+    session_timeout_ms: int = Field(
+        10_000, ge=1_000, description="After this silence a collector's partitions go to another."
+    )
+    fetch_max_bytes: int = Field(16 << 20, ge=1 << 16, description="Bytes one fetch may bring, at most.")
+
+
+class LocalLogSettings(Section):
+    """The local log: a SQLite file of its own."""
+
+    path: Path = Field(Path("driftglass-data/log.db"), description="The file.")
+    partitions: int = Field(1, ge=1, le=64, description="Partitions a topic; fixed once the file exists.")
+    max_bytes: int = Field(4 << 30, ge=1 << 20, description="Size limit; over it the gateway answers 429.")
+
+
+class LogSettings(Section):
+    """The log of incoming messages."""
+
+    kind: str = Field("local", pattern="^(local|kafka)$", description="local or kafka.")
+    kafka: KafkaSettings = KafkaSettings()
+    local: LocalLogSettings = LocalLogSettings()
+    topics: dict[str, str] = Field(
+        default_factory=dict,
+        description="Further topics to read: topic -> workspace. A topic carries one workspace and one kind of record, "
+        "which its name ends with: predictions, labels or events.",
+    )
+
+
+class SettingsTree(BaseSettings):
+    """The root of a settings tree: environment variables over the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DRIFTGLASS_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    @classmethod
+    def settings_customise_sources(  # the signature is pydantic-settings'
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables first, then what the file said."""
+        return env_settings, init_settings
+
+
+Tree = TypeVar("Tree", bound=SettingsTree)
+
+
+def load(tree: type[Tree], path: Path | None = None) -> Tree:
+    """Read a settings tree.
+
+    Args:
+        tree: the tree's class; a name the tree lacks is an error unless the class ignores extras.
+        path: the file; None takes DRIFTGLASS_CONFIG, or driftglass.yaml where it exists.
+
+    Raises:
+        SettingsError: one sentence a mistake, with file and line.
+    """
+    file = path or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
+    asked_for = path is not None or CONFIG_VARIABLE in os.environ
+    if not file.exists():
+        if asked_for:
+            raise SettingsError(f"the configuration file {file} does not exist")
+        return _build(tree, {}, {}, file)
+    text = file.read_text(encoding="utf-8")
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text) or {}
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise SettingsError(f"{file}, line {line}: this is no YAML: {error.problem}") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{file}, line 1: the file must hold settings by name, such as `log:`")
+    return _build(tree, values, _lines(node), file)
+
+
+def _build(tree: type[Tree], values: dict[str, Any], lines: dict[tuple[str | int, ...], int], file: Path) -> Tree:
+    try:
+        return tree(**values)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(e, lines, file) for e in error.errors())) from error  # type: ignore[arg-type]
+
+
+def _sentence(error: dict[str, Any], lines: dict[tuple[str | int, ...], int], file: Path) -> str:
+    path: tuple[str | int, ...] = tuple(error["loc"])
+    name = ".".join(str(p) for p in path)
+    at = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
+    where = f"{file}, line {at}" if at else f"{file} or a DRIFTGLASS_ variable"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: {name} is no setting; see docs/settings.md for their names"
+    return f"{where}: {name} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _lines(node: yaml.Node | None, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], int]:
+    """The line, from 1, of every setting in the file, by its path."""
+    found: dict[tuple[str | int, ...], int] = {}
+    children: list[tuple[str | int, yaml.Node, int]] = []
+    if isinstance(node, yaml.MappingNode):
+        children = [(key.value, value, key.start_mark.line + 1) for key, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        children = [(i, item, item.start_mark.line + 1) for i, item in enumerate(node.value)]
+    for key, child, line in children:
+        found[(*path, key)] = line
+        found.update(_lines(child, (*path, key)))
+    return found

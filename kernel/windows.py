@@ -1,0 +1,85 @@
+"""Calendar windows in UTC: which window a moment belongs to, where a window ends, which roll-ups cover it."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernel.clock import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+
+Int64Array = NDArray[np.int64]
+
+_UNITS_US = {"s": SECOND_US, "m": MINUTE_US, "h": HOUR_US, "d": DAY_US, "w": 7 * DAY_US}
+_WEEK_SHIFT_US = 4 * DAY_US  # 1970-01-01 was a Thursday; a week begins on Monday
+
+
+def parse_duration(text: str) -> int:
+    """A duration such as "90s", "5m", "1h", "7d" or "2w" in microseconds.
+
+    Raises:
+        ValueError: when the text is none.
+
+    >>> parse_duration("1h") == HOUR_US
+    True
+    """
+    match = re.fullmatch(r"(\d+)([smhdw])", text)
+    if match is None:
+        raise ValueError(f"{text!r} is no duration: write a whole number and s, m, h, d or w, such as 5m")
+    return int(match[1]) * _UNITS_US[match[2]]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSize:
+    """The length of a calendar window: "5m", "1h", "1d", "1w", "1mo".
+
+    A length under a day must divide a day, so that windows nest in days.
+
+    Raises:
+        ValueError: when the text names no calendar window.
+
+    >>> day = WindowSize("1d")
+    >>> day.end(day.start(1362132000000000)) - day.start(1362132000000000) == DAY_US
+    True
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if self.text in ("1w", "1mo", "1d"):
+            return
+        if self.text[-1:] not in ("m", "h") or DAY_US % max(1, parse_duration(self.text)):
+            raise ValueError(f"{self.text!r} is no calendar window: use 5m, 1h, 1d, 1w, 1mo, or a part of a day")
+
+    def starts(self, ts_us: Int64Array) -> Int64Array:
+        """The start of the window of each moment, in microseconds, same shape."""
+        if self.text == "1mo":
+            months = ts_us.astype("datetime64[us]").astype("datetime64[M]")
+            return months.astype("datetime64[us]").astype(np.int64)
+        shift = -_WEEK_SHIFT_US if self.text == "1w" else 0
+        length = parse_duration(self.text)
+        return (ts_us + shift) // length * length - shift
+
+    def start(self, ts_us: int) -> int:
+        """The start of the window of one moment, in microseconds."""
+        return int(self.starts(np.array([ts_us], np.int64))[0])
+
+    def end(self, start_us: int) -> int:
+        """Where the window that starts there ends (exclusive), in microseconds."""
+        if self.text != "1mo":
+            return start_us + parse_duration(self.text)
+        month = np.datetime64(start_us, "us").astype("datetime64[M]") + 1
+        return int(month.astype("datetime64[us]").astype(np.int64))
+
+    def between(self, start_us: int, end_us: int) -> list[int]:
+        """The starts of all windows that begin in [start, end), ascending."""
+        starts, at = [], self.start(start_us)
+        while at < end_us:
+            if at >= start_us:
+                starts.append(at)
+            at = self.end(at)
+        return starts
+
+    def per_quarter(self) -> float:
+        """How many such windows a quarter (91.25 days) holds."""
+        return 3.0 if self.text == "1mo" else 91.25 * DAY_US / parse_duration(self.text)
