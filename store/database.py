@@ -1,0 +1,149 @@
+"""The database: one way to read, one way to write, on SQLite and PostgreSQL alike.
+
+A write is one transaction that takes its locks at once; on SQLite that is BEGIN IMMEDIATE, so that two writers queue instead of
+failing at commit. Foreign errors become ours here and nowhere else.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from kernel.errors import SettingsError, UnavailableError
+
+_BUSY_TIMEOUT_S = 30
+_ROWS_A_STATEMENT = 500  # SQLite takes 32,766 bound values a statement
+
+
+class Database:
+    """A pool of connections to one database.
+
+    Raises:
+        SettingsError: when the URL is none.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            self.url = sa.make_url(url)
+        except sa.exc.ArgumentError as error:
+            raise SettingsError(
+                f"store.database: {url!r} is no database URL, such as sqlite:///driftglass.db"
+            ) from error
+        if self.url.get_backend_name() == "sqlite":
+            self._engine = _sqlite_engine(self.url)
+        else:
+            self._engine = sa.create_engine(self.url, pool_pre_ping=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded default."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A consistent view; nothing is written.
+
+        Raises:
+            UnavailableError: when the database cannot be reached.
+        """
+        with _translated(self.url), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction: committed at the end of the block, rolled back when it raises.
+
+        Raises:
+            UnavailableError: when the database cannot be reached.
+        """
+        with (
+            _translated(self.url),
+            self._engine.connect() as connection,
+            connection.execution_options(writes=True).begin(),
+        ):
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+def _sqlite_engine(url: sa.URL) -> sa.Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def _translated(url: sa.URL) -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        where = url.render_as_string(hide_password=True)
+        raise UnavailableError(f"the database {where} does not answer: {_first_line(error)}") from error
+    except sa.exc.ProgrammingError as error:
+        raise UnavailableError(
+            f"the database is not up to date ({_first_line(error)}): run `driftglass migrate`"
+        ) from error
+
+
+def _first_line(error: sa.exc.DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0]
+
+
+def upsert(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], update: Sequence[str] = ()
+) -> int:
+    """Insert rows; where the key exists, replace the columns named, or with none named leave the row as it is.
+
+    Returns:
+        How many rows were inserted or replaced.
+    """
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    key = [c.name for c in table.primary_key.columns]
+    changed = 0
+    for start in range(0, len(rows), _ROWS_A_STATEMENT):
+        statement = dialect.insert(table).values(list(rows[start : start + _ROWS_A_STATEMENT]))
+        if update:
+            statement = statement.on_conflict_do_update(
+                index_elements=key, set_={n: statement.excluded[n] for n in update}
+            )
+        else:
+            statement = statement.on_conflict_do_nothing()
+        changed += connection.execute(statement).rowcount
+    return changed
+
+
+class database_now_us(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is
+    """Now by the database's clock, in microseconds: what leases are judged by."""
+
+    type = sa.BigInteger()
+    inherit_cache = True
+
+
+@compiles(database_now_us, "postgresql")
+def _now_postgresql(_element: object, _compiler: SQLCompiler, **_: Any) -> str:
+    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
+
+
+@compiles(database_now_us, "sqlite")
+def _now_sqlite(_element: object, _compiler: SQLCompiler, **_: Any) -> str:
+    return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000"
