@@ -1,0 +1,133 @@
+"""How a flat table of records is kept in the record log, and back.
+
+In memory a feature, a score or a tag is a column of its own (feature.NAME, score.CLASS, tag.NAME); in the record log they are
+maps, so that one table holds every model. Keys are dictionary-encoded on the way in: the maps cost less to write than flat columns.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TIMESTAMP = pa.timestamp("us", "UTC")
+PARTITION_COLUMN = "day"  # of the event, or of the prediction that a label names
+
+
+class RecordKind(StrEnum):
+    """The two tables of a workspace."""
+
+    PREDICTIONS = "predictions"
+    LABELS = "labels"
+
+
+_PROVENANCE = [
+    ("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64()), ("row", pa.int32()), ("ingested_at", TIMESTAMP),
+]  # fmt: skip
+
+PLAIN: dict[RecordKind, list[tuple[str, pa.DataType]]] = {
+    RecordKind.PREDICTIONS: [
+        ("model", pa.string()), ("version", pa.string()), ("id", pa.string()), ("ts", TIMESTAMP), ("prediction", pa.string()),
+        ("prediction_value", pa.float64()), ("latency_ms", pa.float64()), ("queue_ms", pa.float64()), ("batch_size", pa.int64()),
+        ("error", pa.string()), ("cost", pa.float64()), ("weight", pa.float64()), ("trace_id", pa.string()), *_PROVENANCE,
+    ],
+    RecordKind.LABELS: [
+        ("model", pa.string()), ("id", pa.string()), ("ts", TIMESTAMP), ("label", pa.string()), ("label_value", pa.float64()),
+        ("weight", pa.float64()), ("prediction_ts", TIMESTAMP), *_PROVENANCE,
+    ],
+}  # fmt: skip
+
+MAPS: dict[RecordKind, list[tuple[str, str, pa.DataType]]] = {
+    RecordKind.PREDICTIONS: [
+        ("numbers", "feature.", pa.float64()),
+        ("texts", "feature.", pa.string()),
+        ("vectors", "feature.", pa.list_(pa.float64())),
+        ("scores", "score.", pa.float64()),
+        ("tags", "tag.", pa.string()),
+    ],
+    RecordKind.LABELS: [],
+}
+
+
+def stored_schema(kind: RecordKind) -> pa.Schema:
+    """The schema of a table of the record log."""
+    maps = [(name, pa.map_(pa.string(), value)) for name, _, value in MAPS[kind]]
+    return pa.schema([*PLAIN[kind], *maps, (PARTITION_COLUMN, pa.string())])
+
+
+def to_stored(table: pa.Table, kind: RecordKind) -> pa.Table:
+    """From flat columns, any subset of them, to the stored ones; a column that is absent is null.
+
+    Booleans among the features are kept as 0 and 1.
+    """
+    rows = table.num_rows
+    names = set(table.column_names)
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {}
+    for name, type_ in PLAIN[kind]:
+        columns[name] = table[name].cast(type_) if name in names else pa.nulls(rows, type_)
+    for name, prefix, value in MAPS[kind]:
+        columns[name] = _to_map(table, prefix, value)
+    columns[PARTITION_COLUMN] = pc.strftime(_event_time(columns, kind), "%Y-%m-%d")
+    return pa.table(columns)
+
+
+def from_stored(table: pa.Table, kind: RecordKind) -> pa.Table:
+    """The flat columns again; columns without any value are left out."""
+    columns = {name: table[name] for name, _ in PLAIN[kind] if table[name].null_count < table.num_rows}
+    for name, prefix, _ in MAPS[kind]:
+        columns |= _from_map(table[name].combine_chunks(), prefix)
+    return pa.table(columns)
+
+
+def _event_time(columns: dict[str, pa.Array | pa.ChunkedArray], kind: RecordKind) -> pa.Array | pa.ChunkedArray:
+    if kind is RecordKind.LABELS:
+        return pc.coalesce(columns["prediction_ts"], columns["ts"])
+    return columns["ts"]
+
+
+def _belongs(type_: pa.DataType, value: pa.DataType) -> bool:
+    if pa.types.is_floating(value):
+        return pa.types.is_floating(type_) or pa.types.is_integer(type_) or pa.types.is_boolean(type_)
+    if pa.types.is_list(value):
+        return pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_)
+    return pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_dictionary(type_)
+
+
+def _to_map(table: pa.Table, prefix: str, value: pa.DataType) -> pa.Array:
+    fields = [f for f in table.schema if f.name.startswith(prefix) and _belongs(f.type, value)]
+    rows, width = table.num_rows, len(fields)
+    keys = [f.name.removeprefix(prefix) for f in fields]
+    arrays = [table[f.name].combine_chunks().cast(value) for f in fields]
+    if pa.types.is_floating(value) and width:
+        present = np.column_stack([a.is_valid().to_numpy(zero_copy_only=False) for a in arrays])
+        values = np.column_stack([a.fill_null(0.0).to_numpy() for a in arrays])
+        items = pa.array(values[present])
+    elif width:
+        present = np.column_stack([a.is_valid().to_numpy(zero_copy_only=False) for a in arrays])
+        order = np.arange(rows * width).reshape(width, rows).T[present]
+        items = pa.chunked_array(arrays, value).combine_chunks().take(pa.array(order))
+    else:
+        present, items = np.zeros((rows, 0), bool), pa.array([], value)
+    index = np.broadcast_to(np.arange(width, dtype=np.int32), present.shape)[present]
+    return _map_array(present, index, keys, items)
+
+
+def _map_array(present: np.ndarray, index: np.ndarray, keys: Sequence[str], items: pa.Array) -> pa.Array:
+    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
+    dictionary = pa.DictionaryArray.from_arrays(pa.array(index), pa.array(keys, pa.string()))
+    return pa.MapArray.from_arrays(pa.array(offsets), dictionary, items)
+
+
+def _from_map(array: pa.MapArray, prefix: str) -> dict[str, pa.Array]:
+    keys = array.keys.dictionary_encode() if not pa.types.is_dictionary(array.keys.type) else array.keys
+    codes = keys.indices.to_numpy(zero_copy_only=False)
+    lengths = np.diff(array.offsets.to_numpy())
+    owner = np.repeat(np.arange(len(array)), lengths)
+    columns = {}
+    for code, key in enumerate(keys.dictionary.to_pylist()):
+        entries = np.flatnonzero(codes == code)
+        place = np.full(len(array), -1)
+        place[owner[entries]] = entries
+        columns[prefix + key] = array.items.take(pa.array(place, mask=place < 0))
+    return columns

@@ -1,0 +1,107 @@
+"""The record log: every accepted record once, in Delta tables, one of predictions and one of labels a workspace.
+
+A commit carries one app transaction for each source partition in it: the offset up to which (exclusive) that partition's records
+are in the table. That number, read from the handle that writes, is what makes a replay after a crash harmless.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from kernel.errors import FencedError, UnavailableError
+from store.record_schema import PARTITION_COLUMN, RecordKind, stored_schema, to_stored
+from stream.message import Partition
+
+
+class RecordLog:
+    """The Delta tables under one root.
+
+    Args:
+        root: a folder, or a URL of an object store.
+        storage_options: options of the object store, as delta-rs names them.
+    """
+
+    def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
+        self._root = root.rstrip("/")
+        self._options = dict(storage_options or {})
+        self._tables: dict[tuple[str, RecordKind], DeltaTable] = {}
+
+    def table(self, workspace: str, kind: RecordKind) -> DeltaTable | None:
+        """The newest state of a table; None while nothing was ever written to it.
+
+        Raises:
+            UnavailableError: when the store does not answer.
+        """
+        key = (workspace, kind)
+        try:
+            if key in self._tables:
+                self._tables[key].update_incremental()
+            else:
+                self._tables[key] = DeltaTable(self._uri(workspace, kind), storage_options=self._options)
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            raise UnavailableError(f"the record log {self._uri(workspace, kind)} does not answer: {error}") from error
+        return self._tables[key]
+
+    def end(self, workspace: str, kind: RecordKind, partition: Partition) -> int | None:
+        """Up to which offset (exclusive) a partition's records are in the table; None when none ever were."""
+        table = self.table(workspace, kind)
+        return None if table is None else table.transaction_version(str(partition))
+
+    def append(
+        self, workspace: str, kind: RecordKind, records: pa.Table, spans: Mapping[Partition, tuple[int, int]]
+    ) -> None:
+        """Commit records, at once and whole.
+
+        Args:
+            records: flat columns with provenance.
+            spans: for each source partition its first offset and its end (exclusive).
+
+        Raises:
+            FencedError: a partition's records are already there up to a later offset than its first: another process has
+                taken the partition over. Nothing was written.
+            UnavailableError: the store refuses; nothing was written.
+        """
+        table = self.table(workspace, kind) or self._create(workspace, kind)
+        for partition, (first, _) in spans.items():
+            end = table.transaction_version(str(partition))
+            if end is not None and end > first:
+                raise FencedError(f"{partition} is in the record log up to {end}, this batch begins at {first}")
+        transactions = [Transaction(str(partition), end) for partition, (_, end) in sorted(spans.items())]
+        stored = to_stored(records, kind).sort_by([("model", "ascending"), ("ts", "ascending")])
+        try:
+            write_deltalake(
+                table,
+                stored,
+                mode="append",
+                partition_by=[PARTITION_COLUMN],
+                commit_properties=CommitProperties(app_transactions=transactions),
+            )
+        except CommitFailedError as error:
+            raise FencedError(f"another process wrote the same partitions to the record log: {error}") from error
+        except (DeltaError, OSError) as error:
+            raise UnavailableError(f"the record log {self._uri(workspace, kind)} refuses the write: {error}") from error
+
+    def _create(self, workspace: str, kind: RecordKind) -> DeltaTable:
+        uri = self._uri(workspace, kind)
+        if "://" not in uri:
+            Path(uri).mkdir(parents=True, exist_ok=True)
+        try:
+            DeltaTable.create(
+                uri, stored_schema(kind), mode="ignore", partition_by=[PARTITION_COLUMN], storage_options=self._options
+            )
+        except (DeltaError, OSError) as error:
+            raise UnavailableError(f"the record log {uri} cannot be made: {error}") from error
+        table = self.table(workspace, kind)
+        if table is None:
+            raise UnavailableError(f"the record log {uri} was made but cannot be read")
+        return table
+
+    def _uri(self, workspace: str, kind: RecordKind) -> str:
+        root = self._root if "://" in self._root else os.fspath(Path(self._root).resolve())
+        return f"{root}/{workspace}/{kind.value}"
