@@ -56,15 +56,12 @@ def _decode_column(packed: list[Any]) -> ColumnProfile:
     index, rows = np.cumsum(_unpack_ints(arrays[0])), _unpack_ints(arrays[1])
     sums = np.frombuffer(arrays[2], "<f4").astype(np.float64)
     weight, weight2 = (np.frombuffer(a, "<f8").astype(np.float64) for a in arrays[3:])
+    cells = Cells(index, rows, sums, weight, weight2)
+    missing, missing_weight, missing_weight2, nan, pos_inf, neg_inf, misfit = counts
     return ColumnProfile(
-        Kind(kind),
-        grid,
-        Cells(index, rows, sums, weight, weight2),
-        *counts,
-        moments=Moments(count, mean, squares),
-        low=low,
-        high=high,
-    )
+        Kind(kind), grid, cells, missing, missing_weight, missing_weight2, nan, pos_inf, neg_inf, misfit,
+        Moments(count, mean, squares), low, high,
+    )  # fmt: skip
 
 
 def _pack_ints(values: NDArray[np.int64]) -> bytes:

@@ -88,10 +88,10 @@ def _event_time(columns: dict[str, pa.Array | pa.ChunkedArray], kind: RecordKind
 
 def _belongs(type_: pa.DataType, value: pa.DataType) -> bool:
     if pa.types.is_floating(value):
-        return pa.types.is_floating(type_) or pa.types.is_integer(type_) or pa.types.is_boolean(type_)
+        return bool(pa.types.is_floating(type_) or pa.types.is_integer(type_) or pa.types.is_boolean(type_))
     if pa.types.is_list(value):
-        return pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_)
-    return pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_dictionary(type_)
+        return bool(pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_))
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_dictionary(type_))
 
 
 def _to_map(table: pa.Table, prefix: str, value: pa.DataType) -> pa.Array:

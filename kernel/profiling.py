@@ -1,0 +1,241 @@
+"""From rows to profiles: the columns of a flat table of records, counted by window.
+
+Nothing here loops over rows; the loops are over columns, windows, versions and segments.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from kernel.counting import count, weigh
+from kernel.grid import Float64Array, Grid
+from kernel.profile import Cells, ColumnProfile, Kind, Moments, WindowProfile
+from kernel.scores import SCORE_CELLS, score_cells
+from kernel.windows import WindowSize
+
+Int64Array = NDArray[np.int64]
+
+FEATURE, SCORE, TAG = "feature.", "score.", "tag."
+PREDICTION, PREDICTION_VALUE = "prediction", "prediction_value"
+POSITIVE_COLUMNS = ("latency_ms", "queue_ms")
+OTHER_CATEGORY = 0  # the code of everything past the dictionary's limit
+OTHER_SEGMENT = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """How a column is to be counted.
+
+    Attributes:
+        grid: the grid of a numeric column; None while no finite value was ever seen.
+        categories: value -> code of a categorical column.
+    """
+
+    kind: Kind
+    version: int = 0
+    grid: Grid | None = None
+    categories: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class GroupKey:
+    """What one profile is about: a model's version, a segment ("" for all, else COLUMN=VALUE), a window."""
+
+    version: str
+    segment: str
+    window_start_us: int
+
+
+def is_profiled(name: str, type_: pa.DataType) -> bool:
+    """Whether a column of a flat table is counted in profiles."""
+    if name.startswith(FEATURE):
+        return not (pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_))
+    return name.startswith(SCORE) or name in (PREDICTION, PREDICTION_VALUE, *POSITIVE_COLUMNS)
+
+
+def stored_name(name: str) -> str:
+    """A prediction is one column, whether it is a class or a number."""
+    return PREDICTION if name == PREDICTION_VALUE else name
+
+
+def natural_kind(name: str, type_: pa.DataType) -> Kind:
+    """The kind a column has by its name and its Arrow type."""
+    if name in POSITIVE_COLUMNS:
+        return Kind.POSITIVE
+    if name.startswith(SCORE):
+        return Kind.SCORE
+    if pa.types.is_boolean(type_):
+        return Kind.BOOLEAN
+    return Kind.NUMERIC if pa.types.is_floating(type_) or pa.types.is_integer(type_) else Kind.CATEGORICAL
+
+
+def profile_rows(table: pa.Table, specs: Mapping[str, ColumnSpec]) -> WindowProfile:
+    """The profile of all rows of a flat table.
+
+    Args:
+        table: flat columns (stream.codecs.columns).
+        specs: by stored column name; a column without a spec is not counted.
+    """
+    rows = table.num_rows
+    weights = _weights(table)
+    columns: dict[str, ColumnProfile] = {}
+    for column in table.schema:
+        name = stored_name(column.name)
+        if name in specs and is_profiled(column.name, column.type):
+            part = _profile_column(table, column.name, specs[name], weights)
+            columns[name] = ColumnProfile.merge([columns[name], part]) if name in columns else part
+    error = table["error"].null_count if "error" in table.column_names else rows
+    total, squares = (float(rows), float(rows)) if weights is None else (float(weights.sum()), float(weights @ weights))
+    return WindowProfile(rows, rows - error, total, squares, columns)
+
+
+def profile_windows(
+    table: pa.Table,
+    specs: Mapping[str, ColumnSpec],
+    size: WindowSize,
+    segments: Sequence[str] = (),
+    max_segments: int = 50,
+) -> dict[GroupKey, WindowProfile]:
+    """The profiles of a flat table by version, segment and window.
+
+    Args:
+        segments: features by whose values the rows are profiled once more.
+        max_segments: values of a segment feature that are told apart; the rest are "other".
+    """
+    if not table.num_rows:
+        return {}
+    starts = size.starts(table["ts"].cast(pa.int64()).to_numpy())
+    versions = table["version"].combine_chunks().fill_null("")
+    found: dict[GroupKey, WindowProfile] = {}
+    for segment in ["", *(s for s in segments if FEATURE + s in table.column_names)]:
+        labels = _segment_labels(table, segment, specs, max_segments)
+        for (version, label, start), rows in _groups(versions, labels, starts):
+            part = table if rows is None else table.take(rows)
+            found[GroupKey(version, label, start)] = profile_rows(part, specs)
+    return found
+
+
+def _segment_labels(table: pa.Table, segment: str, specs: Mapping[str, ColumnSpec], limit: int) -> pa.Array:
+    if not segment:
+        return pa.repeat(pa.scalar(""), table.num_rows)
+    name = FEATURE + segment
+    values = table[name].combine_chunks().cast(pa.string()).fill_null("").dictionary_encode()
+    known = specs[name].categories if name in specs else {}
+    told_apart = [v if 0 < known.get(v, 1) <= limit else OTHER_SEGMENT for v in values.dictionary.to_pylist()]
+    return pa.array([f"{segment}={v}" for v in told_apart], pa.string()).take(values.indices)
+
+
+def _groups(
+    versions: pa.Array, labels: pa.Array, starts: Int64Array
+) -> Iterator[tuple[tuple[str, str, int], pa.Array | None]]:
+    """Rows by (version, label, window start), in their order; None for the rows when there is only one group."""
+    version, label = versions.dictionary_encode(), labels.dictionary_encode()
+    windows, window_index = np.unique(starts, return_inverse=True)
+    version_index, label_index = version.indices.to_numpy(), label.indices.to_numpy()
+    key = (version_index.astype(np.int64) * len(label.dictionary) + label_index) * len(windows) + window_index
+    order = np.argsort(key, kind="stable")
+    cuts = np.flatnonzero(np.diff(key[order])) + 1
+    for rows in np.split(order, cuts):
+        first = rows[0]
+        name = (version.dictionary[version_index[first]].as_py(), label.dictionary[label_index[first]].as_py())
+        yield (*name, int(starts[first])), None if len(cuts) == 0 else pa.array(rows)
+
+
+def _weights(table: pa.Table) -> Float64Array | None:
+    """The rows' weights, or None where every one is 1."""
+    if "weight" not in table.column_names:
+        return None
+    weights: Float64Array = table["weight"].combine_chunks().fill_null(1.0).to_numpy(zero_copy_only=False)
+    return None if (weights == 1.0).all() else weights
+
+
+def _profile_column(table: pa.Table, name: str, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
+    column = table[name].combine_chunks()
+    valid = None
+    if column.null_count:
+        valid = column.is_valid().to_numpy(zero_copy_only=False)
+        column = column.drop_null()
+    if spec.kind is Kind.SCORE:
+        profile = _scores(table, name, column, valid, weights)
+    elif spec.kind in (Kind.NUMERIC, Kind.POSITIVE):
+        profile = _numeric(column, spec, _at(weights, valid))
+    else:
+        profile = _categories(column, spec, _at(weights, valid))
+    return profile if valid is None else _with_missing(profile, valid, weights)
+
+
+def _at(weights: Float64Array | None, valid: NDArray[np.bool_] | None) -> Float64Array | None:
+    return weights if weights is None or valid is None else weights[valid]
+
+
+def _with_missing(profile: ColumnProfile, valid: NDArray[np.bool_], weights: Float64Array | None) -> ColumnProfile:
+    missing = int(len(valid) - valid.sum())
+    lost = np.ones(missing) if weights is None else weights[~valid]
+    return replace(profile, missing=missing, missing_weight=float(lost.sum()), missing_weight2=float(lost @ lost))
+
+
+def _numeric(column: pa.Array, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
+    values, misfit = _numbers(column)
+    if misfit.any():
+        values, weights = values[~misfit], None if weights is None else weights[~misfit]
+    grid = Grid.identity() if spec.kind is Kind.POSITIVE else spec.grid
+    if grid is None:
+        return ColumnProfile(spec.kind, spec.version, misfit=int(misfit.sum()), nan=len(values))
+    weighted = None if weights is None else weigh(values, weights, grid)
+    profile = ColumnProfile.numeric(spec.kind, spec.version, count(values, grid), grid.centre, weighted)
+    return replace(profile, misfit=int(misfit.sum()))
+
+
+def _numbers(column: pa.Array) -> tuple[Float64Array, NDArray[np.bool_]]:
+    """The values as float64, and which of them are no numbers; text that reads as a number is one."""
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.zeros(len(column), bool)
+    numeric = pc.match_substring_regex(column, r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
+    text = pc.if_else(numeric, pc.utf8_trim_whitespace(column), "nan")
+    return text.cast(pa.float64()).to_numpy(zero_copy_only=False), ~numeric.to_numpy(zero_copy_only=False)
+
+
+def _categories(column: pa.Array, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
+    encoded = column.cast(pa.string()).dictionary_encode()
+    known = {"false": 0, "true": 1} if spec.kind is Kind.BOOLEAN else spec.categories
+    codes = np.array([known.get(v, OTHER_CATEGORY) for v in encoded.dictionary.to_pylist()], np.int64)
+    index = codes[encoded.indices.to_numpy()] if len(codes) else np.empty(0, np.int64)
+    return ColumnProfile(spec.kind, spec.version, _cells(index, max(known.values(), default=0) + 1, None, weights))
+
+
+def _scores(
+    table: pa.Table, name: str, column: pa.Array, valid: NDArray[np.bool_] | None, weights: Float64Array | None
+) -> ColumnProfile:
+    values: Float64Array = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    index = score_cells(np.nan_to_num(values, nan=0.0))
+    if PREDICTION in table.column_names:
+        chosen = pc.equal(table[PREDICTION].combine_chunks(), name.removeprefix(SCORE)).fill_null(False)
+        index += SCORE_CELLS * _mask(chosen.to_numpy(zero_copy_only=False), valid)
+    finite = np.isfinite(values)
+    kept, weights = values[finite], _at(weights, valid)
+    cells = _cells(index[finite], 2 * SCORE_CELLS, kept, None if weights is None else weights[finite])
+    if not len(kept):
+        return ColumnProfile(Kind.SCORE, cells=cells, nan=len(values))
+    moments = Moments(len(kept), float(kept.mean()), float(((kept - kept.mean()) ** 2).sum()))
+    low, high = float(kept.min()), float(kept.max())
+    return ColumnProfile(Kind.SCORE, cells=cells, nan=len(values) - len(kept), moments=moments, low=low, high=high)
+
+
+def _mask(flags: NDArray[np.bool_], valid: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    return flags if valid is None else flags[valid]
+
+
+def _cells(index: Int64Array, cells: int, values: Float64Array | None, weights: Float64Array | None) -> Cells:
+    rows = np.bincount(index, minlength=cells)
+    sums = None if values is None else _total(index, values, cells)
+    if weights is None:
+        return Cells.of_dense(rows, sums)
+    return Cells.of_dense(rows, sums, (_total(index, weights, cells), _total(index, weights**2, cells)))
+
+
+def _total(index: Int64Array, values: Float64Array, cells: int) -> Float64Array:
+    return np.bincount(index, values, cells).astype(np.float64)
