@@ -1,0 +1,128 @@
+"""Confusion counts: all that accuracy, precision, recall and F1 need, kept as sums that merge."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors import clusters, wilson
+from detectors.estimate import Estimate, none_of
+from detectors.pair import FloatArray, effective_size
+
+Average = Literal["binary", "macro", "weighted"]
+Labels = Sequence[str] | npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True, eq=False)
+class ConfusionCounts:
+    """Weighted counts by label (row) and prediction (column).
+
+    Attributes:
+        classes: the names of the K classes, sorted.
+        weights: sum of the weights, shape (K, K).
+        squares: sum of the squared weights, shape (K, K), for effective sizes.
+        rows: the number of rows.
+    """
+
+    classes: tuple[str, ...]
+    weights: FloatArray
+    squares: FloatArray
+    rows: int
+
+    def merge(self, other: "ConfusionCounts") -> "ConfusionCounts":
+        """Add two counts; classes are united. Associative and commutative."""
+        classes = tuple(sorted({*self.classes, *other.classes}))
+        left, right = self.spread(classes), other.spread(classes)
+        return ConfusionCounts(
+            classes, left.weights + right.weights, left.squares + right.squares, left.rows + right.rows
+        )
+
+    def spread(self, classes: tuple[str, ...]) -> "ConfusionCounts":
+        """Lay the counts out on more classes, which must hold all of these."""
+        if classes == self.classes:
+            return self
+        places = np.array([classes.index(name) for name in self.classes], np.int64)
+        weights, squares = np.zeros((2, len(classes), len(classes)))
+        weights[np.ix_(places, places)] = self.weights
+        squares[np.ix_(places, places)] = self.squares
+        return ConfusionCounts(classes, weights, squares, self.rows)
+
+    def index(self, name: str) -> int | None:
+        """The place of a class, or None where no row has it."""
+        return self.classes.index(name) if name in self.classes else None
+
+
+def count(labels: Labels, predictions: Labels, weights: FloatArray | None = None) -> ConfusionCounts:
+    """Count rows (rows,) of labels and predictions (compared as strings), each with its weight, 1 where none are given.
+
+    >>> counts = count(["late", "late", "on_time"], ["late", "on_time", "on_time"])
+    >>> counts.classes, counts.weights.tolist()
+    (('late', 'on_time'), [[1.0, 1.0], [0.0, 1.0]])
+    """
+    truth, guess = np.asarray(labels, dtype=np.str_), np.asarray(predictions, dtype=np.str_)
+    if truth.shape != guess.shape or truth.ndim != 1:
+        raise ValueError(f"labels and predictions must pair up, got shapes {truth.shape} and {guess.shape}")
+    names, codes = np.unique(np.concatenate([truth, guess]), return_inverse=True)
+    cells, size = codes[: truth.size] * names.size + codes[truth.size :], names.size
+    weight = np.ones(truth.size) if weights is None else np.asarray(weights, np.float64)
+    sums, squares = (np.bincount(cells, w, size * size).reshape(size, size) for w in (weight, weight * weight))
+    return ConfusionCounts(tuple(names.tolist()), sums.astype(np.float64), squares.astype(np.float64), truth.size)
+
+
+EMPTY = count([], [])
+
+
+def merge_all(parts: Sequence[ConfusionCounts]) -> ConfusionCounts:
+    """Merge any number of counts; EMPTY of none.
+
+    >>> merge_all([count(["a"], ["b"]), count(["c"], ["c"])]).classes
+    ('a', 'b', 'c')
+    """
+    total = EMPTY
+    for part in parts:
+        total = total.merge(part)
+    return total
+
+
+def linear_interval(
+    value: float | None,
+    gradient: FloatArray,
+    counts: ConfusionCounts,
+    parts: Sequence[ConfusionCounts] = (),
+    level: float = 0.95,
+) -> Estimate:
+    """Return the interval of a share-like measure by its gradient (K, K) in the counts (delta method).
+
+    The measure must not change when all counts are multiplied. `parts` are the clusters, which sum to the counts.
+    Source: Davison and Hinkley, "Bootstrap Methods and their Application" (1997), section 2.7.2.
+    """
+    if value is None:
+        return none_of(counts.rows)
+    error = float(np.sqrt((gradient**2 * counts.squares).sum()))
+    return clusters.interval(value, counts.rows, error, _influences(gradient, counts, parts), level, (0.0, 1.0))
+
+
+def share_interval(
+    hits: npt.NDArray[np.bool_],
+    among: npt.NDArray[np.bool_],
+    counts: ConfusionCounts,
+    parts: Sequence[ConfusionCounts] = (),
+    level: float = 0.95,
+) -> Estimate:
+    """Return the share of the cells `hits` among the cells `among`, masks (K, K): Wilson, cluster-robust from 30 parts."""
+    weight, of_weight = float(counts.weights[hits].sum()), float(counts.weights[among].sum())
+    if not of_weight > 0:
+        return none_of(counts.rows)
+    if len(parts) >= clusters.LEAST_CLUSTERS:
+        gradient = (hits - weight / of_weight * among) / of_weight
+        return linear_interval(weight / of_weight, gradient, counts, parts, level)
+    size = effective_size(of_weight, float(counts.squares[among].sum()))
+    return wilson.estimate(weight, of_weight, size, counts.rows, level)
+
+
+def _influences(gradient: FloatArray, counts: ConfusionCounts, parts: Sequence[ConfusionCounts]) -> FloatArray | None:
+    if not parts:
+        return None
+    return np.array([float((gradient * part.spread(counts.classes).weights).sum()) for part in parts])

@@ -1,0 +1,31 @@
+"""The one dial: how many false alarms a quarter a model may raise."""
+
+import math
+
+LONGEST_QUARTER_DAYS = 92
+
+
+def alpha(false_alarms: float, windows_per_quarter: int, series: int, looks: int = 2) -> float:
+    """Return the level of each planned test, so that the levels of a quarter sum to at most `false_alarms`.
+
+    A test is one series (column x segment x statistic) in one window (roll-ups counted) at one look (at close and when
+    final). The sum bounds the expected count of false alarms under any dependence. A model with one test a quarter and
+    a dial of 1 or more gets a level below 1. Raises ValueError for a count below 1 or a dial that is not above 0.
+    Source: Bonferroni's inequality; for the expected count, Gordon et al. (2007), "Control of the mean number of false
+    discoveries".
+
+    >>> alpha(false_alarms=1, windows_per_quarter=92, series=25) == 1 / (92 * 25 * 2)
+    True
+    """
+    if not false_alarms > 0 or min(windows_per_quarter, series, looks) < 1:
+        raise ValueError("the dial must be above 0, and windows, series and looks at least 1")
+    return min(false_alarms / (windows_per_quarter * series * looks), 0.5)
+
+
+def windows_per_quarter(*window_days: float) -> int:
+    """Return how many windows of these lengths, the model's own and its roll-ups, may end in one quarter, at most.
+
+    >>> windows_per_quarter(1, 7)
+    106
+    """
+    return sum(math.ceil(LONGEST_QUARTER_DAYS / days) for days in window_days)

@@ -1,0 +1,47 @@
+"""What every measure of performance returns."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Basis = Literal["iid", "cluster"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measure with its interval.
+
+    Attributes:
+        value: the measure in its own unit; None where it does not exist (no rows, a missing class).
+        lower: lower end of the two-sided interval, 95% unless asked otherwise; None where none can be had.
+        upper: upper end of it.
+        rows: the rows (not weights) behind it.
+        basis: `cluster` where the interval holds for rows that depend on one another within a cluster; `iid` where it
+            holds for independent rows alone, so that it does not alarm by itself.
+    """
+
+    value: float | None
+    lower: float | None
+    upper: float | None
+    rows: int
+    basis: Basis = "iid"
+
+
+def none_of(rows: int = 0) -> Estimate:
+    """Return the estimate of something that does not exist.
+
+    >>> none_of().value is None
+    True
+    """
+    return Estimate(None, None, None, rows)
+
+
+def bounded(
+    value: float, error: float, width: float, rows: int, basis: Basis, limits: tuple[float, float] | None = None
+) -> Estimate:
+    """Return value +- width standard errors, held within the limits of the measure.
+
+    >>> bounded(0.9, 0.1, 2.0, 10, "iid", (0.0, 1.0))
+    Estimate(value=0.9, lower=0.7, upper=1.0, rows=10, basis='iid')
+    """
+    low, high = limits or (float("-inf"), float("inf"))
+    return Estimate(value, max(low, value - width * error), min(high, value + width * error), rows, basis)

@@ -1,0 +1,73 @@
+"""Coefficient of determination."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from detectors import clusters, mean_sums
+from detectors.estimate import Estimate, none_of
+from detectors.mean_sums import MeanSums
+from detectors.pair import FloatArray
+
+
+@dataclass(frozen=True)
+class R2Sums:
+    """What R2 needs: squared errors, and the labels' moments about their own mean, so that a large offset cancels nothing.
+
+    Attributes:
+        errors: sums of the squared errors.
+        label_mean: weighted mean of the labels, in their unit.
+        label_spread: sum of w (label - label_mean)^2.
+    """
+
+    errors: MeanSums = field(default_factory=MeanSums)
+    label_mean: float = 0.0
+    label_spread: float = 0.0
+
+    def merge(self, other: "R2Sums") -> "R2Sums":
+        """Add two sums; associative and commutative up to rounding. Source: Chan, Golub and LeVeque (1983)."""
+        errors = self.errors.merge(other.errors)
+        portion = other.errors.weight / errors.weight if errors.weight > 0 else 0.0
+        gap = other.label_mean - self.label_mean
+        spread = self.label_spread + other.label_spread + gap * gap * self.errors.weight * portion
+        return R2Sums(errors, self.label_mean + gap * portion, spread)
+
+    @property
+    def value(self) -> float | None:
+        """1 - sum of squared errors / sum of squared deviations; None where the labels do not vary."""
+        return 1 - self.errors.total / self.label_spread if self.label_spread > 0 else None
+
+
+def sums(labels: FloatArray, predictions: FloatArray, weights: FloatArray | None = None) -> R2Sums:
+    """Sum up rows (rows,) of labels, predictions and weights.
+
+    >>> sums(np.array([1.0, 3.0]), np.array([1.0, 2.0])).value
+    0.5
+    """
+    errors = mean_sums.sum_up(np.square(predictions - labels), weights)
+    if not errors.weight > 0:
+        return R2Sums(errors)
+    w = np.ones(labels.size) if weights is None else weights
+    mean = float(w @ labels) / errors.weight
+    return R2Sums(errors, mean, float(w @ np.square(labels - mean)))
+
+
+def estimate(total: R2Sums, parts: Sequence[R2Sums] = (), level: float = 0.95) -> Estimate:
+    """Return R2, at most 1, with a cluster-robust interval where `parts` are 30 clusters or more; else without one.
+
+    An i.i.d. interval would need fourth moments that are not kept. Source: Draper and Smith, "Applied Regression
+    Analysis" (1998), section 1.3; the interval is the ratio's linearisation over clusters.
+
+    >>> estimate(sums(np.array([1.0, 3.0]), np.array([1.0, 2.0])))
+    Estimate(value=0.5, lower=None, upper=None, rows=2, basis='iid')
+    """
+    value = total.value
+    if value is None:
+        return none_of(total.errors.rows)
+    if len(parts) < clusters.LEAST_CLUSTERS:
+        return Estimate(value, None, None, total.errors.rows)
+    gaps = [part.label_spread + part.errors.weight * (part.label_mean - total.label_mean) ** 2 for part in parts]
+    errors = [part.errors.total for part in parts]
+    influences = ((1 - value) * np.array(gaps) - np.array(errors)) / total.label_spread
+    return clusters.interval(value, total.errors.rows, 0.0, influences, level, (-float("inf"), 1.0))
