@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, Callable
 
 from driftglass_client import values, wire
-from driftglass_client.errors import InvalidRecordError
+from driftglass_client.errors import InvalidRecordError, SparseBatchError
 from driftglass_client.values import Column
 
 Columns = dict[str, Column]
@@ -25,13 +25,14 @@ LABEL_ROW = ("id", "logged_ns", "label", "ts", "weight", "prediction_ts")
 """A label as Client.log_label queues it."""
 
 MAX_CELLS_A_VALUE = 8
-"""Rows whose features hardly overlap become sparse columns; above this many cells for each value they are refused."""
+"""Rows whose features hardly overlap become sparse columns; above this many cells for each value the batch is halved."""
 
 
 def prediction_columns(rows: Sequence[Row], pause: Callable[[], None]) -> Columns:
     """Columns of predictions; `pause` is called between features, so that other threads can run.
 
     Raises:
+        SparseBatchError: the rows share too few names; fewer rows will do.
         InvalidRecordError: a row does not fit; any other exception comes from the caller's own objects.
     """
     raw = dict(zip(PREDICTION_ROW, map(list, zip(*rows))))
@@ -80,7 +81,7 @@ def _spread(prefix: str, column: Column, read: Callable[[Column], Column], pause
     if set(map(type, keys)) - {str}:
         raise InvalidRecordError("a name is not a string")
     if len(column) > 1 and len(keys) * len(column) > MAX_CELLS_A_VALUE * max(sum(map(len, column)), 1_000):
-        raise InvalidRecordError("the rows of a batch share too few names")
+        raise SparseBatchError("the rows of a batch share too few names")
     spread = {}
     for key in keys:
         spread[prefix + key] = read([row.get(key) for row in column])

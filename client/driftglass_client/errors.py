@@ -2,6 +2,7 @@
 
 ClientError
 ├── ClientConfigError   the arguments or the environment are wrong; raised only while a Client is being made
+├── SparseBatchError    the rows of a batch share too few names; never reaches the caller, the batch is halved
 ├── InvalidRecordError  a record cannot be put on the wire; never reaches the caller, counted as "invalid"
 └── SendError           a transport could not hand a message over
     ├── UnavailableError   trying again may help
@@ -22,6 +23,10 @@ class ClientConfigError(ClientError):
 
 class InvalidRecordError(ClientError):
     """A record holds a value that the wire has no form for."""
+
+
+class SparseBatchError(ClientError):
+    """Rows that hardly share a name would make a table of holes; fewer of them will not."""
 
 
 class SendError(ClientError):
