@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from driftglass_client.wire import CONTENT_JSON
+
 POLL_BYTES = 16 << 20
-DEFAULT_CONTENT_TYPE = "application/json"
-CONTENT_TYPE_HEADER = "content-type"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,7 +53,7 @@ class Outgoing:
     """
 
     value: bytes
-    content_type: str = DEFAULT_CONTENT_TYPE
+    content_type: str = CONTENT_JSON
     bucket: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
