@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, Callable
 
 from driftglass_client import wire
+from driftglass_client.arrow_arrays import array_of
 from driftglass_client.columns import Columns
 from driftglass_client.values import NONE, NUMBERS, TEXTS, Column, rfc3339
 
@@ -35,6 +36,7 @@ def body_of(columns: Columns, constants: dict[str, str], pause: Pause) -> tuple[
 
     Raises:
         ValueError: a string is not Unicode text (a lone surrogate).
+        OverflowError: an integer is beyond float64.
     """
     kinds = {name: _kind(name, column) for name, column in columns.items()}
     if _pyarrow() is None or "mixed" in kinds.values():
@@ -76,26 +78,12 @@ def _kind(name: str, column: Column) -> str:
 
 def _arrow(columns: Columns, kinds: dict[str, str], constants: dict[str, str], pause: Pause) -> bytes:
     pa = _pyarrow()
-    types = {
-        "time": pa.timestamp("us", "UTC"),
-        "text": pa.string(),
-        "number": pa.float64(),
-        "bool": pa.bool_(),
-        "vector": pa.list_(pa.float32()),
-    }
     rows = len(columns[wire.ID])
-    arrays = {name: pa.repeat(pa.scalar(text, pa.string()), rows) for name, text in constants.items()}
+    arrays = {name: array_of(pa, "text", [text] * rows) for name, text in constants.items()}
     for name, column in columns.items():
-        arrays[name] = _array(pa, column, types[kinds[name]])
+        arrays[name] = array_of(pa, kinds[name], column)
         pause()
     return _stream(pa, pa.table(arrays))
-
-
-def _array(pa: Any, column: Column, kind: Any) -> Any:
-    try:
-        return pa.array(column, kind)
-    except pa.ArrowInvalid:  # integers beyond 2**53 are refused as float64, so round them as Python does
-        return pa.array([None if value is None else float(value) for value in column], kind)
 
 
 def _stream(pa: Any, table: Any) -> bytes:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
+from math import isfinite
 from numbers import Real
 from typing import Any
 
@@ -39,7 +40,9 @@ def number(value: object) -> float | None:
 
 def numbers(values: Column) -> Column:
     """A column of finite floats."""
-    return [number(value) for value in values] if set(map(type, values)) != {NONE} else values
+    if set(map(type, values)) <= NUMBERS and isfinite(sum([value for value in values if value is not None])):
+        return values
+    return [number(value) for value in values]
 
 
 def texts(values: Column) -> Column:
@@ -111,9 +114,10 @@ def features(values: Column) -> Column:
 def plain(value: Any) -> str | float | bool | list[float] | None:
     """One feature's value as the wire knows it; numpy scalars and arrays, dates and decimals are converted.
 
-    >>> from decimal import Decimal
-    >>> plain(Decimal("1.5")), plain((1, 2))
-    (1.5, [1.0, 2.0])
+        >>> from decimal import Decimal
+    from math import isfinite
+        >>> plain(Decimal("1.5")), plain((1, 2))
+        (1.5, [1.0, 2.0])
     """
     if type(value) in PLAIN:
         return value  # type: ignore[no-any-return]
