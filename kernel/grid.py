@@ -19,6 +19,7 @@ CODES = 1 << 16
 MAX_CELLS = 512
 QUANTILE_CELLS = 224
 OCTAVE_CODES = 128  # float32 keeps 7 bits of its fraction in the top 16
+FEW_VALUES = 1_000  # under so many, quantiles say little of where later values will lie
 FIRST_FINITE, LAST_FINITE = 0x0080, 0xFF7F  # beyond them lie the codes of the infinities and of NaN
 
 
@@ -91,7 +92,7 @@ class Grid:
             raise ValueError("a grid needs at least one finite value")
         centre = float(np.median(finite))
         counts = np.bincount(encode(finite, centre), minlength=CODES)
-        inside = _inside_edges(counts)
+        inside = _inside_edges(counts) if len(finite) >= FEW_VALUES else _generic_edges(counts)
         return cls(
             centre, np.union1d(inside, _octave_edges(counts, (MAX_CELLS - 1 - len(inside)) // 2)).astype(np.uint16)
         )
@@ -115,6 +116,19 @@ def _inside_edges(counts: NDArray[np.int64]) -> NDArray[np.int64]:
         heavy = used[counts[used] * QUANTILE_CELLS >= cumulative[-1]]
     ends = np.array([used[0], used[-1] + 1])
     edges = np.unique(np.concatenate([quantiles, heavy, heavy + 1, ends]))
+    return edges[(edges > 0) & (edges < CODES)]
+
+
+def _generic_edges(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sixteen cells an octave over the twelve octaves up to eight times the largest distance from the centre, and the heaviest codes."""
+    used = np.flatnonzero(counts)
+    zero = CODES // 2
+    top = max(int(used[-1]), CODES - 1 - int(used[0])) // OCTAVE_CODES * OCTAVE_CODES + 4 * OCTAVE_CODES
+    if top <= zero + 12 * OCTAVE_CODES:  # every value is the centre: cells around it at the scale of 1
+        top = int(encode(np.array([1.0]), 0.0)[0])
+    above = np.arange(top - 12 * OCTAVE_CODES, min(top, LAST_FINITE), OCTAVE_CODES // 16)
+    heavy = used[np.argsort(-counts[used], kind="stable")][:40]
+    edges = np.unique(np.concatenate([above, CODES - above, heavy, heavy + 1, [zero]]))
     return edges[(edges > 0) & (edges < CODES)]
 
 

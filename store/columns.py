@@ -1,0 +1,129 @@
+"""The columns of a model: how each is counted, its grid, its category dictionary. All three only ever grow."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sqlalchemy as sa
+
+from kernel.grid import Grid
+from kernel.profile import Kind
+from store.database import Database, upsert
+from store.tables import categories, columns, grids
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a model.
+
+    Attributes:
+        name: its stored name, such as feature.NAME.
+        fixed: false while the kind is still being inferred.
+        seen, misfits: non-null values met while inferring, and how many of those were of another type.
+    """
+
+    name: str
+    kind: Kind
+    declared: bool = False
+    fixed: bool = False
+    seen: int = 0
+    misfits: int = 0
+
+
+def of_models(db: Database, workspace: str, names: Iterable[str]) -> dict[str, dict[str, Column]]:
+    """The columns of each model, by model and stored name."""
+    wanted = sorted(names)
+    found: dict[str, dict[str, Column]] = {name: {} for name in wanted}
+    query = sa.select(columns).where(columns.c.workspace == workspace, columns.c.model.in_(wanted))
+    with db.read() as connection:
+        for row in connection.execute(query):
+            kind = Kind(row.kind)
+            found[row.model][row.column] = Column(row.column, kind, row.declared, row.fixed, row.seen, row.misfits)
+    return found
+
+
+def add(db: Database, workspace: str, model: str, new: Sequence[Column]) -> None:
+    """Columns met for the first time; who comes second changes nothing."""
+    with db.write() as connection:
+        upsert(connection, columns, [_row(workspace, model, c) for c in new])
+
+
+def replace(db: Database, workspace: str, model: str, changed: Sequence[Column]) -> None:
+    """Set what is known of columns, such as their declared kinds."""
+    with db.write() as connection:
+        update = ["kind", "declared", "fixed", "seen", "misfits"]
+        upsert(connection, columns, [_row(workspace, model, c) for c in changed], update=update)
+
+
+def newest_grids(db: Database, workspace: str, model: str) -> dict[str, tuple[int, Grid]]:
+    """The newest grid of each numeric column with its version, by stored name."""
+    return {name: max(found.items()) for name, found in all_grids(db, workspace, model).items()}
+
+
+def all_grids(db: Database, workspace: str, model: str) -> dict[str, dict[int, Grid]]:
+    """Every grid of each numeric column, by stored name and version."""
+    found: dict[str, dict[int, Grid]] = {}
+    query = sa.select(grids).where(grids.c.workspace == workspace, grids.c.model == model)
+    with db.read() as connection:
+        for row in connection.execute(query):
+            edges = np.frombuffer(row.edges, "<u2").astype(np.uint16)
+            found.setdefault(row.column, {})[row.version] = Grid(row.centre, edges)
+    return found
+
+
+def add_grids(
+    db: Database, workspace: str, model: str, fitted: Mapping[str, Grid], now_us: int, *, provisional: bool
+) -> None:
+    """The first grid of columns; where a column has one already, that one stays."""
+    rows = [
+        {
+            "workspace": workspace,
+            "model": model,
+            "column": name,
+            "version": 1,
+            "centre": grid.centre,
+            "edges": grid.edges.astype("<u2").tobytes(),
+            "provisional": provisional,
+            "created_us": now_us,
+        }
+        for name, grid in sorted(fitted.items())
+    ]
+    with db.write() as connection:
+        upsert(connection, grids, rows)
+
+
+def dictionaries(db: Database, workspace: str, model: str) -> dict[str, dict[str, int]]:
+    """The category dictionary of each column: stored name -> value -> code."""
+    found: dict[str, dict[str, int]] = {}
+    query = sa.select(categories).where(categories.c.workspace == workspace, categories.c.model == model)
+    with db.read() as connection:
+        for row in connection.execute(query):
+            found.setdefault(row.column, {})[row.value] = row.code
+    return found
+
+
+def add_categories(db: Database, workspace: str, model: str, new: Mapping[str, Iterable[str]], limit: int) -> None:
+    """Append values to dictionaries, in order, up to the limit a column; codes begin at 1."""
+    with db.write() as connection:
+        for name, values in sorted(new.items()):
+            here = (categories.c.workspace == workspace, categories.c.model == model, categories.c.column == name)
+            top = connection.scalar(sa.select(sa.func.max(categories.c.code)).where(*here)) or 0
+            told = set(connection.scalars(sa.select(categories.c.value).where(*here)))
+            fresh = [v for v in sorted(set(values)) if v not in told][: max(0, limit - top)]
+            key = {"workspace": workspace, "model": model, "column": name}
+            rows = [key | {"code": top + 1 + i, "value": value} for i, value in enumerate(fresh)]
+            if rows:
+                upsert(connection, categories, rows)
+
+
+def _row(workspace: str, model: str, column: Column) -> dict[str, object]:
+    return {
+        "workspace": workspace,
+        "model": model,
+        "column": column.name,
+        "kind": column.kind.value,
+        "declared": column.declared,
+        "fixed": column.fixed,
+        "seen": column.seen,
+        "misfits": column.misfits,
+    }

@@ -1,0 +1,114 @@
+"""The models of a workspace: registered by their first record, or declared."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from kernel.clock import HOUR_US
+from kernel.errors import NotFoundError
+from kernel.windows import WindowSize, parse_duration
+from store.database import Database, upsert
+from store.tables import models
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What is known of a model, declared or by default.
+
+    Attributes:
+        task: binary, multiclass, regression, ranking; "" while unknown.
+        window: the length of its windows; rollups: lengths that are sums of those.
+        lateness_us: how long after its end a window stays open for late records.
+        positive_class: of a binary task; "" where not declared.
+        segments: features by whose values everything is measured once more.
+        min_rows: a window with fewer looks back over earlier ones.
+    """
+
+    name: str
+    task: str = ""
+    window: WindowSize = field(default_factory=lambda: WindowSize("1d"))
+    rollups: tuple[WindowSize, ...] = ()
+    lateness_us: int = HOUR_US
+    positive_class: str = ""
+    segments: tuple[str, ...] = ()
+    min_rows: int = 500
+    declared: bool = False
+
+    @property
+    def sizes(self) -> tuple[WindowSize, ...]:
+        """The window length and those of the roll-ups."""
+        return (self.window, *self.rollups)
+
+
+def register(db: Database, workspace: str, names: Sequence[str], limit: int, now_us: int) -> None:
+    """Make sure that each model has a row, with the defaults where it is new; past the limit new ones are not registered."""
+    with db.write() as connection:
+        count = connection.scalar(sa.select(sa.func.count()).where(models.c.workspace == workspace)) or 0
+        rows = [_row(workspace, Model(name), now_us) for name in sorted(names)[: max(0, limit - count)]]
+        if rows:
+            upsert(connection, models, rows)
+
+
+def declare(db: Database, workspace: str, model: Model, now_us: int) -> None:
+    """Register a model with these properties, or change them."""
+    row = _row(workspace, model, now_us) | {"declared": True}
+    changes = [c.name for c in models.columns if c.name not in ("workspace", "model", "registered_us")]
+    with db.write() as connection:
+        upsert(connection, models, [row], update=changes)
+
+
+def known(db: Database, workspace: str) -> dict[str, Model]:
+    """Every model of the workspace, by name."""
+    with db.read() as connection:
+        rows = connection.execute(sa.select(models).where(models.c.workspace == workspace).order_by(models.c.model))
+        return {row.model: _model(row) for row in rows}
+
+
+def one(db: Database, workspace: str, name: str) -> Model:
+    """One model.
+
+    Raises:
+        NotFoundError: when the workspace has none of that name.
+    """
+    found = known(db, workspace).get(name)
+    if found is None:
+        raise NotFoundError(f"workspace {workspace!r} has no model {name!r}: it is registered by its first record")
+    return found
+
+
+def workspaces(db: Database) -> list[str]:
+    """Every workspace that has a model."""
+    with db.read() as connection:
+        return list(connection.scalars(sa.select(models.c.workspace).distinct().order_by(models.c.workspace)))
+
+
+def _row(workspace: str, model: Model, now_us: int) -> dict[str, Any]:
+    return {
+        "workspace": workspace,
+        "model": model.name,
+        "task": model.task,
+        "window": model.window.text,
+        "rollups": [size.text for size in model.rollups],
+        "lateness": f"{model.lateness_us // 1_000_000}s",
+        "positive_class": model.positive_class,
+        "segments": list(model.segments),
+        "min_rows": model.min_rows,
+        "declared": model.declared,
+        "registered_us": now_us,
+    }
+
+
+def _model(row: Any) -> Model:
+    return Model(
+        name=row.model,
+        task=row.task,
+        window=WindowSize(row.window),
+        rollups=tuple(WindowSize(text) for text in row.rollups),
+        lateness_us=parse_duration(row.lateness),
+        positive_class=row.positive_class,
+        segments=tuple(row.segments),
+        min_rows=row.min_rows,
+        declared=row.declared,
+    )

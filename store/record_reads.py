@@ -1,0 +1,193 @@
+"""Reading the record log: what recovery, labelled metrics and replay need. DuckDB does the reading; rows come in columns.
+
+Readers de-duplicate on identity (version, id): of rows that were sent twice the one that was taken in first counts.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from kernel.clock import DAY_US, to_datetime
+from kernel.errors import UnavailableError
+from store.record_schema import TIMESTAMP, RecordKind, from_stored
+from store.records import RecordLog
+from stream.message import Partition
+
+LABEL_HORIZON_US = 90 * DAY_US
+_IDENTITY = (
+    'qualify row_number() over (partition by version, id order by ingested_at, topic, "partition", "offset", row) = 1'
+)
+
+
+class RecordReader:
+    """Named reads of one workspace's record log. One thread at a time.
+
+    Args:
+        label_horizon_us: how long after its prediction a label is looked for.
+    """
+
+    def __init__(self, log: RecordLog, workspace: str, label_horizon_us: int = LABEL_HORIZON_US) -> None:
+        self._log = log
+        self._workspace = workspace
+        self._horizon_us = label_horizon_us
+
+    def span(self, kind: RecordKind, partition: Partition, first: int, end: int) -> pa.Table | None:
+        """The flat rows of one partition with offsets in [first, end), in the order they came; None where there are none."""
+        where = 'topic = ? and "partition" = ? and "offset" >= ? and "offset" < ? order by "offset", row'
+        values = [partition.topic, partition.number, first, end]
+        found = self._query(kind, f"select * from records where {where}", values)
+        return None if found is None or not found.num_rows else from_stored(found, kind)
+
+    def identities(self, kind: RecordKind, partition: Partition, since_us: int) -> pa.Table | None:
+        """model, version and id of a partition's rows that were taken in since then; None where there are none."""
+        query = (
+            'select model, version, id from records where topic = ? and "partition" = ? and epoch_us(ingested_at) >= ?'
+        )
+        return self._query(kind, query, [partition.topic, partition.number, since_us], added_since_us=since_us)
+
+    def predictions(
+        self,
+        model: str,
+        start_us: int,
+        end_us: int,
+        features: Mapping[str, str],
+        version: str | None = None,
+        batch_rows: int = 16_384,
+    ) -> Iterator[pa.RecordBatch]:
+        """A model's predictions with ts in [start, end), by ts then id, each identity once.
+
+        Args:
+            features: feature name -> "numbers", "texts" or "vectors", where the record log keeps it.
+            version: only this version; None for all.
+
+        Yields:
+            Batches of version, id, ts_us, prediction, prediction_value, latency_ms, weight, scores (a map) and feature.NAME.
+        """
+        picked = ", ".join(f"{source}[?] as {_quoted(f'feature.{name}')}" for name, source in features.items())
+        query = f"""
+            select version, id, epoch_us(ts) as ts_us, prediction, prediction_value, latency_ms, weight, scores
+                   {"," if picked else ""} {picked}
+            from records
+            where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ? {"" if version is None else "and version = ?"}
+            {_IDENTITY} order by ts_us, version, id"""
+        values = [*features, model, start_us, end_us, *([] if version is None else [version])]
+        found = self._query(RecordKind.PREDICTIONS, query, values, between_us=(start_us, end_us))
+        if found is not None:
+            yield from found.to_batches(max_chunksize=batch_rows)
+
+    def labelled(self, model: str, start_us: int, end_us: int) -> pa.Table | None:
+        """A model's predictions with ts in [start, end) beside their labels, each identity once.
+
+        Of several labels of an id the latest counts, by (ts, value) and never by arrival.
+
+        Returns:
+            version, id, ts_us, prediction, prediction_value, weight, scores (a map), label, label_value, by ts then id; the label
+            columns are null where no label came. None where there are no predictions.
+        """
+        labels = self._latest_labels(model, start_us, end_us)
+        query = f"""
+            with predictions as (
+                select version, id, epoch_us(ts) as ts_us, prediction, prediction_value, weight, scores
+                from records where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ? {_IDENTITY})
+            select predictions.*, labels.label, labels.label_value
+            from predictions left join labels using (id) order by ts_us, version, id"""
+        values = [model, start_us, end_us]
+        return self._query(RecordKind.PREDICTIONS, query, values, between_us=(start_us, end_us), labels=labels)
+
+    def moments_of_labels(self, partition: Partition, first: int, end: int) -> pa.Table | None:
+        """When the predictions were made to which labels without prediction_ts belong.
+
+        Args:
+            first, end: the labels' offsets, [first, end).
+
+        Returns:
+            Distinct (model, ts_us); a label whose prediction is unknown gives none. None where there are no predictions.
+        """
+        wanted = self._query(
+            RecordKind.LABELS,
+            'select model, id, epoch_us(ts) as label_us from records where topic = ? and "partition" = ? '
+            'and "offset" >= ? and "offset" < ? and prediction_ts is null',
+            [partition.topic, partition.number, first, end],
+        )
+        if wanted is None or not wanted.num_rows:
+            return None
+        ts_us = wanted["label_us"].to_numpy()
+        between_us = (int(ts_us.min()) - self._horizon_us, int(ts_us.max()) + self._horizon_us)
+        query = """select distinct records.model, epoch_us(ts) as ts_us from records join labels using (model, id)"""
+        return self._query(RecordKind.PREDICTIONS, query, [], between_us=between_us, labels=wanted)
+
+    def _latest_labels(self, model: str, start_us: int, end_us: int) -> pa.Table:
+        # prediction_ts is a hint that names files and rows out; a day of slack forgives a sender's rounding.
+        query = """
+            select id, (arg_max({'label': label, 'label_value': label_value}, (ts, label, label_value))).label as label,
+                   arg_max(label_value, (ts, label, label_value)) as label_value
+            from records
+            where model = ? and (prediction_ts is null or epoch_us(prediction_ts) between ? and ?)
+            group by id"""
+        values = [model, start_us - DAY_US, end_us + DAY_US]
+        found = self._query(RecordKind.LABELS, query, values, between_us=(start_us - DAY_US, end_us + self._horizon_us))
+        return _NO_LABELS if found is None else found
+
+    def _query(
+        self,
+        kind: RecordKind,
+        query: str,
+        values: Sequence[Any],
+        *,
+        between_us: tuple[int, int] | None = None,
+        added_since_us: int | None = None,
+        labels: pa.Table | None = None,
+    ) -> pa.Table | None:
+        table = self._log.table(self._workspace, kind)
+        if table is None:
+            return None
+        with duckdb.connect() as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            if not _offer(connection, table, _files(table, between_us, added_since_us)):
+                return None
+            if labels is not None:
+                connection.register("labels", labels)
+            try:
+                return connection.execute(query, values).to_arrow_table()
+            except duckdb.Error as error:
+                raise UnavailableError(f"the record log cannot be read: {error}") from error
+
+
+_NO_LABELS = pa.table(
+    {"id": pa.array([], pa.string()), "label": pa.array([], pa.string()), "label_value": pa.array([], pa.float64())}
+)
+
+
+def _files(table: DeltaTable, between_us: tuple[int, int] | None, added_since_us: int | None) -> list[str]:
+    """The table's files, less those that cannot hold what is asked for."""
+    if added_since_us is not None:
+        actions = pa.table(table.get_add_actions(flatten=True))
+        recent = pa.compute.greater_equal(actions["modification_time"].cast(pa.int64()), added_since_us // 1000)
+        names = actions["path"].filter(recent).to_pylist()
+        return [f"{table.table_uri.rstrip('/').removeprefix('file://')}/{name}" for name in names]
+    if between_us is None:
+        return list(table.file_uris())
+    first, last = (to_datetime(max(0, us)).strftime("%Y-%m-%d") for us in between_us)
+    return list(table.file_uris(file_pruning_predicate=[("day", ">=", first), ("day", "<=", last)]))
+
+
+def _offer(connection: duckdb.DuckDBPyConnection, table: DeltaTable, files: list[str]) -> bool:
+    """Give the query its view `records`; False where no file is left."""
+    if not files:
+        return False
+    if "://" in files[0] and not files[0].startswith("file://"):
+        connection.register("records", table.to_pyarrow_dataset())
+    else:
+        names = ", ".join("'" + f.removeprefix("file://").replace("'", "''") + "'" for f in files)
+        connection.execute(f"create view records as select * from read_parquet([{names}], hive_partitioning = false)")
+    return True
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+__all__ = ["LABEL_HORIZON_US", "TIMESTAMP", "RecordReader"]
