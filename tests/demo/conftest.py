@@ -1,11 +1,20 @@
 """The demo's flights and models, made once, and what is true of them: computed by numpy, scipy and scikit-learn alone."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
 
+import httpx
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
@@ -138,3 +147,115 @@ def deciles(values: NDArray[np.float64], reference: NDArray[np.float64]) -> dict
 def psi(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
     p, q = np.maximum(p, FLOOR), np.maximum(q, FLOOR)
     return float(np.sum((p - q) * np.log(p / q)))
+
+
+@dataclass
+class StandInGateway:
+    """Takes what clients send over real HTTP and keeps the rows, as the gateway of the collector would."""
+
+    url: str
+    refuse: bool = False
+    tables: dict[str, list[pa.Table]] = field(default_factory=lambda: {"/v1/predictions": [], "/v1/labels": []})
+    lock: Lock = field(default_factory=Lock)
+
+    @property
+    def predictions(self) -> pl.DataFrame:
+        return self._rows("/v1/predictions")
+
+    @property
+    def labels(self) -> pl.DataFrame:
+        return self._rows("/v1/labels")
+
+    def take(self, path: str, body: bytes) -> int:
+        table = pa.ipc.open_stream(body).read_all()
+        with self.lock:
+            self.tables[path].append(table)
+        return table.num_rows
+
+    def _rows(self, path: str) -> pl.DataFrame:
+        with self.lock:
+            return pl.DataFrame(pa.concat_tables(self.tables[path], promote_options="permissive"))
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[StandInGateway]:
+    with serving_gateway() as running:
+        yield running
+
+
+@pytest.fixture
+def refusing_gateway() -> Iterator[StandInGateway]:
+    with serving_gateway(refuse=True) as running:
+        yield running
+
+
+@contextmanager
+def serving_gateway(refuse: bool = False) -> Iterator[StandInGateway]:
+    gateway = StandInGateway("", refuse)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if gateway.refuse:
+                self._answer(400, b"{}")
+            else:
+                self._answer(202, b'{"accepted": %d, "rejected": 0, "errors": []}' % gateway.take(self.path, body))
+
+        def _answer(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: pytest shows what matters."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    gateway.url = f"http://127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield gateway
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def inference_url(demo_paths: DemoPaths, gateway: StandInGateway) -> Iterator[str]:
+    """The inference service with the champion, as a process of its own that logs to the stand-in gateway."""
+    with serving_inference(demo_paths, gateway.url) as url:
+        yield url
+
+
+@contextmanager
+def serving_inference(paths: DemoPaths, gateway_url: str) -> Iterator[str]:
+    port = free_port()
+    options = ["--model", str(paths.champion), "--port", str(port), "--gateway", gateway_url]
+    process = subprocess.Popen([sys.executable, "-m", "service.demo.inference", *options])
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_healthy(url, process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the inference service ended"
+        try:
+            if httpx.get(f"{url}/healthz").status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError("the inference service did not come up in a minute")
