@@ -12,8 +12,9 @@ from deltalake import DeltaTable
 
 from kernel.clock import DAY_US, to_datetime
 from kernel.errors import UnavailableError
-from store.record_schema import TIMESTAMP, RecordKind, from_stored
+from store.record_schema import from_stored
 from store.records import RecordLog
+from stream.codecs.topics import RecordKind
 from stream.message import Partition
 
 LABEL_HORIZON_US = 90 * DAY_US
@@ -151,7 +152,7 @@ class RecordReader:
             if labels is not None:
                 connection.register("labels", labels)
             try:
-                return connection.execute(query, values).to_arrow_table()
+                return connection.sql(query, params=values).to_arrow_table()
             except duckdb.Error as error:
                 raise UnavailableError(f"the record log cannot be read: {error}") from error
 
@@ -188,6 +189,3 @@ def _offer(connection: duckdb.DuckDBPyConnection, table: DeltaTable, files: list
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-__all__ = ["LABEL_HORIZON_US", "TIMESTAMP", "RecordReader"]

@@ -5,21 +5,15 @@ maps, so that one table holds every model. Keys are dictionary-encoded on the wa
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stream.codecs.topics import RecordKind
+
 TIMESTAMP = pa.timestamp("us", "UTC")
 PARTITION_COLUMN = "day"  # of the event, or of the prediction that a label names
-
-
-class RecordKind(StrEnum):
-    """The two tables of a workspace."""
-
-    PREDICTIONS = "predictions"
-    LABELS = "labels"
 
 
 _PROVENANCE = [

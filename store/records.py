@@ -5,7 +5,7 @@ are in the table. That number, read from the handle that writes, is what makes a
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +13,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from kernel.errors import FencedError, UnavailableError
-from store.record_schema import PARTITION_COLUMN, RecordKind, stored_schema, to_stored
+from store.record_schema import PARTITION_COLUMN, stored_schema, to_stored
+from stream.codecs.topics import RecordKind
 from stream.message import Partition
 
 
@@ -54,12 +55,12 @@ class RecordLog:
         return None if table is None else table.transaction_version(str(partition))
 
     def append(
-        self, workspace: str, kind: RecordKind, records: pa.Table, spans: Mapping[Partition, tuple[int, int]]
+        self, workspace: str, kind: RecordKind, records: Sequence[pa.Table], spans: Mapping[Partition, tuple[int, int]]
     ) -> None:
         """Commit records, at once and whole.
 
         Args:
-            records: flat columns with provenance.
+            records: flat columns with provenance, a table a model: joined only in their stored form, which is the same for all.
             spans: for each source partition its first offset and its end (exclusive).
 
         Raises:
@@ -73,7 +74,7 @@ class RecordLog:
             if end is not None and end > first:
                 raise FencedError(f"{partition} is in the record log up to {end}, this batch begins at {first}")
         transactions = [Transaction(str(partition), end) for partition, (_, end) in sorted(spans.items())]
-        stored = to_stored(records, kind).sort_by([("model", "ascending"), ("ts", "ascending")])
+        stored = pa.concat_tables([to_stored(r.sort_by("ts"), kind) for r in records])
         try:
             write_deltalake(
                 table,

@@ -1,0 +1,235 @@
+"""The third step of a flush: profiles, windows, watermarks, events and offsets, in one SQL transaction or not at all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from kernel.errors import FencedError
+from kernel.profile import WindowProfile
+from kernel.profile_codec import decode_profile, encode_profile
+from kernel.profiling import GroupKey
+from kernel.windows import WindowSize
+from store.database import Database, upsert
+from store.tables import events, label_searches, offsets, profiles, watermarks, windows
+from stream.codecs.batch import Event
+from stream.message import Partition
+
+_KEYS_A_QUERY = 500
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WindowKey:
+    """A calendar window of a model."""
+
+    model: str
+    size: str
+    start_us: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ProfileKey:
+    """One row of profiles: written by the owner of its source partition only."""
+
+    partition: Partition
+    model: str
+    group: GroupKey
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """What a batch changes.
+
+    Attributes:
+        spans: for each source partition the offset that the database must hold, None where it must hold none yet, and
+            the one it will hold.
+        profiles: what is added to each profile.
+        watermarks: the largest ts of each model by partition.
+        data: records added, by window, roll-ups included.
+        labels: labels added, by window, roll-ups included.
+        searches: labels without prediction_ts, by partition and offsets [first, end).
+    """
+
+    spans: Mapping[Partition, tuple[int | None, int]]
+    profiles: Mapping[ProfileKey, WindowProfile] = field(default_factory=dict)
+    watermarks: Mapping[tuple[Partition, str], int] = field(default_factory=dict)
+    data: Mapping[WindowKey, int] = field(default_factory=dict)
+    labels: Mapping[WindowKey, int] = field(default_factory=dict)
+    searches: Sequence[tuple[Partition, int, int]] = ()
+    events: Sequence[Event] = ()
+
+
+def next_offsets(db: Database, workspace: str, partitions: Sequence[Partition]) -> dict[Partition, int]:
+    """The first offset not yet committed of each partition that has one."""
+    query = sa.select(offsets).where(
+        offsets.c.workspace == workspace, offsets.c.topic.in_(sorted({p.topic for p in partitions}))
+    )
+    with db.read() as connection:
+        found = {Partition(row.topic, row.partition): row.next_offset for row in connection.execute(query)}
+    return {p: found[p] for p in partitions if p in found}
+
+
+def commit(db: Database, workspace: str, flush: Flush, now_us: int) -> None:
+    """Write a flush.
+
+    Raises:
+        FencedError: an offset is not the expected one: another process owns that partition. Nothing was written.
+    """
+    with db.write() as connection:
+        _move_offsets(connection, workspace, flush.spans, now_us)
+        _add_profiles(connection, workspace, flush.profiles)
+        _raise_watermarks(connection, workspace, flush.watermarks)
+        _touch_windows(connection, workspace, flush)
+        _add_searches(connection, workspace, flush.searches)
+        if flush.events:
+            upsert(connection, events, [_event_row(workspace, event) for event in flush.events])
+
+
+def note_idle(db: Database, workspace: str, caught_up: Mapping[Partition, int], now_us: int) -> None:
+    """Note which partitions had nothing left to read: their committed offset is the end of the log, looked up just before.
+
+    Args:
+        caught_up: each such partition with the end that was seen; it counts only where that is the committed offset.
+    """
+    with db.write() as connection:
+        for partition, end in sorted(caught_up.items()):
+            here = sa.and_(*_offset_key(workspace, partition), offsets.c.next_offset == end)
+            since = sa.func.coalesce(offsets.c.idle_since_us, now_us)
+            connection.execute(sa.update(offsets).where(here).values(idle_since_us=since, updated_us=now_us))
+
+
+def _offset_key(workspace: str, partition: Partition) -> tuple[Any, ...]:
+    at = offsets.c
+    return (at.workspace == workspace, at.topic == partition.topic, at.partition == partition.number)
+
+
+def _move_offsets(
+    connection: sa.Connection, workspace: str, spans: Mapping[Partition, tuple[int | None, int]], now_us: int
+) -> None:
+    for partition, (expected, end) in sorted(spans.items(), key=lambda item: item[0]):
+        if expected is None:
+            row = {"topic": partition.topic, "partition": partition.number, "next_offset": end, "updated_us": now_us}
+            moved = upsert(connection, offsets, [{"workspace": workspace, **row}])
+        else:
+            here = sa.and_(*_offset_key(workspace, partition), offsets.c.next_offset == expected)
+            values = {"next_offset": end, "updated_us": now_us, "idle_since_us": None}
+            moved = connection.execute(sa.update(offsets).where(here).values(**values)).rowcount
+        if moved != 1:
+            raise FencedError(f"{partition} no longer stands at {expected}: another process has taken it over")
+
+
+def _add_profiles(connection: sa.Connection, workspace: str, added: Mapping[ProfileKey, WindowProfile]) -> None:
+    keys = sorted(added)
+    rows = []
+    for start in range(0, len(keys), _KEYS_A_QUERY):
+        chunk = keys[start : start + _KEYS_A_QUERY]
+        before = _stored_profiles(connection, workspace, chunk)
+        for key in chunk:
+            parts = [before[key], added[key]] if key in before else [added[key]]
+            whole = WindowProfile.merge(parts) if len(parts) > 1 else added[key]
+            rows.append(_profile_row(workspace, key) | {"rows": whole.rows, "blob": encode_profile(whole)})
+    if rows:
+        upsert(connection, profiles, rows, update=["rows", "blob"])
+
+
+def _profile_row(workspace: str, key: ProfileKey) -> dict[str, Any]:
+    return {
+        "workspace": workspace,
+        "model": key.model,
+        "version": key.group.version,
+        "segment": key.group.segment,
+        "window_start_us": key.group.window_start_us,
+        "topic": key.partition.topic,
+        "partition": key.partition.number,
+    }
+
+
+def _stored_profiles(
+    connection: sa.Connection, workspace: str, keys: Sequence[ProfileKey]
+) -> dict[ProfileKey, WindowProfile]:
+    at = profiles.c
+    place = sa.tuple_(at.workspace, at.model, at.version, at.segment, at.window_start_us, at.topic, at.partition)
+    wanted = [tuple(_profile_row(workspace, key).values()) for key in keys]
+    found = {}
+    for row in connection.execute(sa.select(profiles).where(place.in_(wanted))):
+        group = GroupKey(row.version, row.segment, row.window_start_us)
+        found[ProfileKey(Partition(row.topic, row.partition), row.model, group)] = decode_profile(row.blob)
+    return found
+
+
+def _raise_watermarks(connection: sa.Connection, workspace: str, reached: Mapping[tuple[Partition, str], int]) -> None:
+    for (partition, model), max_ts_us in sorted(reached.items()):
+        key = {"workspace": workspace, "model": model, "topic": partition.topic, "partition": partition.number}
+        if not upsert(connection, watermarks, [key | {"max_ts_us": max_ts_us}]):
+            here = [watermarks.c[name] == value for name, value in key.items()]
+            higher = sa.update(watermarks).where(*here, watermarks.c.max_ts_us < max_ts_us)
+            connection.execute(higher.values(max_ts_us=max_ts_us))
+
+
+def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush) -> None:
+    """Create the windows that are new, raise the revisions, and open again what was measured. Sorted, so that no two deadlock."""
+    touched = sorted({*flush.data, *flush.labels})
+    if not touched:
+        return
+    rows = [
+        {
+            "workspace": workspace,
+            "model": k.model,
+            "size": k.size,
+            "start_us": k.start_us,
+            "end_us": WindowSize(k.size).end(k.start_us),
+        }
+        for k in touched
+    ]
+    upsert(connection, windows, rows)
+    at = windows.c
+    statement = (
+        sa.update(windows)
+        .where(
+            at.workspace == workspace,
+            at.model == sa.bindparam("m"),
+            at.size == sa.bindparam("s"),
+            at.start_us == sa.bindparam("w"),
+        )
+        .values(
+            rows=at.rows + sa.bindparam("d"),
+            labels=at.labels + sa.bindparam("l"),
+            data_revision=at.data_revision + sa.bindparam("dr"),
+            label_revision=at.label_revision + sa.bindparam("lr"),
+            state=sa.case((at.state == "measured", "closed"), else_=at.state),
+        )
+    )
+    values = []
+    for key in touched:
+        data, labels = flush.data.get(key, 0), flush.labels.get(key, 0)
+        values.append(
+            {"m": key.model, "s": key.size, "w": key.start_us, "d": data, "l": labels}
+            | {"dr": int(data > 0), "lr": int(labels > 0)}
+        )
+    connection.execute(statement, values)
+
+
+def _add_searches(connection: sa.Connection, workspace: str, searches: Sequence[tuple[Partition, int, int]]) -> None:
+    rows = [
+        {"workspace": workspace, "topic": p.topic, "partition": p.number, "first_offset": first, "end_offset": end}
+        for p, first, end in searches
+    ]
+    if rows:
+        upsert(connection, label_searches, rows, update=["end_offset"])
+
+
+def _event_row(workspace: str, event: Event) -> dict[str, Any]:
+    return {
+        "workspace": workspace,
+        "topic": event.partition.topic,
+        "partition": event.partition.number,
+        "offset": event.offset,
+        "row": event.row,
+        "model": event.model,
+        "kind": event.kind,
+        "ts_us": event.ts_us,
+        "title": event.title,
+        "url": event.url,
+        "details": dict(event.details),
+    }
