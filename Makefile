@@ -1,0 +1,36 @@
+# Everything runs in .venv, which uv makes from uv.lock. ARGS is handed on: make test ARGS="tests/services -x"
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev services demo test lint bench
+MAKEFLAGS += --no-print-directory
+
+UV := ./scripts/uv.sh
+BIN := .venv/bin
+EXTRAS := --extra onnx --extra demo
+
+help: ## list what can be made
+	@sed -nE 's/^([a-z-]+):.*## (.*)$$/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## install Driftglass with what the demo needs
+	@$(UV) sync --frozen --no-dev --inexact $(EXTRAS)
+
+setup-dev: ## the same, with the tools of the developers
+	@$(UV) sync --frozen --group dev --inexact $(EXTRAS)
+
+services: ## install Kafka, PostgreSQL and Chromium for the tests
+	@./scripts/services.sh
+
+demo: setup ## run the demo on the flights of 2013
+	@$(BIN)/driftglass demo $(ARGS)
+
+test: setup-dev services ## run all the tests
+	@$(BIN)/pytest $(ARGS)
+
+lint: setup-dev ## check style, types and the layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/mypy testing tests/conftest.py
+	@$(BIN)/lint-imports
+
+bench: setup-dev ## run the benchmarks beside their peers
+	@$(BIN)/python -m bench $(ARGS)

@@ -1,0 +1,122 @@
+"""The real services that tests run against, as fixtures, and the settings of the run.
+
+For tests with Kafka: a consumer group forms in about 0.2 s on this broker (3 s more on one with the default
+group.initial.rebalance.delay.ms). A member that joins or leaves later is noticed at the next heartbeat, so give consumers
+heartbeat_interval_ms=200 where a test rebalances (0.25 s instead of 3 s), and session_timeout_ms=1000 where it kills one
+(the default holds the partitions for 45 s). Keep what poll() returns: the call that completes the join may already
+return records.
+
+A test gets the marker of each service it uses, so `pytest -m "not kafka and not postgres and not chromium"` runs the rest.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import hypothesis
+import pytest
+from playwright.sync_api import Browser
+
+from testing import waiting
+from testing.chromium import chromium_binary, running_browser
+from testing.kafka_broker import admin_client, create_topic, kafka_bootstrap_servers
+from testing.missing import ServiceMissingError
+from testing.postgres_server import new_database, postgres_server_url
+from testing.skips import in_ci, pytest_make_collect_report, pytest_runtest_makereport, pytest_terminal_summary
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport", "pytest_terminal_summary"]
+
+SERVICE_MARKERS = {"kafka": "kafka", "postgres_server": "postgres", "chromium": "chromium"}
+
+# The services and the other tests share the cores, so the time of one example says nothing.
+hypothesis.settings.register_profile("dev", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if in_ci() else "dev")
+
+
+class MakeTopic(Protocol):
+    def __call__(self, partitions: int = 1, prefix: str = "topic") -> str: ...
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture, marker in SERVICE_MARKERS.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+
+
+@contextmanager
+def _skip_where_missing() -> Iterator[None]:
+    try:
+        yield
+    except ServiceMissingError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The bootstrap servers of a real Kafka broker."""
+    with _skip_where_missing(), kafka_bootstrap_servers(tmp_path_factory.mktemp("kafka")) as bootstrap_servers:
+        yield bootstrap_servers
+
+
+@pytest.fixture
+def kafka_topic(kafka: str) -> Iterator[MakeTopic]:
+    """Makes topics with unique names; they are deleted after the test."""
+    admin = admin_client(kafka)
+    made: list[str] = []
+
+    def make(partitions: int = 1, prefix: str = "topic") -> str:
+        name = f"{prefix}-{uuid.uuid4().hex}"
+        create_topic(admin, name, partitions)
+        made.append(name)
+        return name
+
+    try:
+        yield make
+    finally:
+        if made:
+            admin.delete_topics(made)
+        admin.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The SQLAlchemy URL of a real PostgreSQL server's maintenance database."""
+    with _skip_where_missing(), postgres_server_url() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The SQLAlchemy URL of a new, empty PostgreSQL database."""
+    with new_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The binary of a real Chromium."""
+    with _skip_where_missing():
+        return chromium_binary()
+
+
+@pytest.fixture
+def browser(chromium: Path) -> Iterator[Browser]:
+    """A real headless browser of this test alone: asyncio.run would fail in any other test that shared its life."""
+    with running_browser(chromium) as running:
+        yield running
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., object]:
+    """testing.waiting.wait_until, for tests that would rather not import it."""
+    return waiting.wait_until
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """testing.waiting.free_port, for tests that would rather not import it."""
+    return waiting.free_port
