@@ -16,6 +16,7 @@ from driftglass_client.asgi import ASGIApp, DriftglassMiddleware
 from driftglass_client.columns import Row
 from driftglass_client.counts import Counts
 from driftglass_client.delivery import Delivery
+from driftglass_client.encode import pyarrow
 from driftglass_client.errors import ClientConfigError
 from driftglass_client.http_transport import HttpTransport
 from driftglass_client.kafka_transport import KafkaTransport
@@ -74,6 +75,7 @@ class Client:
         self._settings = settings if settings is not None else ClientSettings.from_environment()
         self._transport = _transport(self._settings, url, kafka, transport)
         self._closed = False
+        pyarrow()
         self._open()
         if hasattr(os, "register_at_fork"):
             child = weakref.WeakMethod(self._forked)

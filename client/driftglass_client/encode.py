@@ -24,7 +24,11 @@ Pause = Callable[[], None]
 
 
 @lru_cache(maxsize=1)
-def _pyarrow() -> Any:
+def pyarrow() -> Any:
+    """The module pyarrow, or None where it is not installed.
+
+    A client asks for it while it is being made: an import that a fork cuts in half never ends in the child.
+    """
     try:
         return import_module("pyarrow")
     except ImportError:
@@ -39,7 +43,7 @@ def body_of(columns: Columns, constants: dict[str, str], pause: Pause) -> tuple[
         OverflowError: an integer is beyond float64.
     """
     kinds = {name: _kind(name, column) for name, column in columns.items()}
-    if _pyarrow() is None or "mixed" in kinds.values():
+    if pyarrow() is None or "mixed" in kinds.values():
         return wire.CONTENT_NDJSON, _ndjson(columns, constants, pause)
     return wire.CONTENT_ARROW, _arrow(columns, kinds, constants, pause)
 
@@ -54,7 +58,7 @@ def halves(content_type: str, body: bytes) -> tuple[tuple[bytes, int], tuple[byt
         lines = body.splitlines(keepends=True)
         middle = len(lines) // 2
         return (b"".join(lines[:middle]), middle), (b"".join(lines[middle:]), len(lines) - middle)
-    pa = _pyarrow()
+    pa = pyarrow()
     if pa is None:
         raise RuntimeError("an Arrow batch cannot be split without pyarrow")
     table = pa.ipc.open_stream(body).read_all()
@@ -77,7 +81,7 @@ def _kind(name: str, column: Column) -> str:
 
 
 def _arrow(columns: Columns, kinds: dict[str, str], constants: dict[str, str], pause: Pause) -> bytes:
-    pa = _pyarrow()
+    pa = pyarrow()
     rows = len(columns[wire.ID])
     arrays = {name: array_of(pa, "text", [text] * rows) for name, text in constants.items()}
     for name, column in columns.items():
