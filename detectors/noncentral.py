@@ -4,8 +4,11 @@ import math
 
 from scipy import optimize, special, stats
 
+from detectors import chi2
+
 _LARGE = 1e4
 _PRECISE = 1e-9
+_ROUGH_ALPHA = 1e-8
 
 
 def tail(statistic: float, freedom: int, noncentrality: float) -> float:
@@ -18,12 +21,18 @@ def tail(statistic: float, freedom: int, noncentrality: float) -> float:
     >>> round(tail(20.0, 9, 0.0), 6), round(tail(20.0, 9, 10.0), 6)
     (0.017912, 0.4025)
     """
-    if freedom < 1:
-        return 1.0
+    if freedom < 1 or noncentrality == 0:
+        return chi2.tail(statistic, freedom)
+    rough = _rough_tail(statistic, freedom, noncentrality)
+    precise = rough > _PRECISE or noncentrality > _LARGE
+    return rough if precise else float(stats.ncx2.sf(statistic, freedom, noncentrality))
+
+
+def _rough_tail(statistic: float, freedom: int, noncentrality: float) -> float:
+    """The tail to an absolute 1e-15, without the 0.1 ms that a distribution object of scipy costs."""
     if noncentrality > _LARGE:
         return _sankaran(statistic, freedom, noncentrality)
-    rough = 1.0 - float(special.chndtr(statistic, freedom, noncentrality))
-    return rough if rough > _PRECISE else float(stats.ncx2.sf(statistic, freedom, noncentrality))
+    return 1.0 - float(special.chndtr(statistic, freedom, noncentrality))
 
 
 def _sankaran(statistic: float, freedom: int, noncentrality: float) -> float:
@@ -49,5 +58,6 @@ def lower_noncentrality(statistic: float, freedom: int, alpha: float) -> float:
     """
     if freedom < 1 or tail(statistic, freedom, 0.0) >= alpha:
         return 0.0
-    root = optimize.brentq(lambda r: tail(statistic, freedom, r * r) - alpha, 0.0, math.sqrt(statistic), rtol=1e-9)
+    law = tail if alpha < _ROUGH_ALPHA else _rough_tail
+    root = optimize.brentq(lambda r: law(statistic, freedom, r * r) - alpha, 0.0, math.sqrt(statistic), rtol=1e-9)
     return float(root * root)

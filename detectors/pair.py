@@ -1,5 +1,6 @@
 """Two binned samples side by side: what every distance between distributions takes."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,19 +45,20 @@ class BinnedPair:
         window, reference = np.asarray(self.window, np.float64), np.asarray(self.reference, np.float64)
         if window.ndim != 1 or window.shape != reference.shape:
             raise ValueError(f"a pair needs two rows of counts alike, got shapes {window.shape} and {reference.shape}")
-        numbers = np.concatenate([window, reference, [self.window_size, self.reference_size]])
-        if not (np.isfinite(numbers).all() and (numbers >= 0).all()):
+        both = window + reference
+        least = min(window.min(initial=0.0), reference.min(initial=0.0), self.window_size, self.reference_size)
+        if not (least >= 0 and math.isfinite(both.sum() + self.window_size + self.reference_size)):
             raise ValueError("counts and sizes must be finite and not negative")
-        counts = (window > 0) | (reference > 0)
-        object.__setattr__(self, "window", window[counts])
-        object.__setattr__(self, "reference", reference[counts])
+        held = both > 0
+        object.__setattr__(self, "window", window[held])
+        object.__setattr__(self, "reference", reference[held])
 
     @property
     def bins(self) -> int:
         """The number of bins that hold anything on either side."""
         return int(self.window.size)
 
-    @property
+    @cached_property
     def comparable(self) -> bool:
         """Whether both sides hold rows; without, no distance exists."""
         return bool(min(self.window_size, self.reference_size, self.window.sum(), self.reference.sum()) > 0)

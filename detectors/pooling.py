@@ -21,6 +21,8 @@ def pool_small(pair: BinnedPair, least: float = LEAST_EXPECTED) -> BinnedPair:
     """
     _, q = pair.shares
     expected = q * min(pair.window_size, pair.reference_size)
+    if expected.min() >= least:
+        return pair
     pools, gathered = np.arange(pair.bins), 0.0
     target = -1
     for small in np.flatnonzero(expected < least):
