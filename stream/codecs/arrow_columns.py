@@ -1,0 +1,144 @@
+"""One Arrow stream to columns of canonical names and types: renamed and cast, copied only where a type differs."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from driftglass_client.wire import FEATURE_PREFIX, ID, LABEL, MODEL, PREDICTION, SCORE_PREFIX, TIME_COLUMNS, VERSION
+
+from kernel.errors import ContractError
+from stream.codecs.columns import (
+    BATCH_SIZE,
+    FIXED,
+    INTEGER,
+    MOMENT,
+    NUMBER,
+    PROVENANCE,
+    TEXT,
+    VECTOR,
+    field_of,
+    is_named,
+    name_problem,
+)
+from stream.codecs.texts import Column
+from stream.codecs.topics import RecordKind
+
+
+def read_stream(body: bytes, kind: RecordKind) -> pa.Table:
+    """The rows of an Arrow IPC stream, with the column "model" where it has one; times may still be text.
+
+    Raises:
+        ContractError: it is no such stream, or a column has a type that its name does not allow; all rows are refused.
+    """
+    table = _read(body)
+    columns: dict[str, Column] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if not _is_ours(name, kind) or pa.types.is_null(column.type):
+            continue
+        problem = name_problem(name) if is_named(name) else None
+        if problem or name in columns:
+            raise ContractError(field_of(name)[:50], problem or "is a column that comes twice")
+        columns[name] = _cast(name, _plain(column), kind)
+    return pa.table(columns) if columns else pa.table({MODEL: pa.nulls(table.num_rows, TEXT)})
+
+
+def _read(body: bytes) -> pa.Table:
+    try:
+        with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
+            table = reader.read_all()
+        table.validate(full=True)  # offsets and UTF-8: a stranger's bytes are not trusted
+    except (pa.ArrowException, OSError, EOFError) as error:
+        raise ContractError("", f"is no Arrow IPC stream: {str(error).splitlines()[0]}") from error
+    return table
+
+
+def _is_ours(name: str, kind: RecordKind) -> bool:
+    if name == MODEL:
+        return True
+    if is_named(name):
+        return kind is RecordKind.PREDICTIONS
+    return name in FIXED[kind] and name not in PROVENANCE
+
+
+def _plain(column: Column) -> Column:
+    """Without dictionary or run-end encoding."""
+    if pa.types.is_dictionary(column.type):
+        return pc.cast(column, column.type.value_type)
+    if pa.types.is_run_end_encoded(column.type):
+        return pc.run_end_decode(column)
+    return column
+
+
+def _cast(name: str, column: Column, kind: RecordKind) -> Column:
+    try:
+        return _to_feature(column) if name.startswith(FEATURE_PREFIX) else _to_fixed(name, column, kind)
+    except (pa.ArrowException, TypeError) as error:
+        wanted = (
+            "numbers, texts, booleans or lists of numbers" if name.startswith(FEATURE_PREFIX) else _wanted(name, kind)
+        )
+        raise ContractError(field_of(name), f"is a column of type {column.type}; it must hold {wanted}") from error
+
+
+def _wanted(name: str, kind: RecordKind) -> str:
+    if name in TIME_COLUMNS:
+        return "timestamps with a time zone, or RFC 3339 texts"
+    return {TEXT: "texts", NUMBER: "numbers", INTEGER: "whole numbers"}[_type_of(name, kind)]
+
+
+def _type_of(name: str, kind: RecordKind) -> pa.DataType:
+    if is_named(name):
+        return NUMBER if name.startswith(SCORE_PREFIX) else TEXT
+    return TEXT if name == MODEL else FIXED[kind][name]
+
+
+def _to_feature(column: Column) -> Column:
+    if _is_text(column.type):
+        return pc.cast(column, TEXT)
+    if pa.types.is_boolean(column.type):
+        return column
+    if _is_list(column.type):
+        if not _is_number(column.type.value_type):
+            raise TypeError
+        return pc.cast(column, VECTOR, safe=False)
+    return _to_number(column)
+
+
+def _to_fixed(name: str, column: Column, kind: RecordKind) -> Column:
+    wanted = _type_of(name, kind)
+    if column.type == wanted:
+        return column
+    if wanted == MOMENT:
+        return _to_moment(column)
+    if wanted == NUMBER:
+        return _to_number(column)
+    if name == BATCH_SIZE and _is_number(column.type):
+        return pc.cast(column, INTEGER)
+    if _is_text(column.type) or (name in (ID, VERSION) and pa.types.is_integer(column.type)):
+        return pc.cast(column, TEXT)
+    if name in (PREDICTION, LABEL) and pa.types.is_boolean(column.type):
+        return pc.cast(column, TEXT)
+    raise TypeError
+
+
+def _to_number(column: Column) -> Column:
+    if not _is_number(column.type):
+        raise TypeError
+    return pc.cast(column, NUMBER, safe=False)
+
+
+def _to_moment(column: Column) -> Column:
+    if _is_text(column.type):
+        return pc.cast(column, TEXT)
+    if not pa.types.is_timestamp(column.type) or column.type.tz is None:
+        raise TypeError
+    return pc.cast(column, MOMENT, safe=column.type.unit != "ns")  # only nanoseconds are cut off, nothing overflows
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))

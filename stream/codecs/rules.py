@@ -1,0 +1,125 @@
+"""The contract's rules about values, each over a whole column at once."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from driftglass_client.wire import ID, LABEL, LABEL_VALUE, PREDICTION_TS, SCORE_PREFIX, TS, VERSION, WEIGHT
+
+from kernel.clock import MINUTE_US
+from stream.codecs.columns import (
+    BATCH_SIZE,
+    COST,
+    INTEGER,
+    LATENCY_MS,
+    LONGEST,
+    QUEUE_MS,
+    RECEIVED_US,
+    TEXT,
+    VECTOR,
+    field_of,
+)
+from stream.codecs.texts import Column
+from stream.codecs.topics import RecordKind
+
+AHEAD_US = 5 * MINUTE_US
+_FIRST_US = -62_135_596_800_000_000  # 0001-01-01
+_LAST_US = 253_402_300_799_999_999  # 9999-12-31
+MISSING = "is missing"
+
+
+class Breach(NamedTuple):
+    """Some rows break a rule.
+
+    Attributes:
+        rows: bool, one a row of the table; null counts as false.
+    """
+
+    rows: Column
+    field: str
+    reason: str
+
+
+def breaches(table: pa.Table, kind: RecordKind) -> Iterator[Breach]:
+    """Every rule that some row may break. `table` is in canonical columns, before what is missing was filled in."""
+    present = set(table.column_names)
+    yield from _of_time(table)
+    yield from _of_length(table, [name for name in (ID, VERSION) if name in present])
+    if kind is RecordKind.LABELS:
+        yield from _of_labels(table)
+    for name in (LATENCY_MS, QUEUE_MS):
+        if name in present:
+            yield Breach(
+                _not(pc.greater_equal(table[name], 0.0), table[name]), name, "must be a finite number, 0 or more"
+            )
+    if WEIGHT in present:
+        yield Breach(_not(pc.greater(table[WEIGHT], 0.0), table[WEIGHT]), WEIGHT, "must be a finite number above 0")
+    if BATCH_SIZE in present:
+        yield Breach(pc.less(table[BATCH_SIZE], 1), BATCH_SIZE, "must be 1 or more")
+    for name in sorted(n for n in present if n == COST or n.startswith(SCORE_PREFIX)):
+        yield Breach(_infinite(table[name]), field_of(name), "must be a finite number")
+    yield from _of_types(table)
+
+
+def _not(holds: Column, column: Column) -> Column:
+    return pc.or_(pc.invert(holds), _infinite(column))
+
+
+def _infinite(column: Column) -> Column:
+    return pc.invert(pc.is_finite(column))
+
+
+def _of_time(table: pa.Table) -> Iterator[Breach]:
+    ts_us = pc.cast(table[TS], INTEGER)
+    yield Breach(pc.is_null(ts_us), TS, MISSING)
+    ahead = pc.greater(pc.subtract(ts_us, table[RECEIVED_US]), AHEAD_US)
+    yield Breach(ahead, TS, "lies more than 5 minutes ahead of the time at which the record was received")
+    yield Breach(pc.less(ts_us, _FIRST_US), TS, "lies before the year 1")
+    if PREDICTION_TS in table.column_names:
+        known = pc.cast(table[PREDICTION_TS], INTEGER)
+        outside = pc.or_(pc.less(known, _FIRST_US), pc.greater(known, _LAST_US))
+        yield Breach(outside, PREDICTION_TS, "lies outside the years 1 to 9999")
+
+
+def _of_length(table: pa.Table, names: list[str]) -> Iterator[Breach]:
+    for name in names:
+        yield Breach(pc.greater(pc.utf8_length(table[name]), LONGEST), name, f"must have at most {LONGEST} characters")
+        if name == ID:
+            yield Breach(pc.equal(pc.binary_length(table[ID]), 0), ID, "must not be empty")
+
+
+def _of_labels(table: pa.Table) -> Iterator[Breach]:
+    missing = pa.nulls(table.num_rows, pa.bool_()).fill_null(True)
+    present = set(table.column_names)
+    yield Breach(
+        pc.is_null(table[ID]) if ID in present else missing, ID, "is missing: a label needs its prediction's id"
+    )
+    for name in (LABEL, LABEL_VALUE):
+        if name in present:
+            missing = pc.and_(missing, pc.is_null(table[name]))
+    yield Breach(missing, LABEL, MISSING)
+    if LABEL_VALUE in present:
+        yield Breach(_infinite(table[LABEL_VALUE]), LABEL, "must be a finite number or a class label")
+
+
+def _of_types(table: pa.Table) -> Iterator[Breach]:
+    """What a column's type does not say."""
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if column.type == TEXT and any(_may_hold_nul(chunk) for chunk in column.chunks):
+            yield Breach(pc.match_substring(column, "\0"), field_of(name), "must not hold the character U+0000")
+        elif column.type == VECTOR and any(chunk.values.null_count for chunk in column.chunks):
+            yield Breach(_with_null(column.combine_chunks()), field_of(name), "must be a list of numbers only")
+
+
+def _may_hold_nul(texts: pa.Array) -> bool:
+    """A quick look at all bytes; databases cannot keep U+0000 in a text."""
+    data = texts.buffers()[2]
+    return data is not None and not np.frombuffer(data, np.uint8).all()
+
+
+def _with_null(lists: pa.Array) -> pa.Array:
+    parents = pc.list_parent_indices(lists)
+    holding = pc.unique(parents.filter(pc.is_null(pc.list_flatten(lists))))
+    return pc.is_in(pa.array(np.arange(len(lists)), parents.type), value_set=holding)
