@@ -120,7 +120,7 @@ def _inside_edges(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _generic_edges(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sixteen cells an octave over the twelve octaves up to eight times the largest distance from the centre, and the heaviest codes."""
+    """Sixteen cells an octave, over twelve octaves up to eight times the largest distance; and the heaviest codes."""
     used = np.flatnonzero(counts)
     zero = CODES // 2
     top = max(int(used[-1]), CODES - 1 - int(used[0])) // OCTAVE_CODES * OCTAVE_CODES + 4 * OCTAVE_CODES

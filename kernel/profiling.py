@@ -200,6 +200,8 @@ def _numbers(column: pa.Array) -> tuple[Float64Array, NDArray[np.bool_]]:
 
 
 def _categories(column: pa.Array, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
+    if spec.kind is Kind.BOOLEAN and pa.types.is_floating(column.type):
+        column = column.cast(pa.bool_())  # the record log keeps booleans as 0 and 1
     encoded = column.cast(pa.string()).dictionary_encode()
     known = {"false": 0, "true": 1} if spec.kind is Kind.BOOLEAN else spec.categories
     codes = np.array([known.get(v, OTHER_CATEGORY) for v in encoded.dictionary.to_pylist()], np.int64)

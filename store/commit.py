@@ -83,7 +83,7 @@ def commit(db: Database, workspace: str, flush: Flush, now_us: int) -> None:
         _touch_windows(connection, workspace, flush)
         _add_searches(connection, workspace, flush.searches)
         if flush.events:
-            upsert(connection, events, [_event_row(workspace, event) for event in flush.events])
+            upsert(connection, events, [_event_row(workspace, event, now_us) for event in flush.events])
 
 
 def note_idle(db: Database, workspace: str, caught_up: Mapping[Partition, int], now_us: int) -> None:
@@ -219,7 +219,7 @@ def _add_searches(connection: sa.Connection, workspace: str, searches: Sequence[
         upsert(connection, label_searches, rows, update=["end_offset"])
 
 
-def _event_row(workspace: str, event: Event) -> dict[str, Any]:
+def _event_row(workspace: str, event: Event, now_us: int) -> dict[str, Any]:
     return {
         "workspace": workspace,
         "topic": event.partition.topic,
@@ -232,4 +232,5 @@ def _event_row(workspace: str, event: Event) -> dict[str, Any]:
         "title": event.title,
         "url": event.url,
         "details": dict(event.details),
+        "received_us": now_us,
     }

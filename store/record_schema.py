@@ -69,8 +69,10 @@ def to_stored(table: pa.Table, kind: RecordKind) -> pa.Table:
 def from_stored(table: pa.Table, kind: RecordKind) -> pa.Table:
     """The flat columns again; columns without any value are left out."""
     columns = {name: table[name] for name, _ in PLAIN[kind] if table[name].null_count < table.num_rows}
-    for name, prefix, _ in MAPS[kind]:
-        columns |= _from_map(table[name].combine_chunks(), prefix)
+    for source, prefix, _ in MAPS[kind]:
+        for name, values in _from_map(table[source].combine_chunks(), prefix).items():
+            # A feature that came as a number here and as text there is text.
+            columns[name] = pc.coalesce(values, columns[name].cast(pa.string())) if name in columns else values
     return pa.table(columns)
 
 

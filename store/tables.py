@@ -84,7 +84,6 @@ offsets = sa.Table(
 
 watermarks = sa.Table(
     "watermarks", metadata, _key("workspace"), _key("model"), _key("topic"), _key_us("partition"), _integer("max_ts_us"),
-    _flag("ended"),  # an end-of-stream event was read: the partition no longer holds the watermark back
 )  # fmt: skip
 
 profiles = sa.Table(
@@ -116,7 +115,7 @@ measurements = sa.Table(
     _key_us("window_start_us"), _key("metric"), _key("column"),
     _integer("window_end_us"), _integer("span_start_us"),
     _number("value"), _number("expected"), _number("excess"), _number("p_value"), _number("p_change"),
-    _number("lower"), _number("upper"), _number("rows"), _number("reference_rows"),
+    _number("alpha"), _number("lower"), _number("upper"), _number("rows"), _number("reference_rows"),
     _text("status"),  # ok, drift, degraded, insufficient, provisional
     _text("basis"),  # how the decision was reached, such as iid-null
     _integer("data_revision"), _integer("label_revision"),
@@ -151,6 +150,7 @@ dead_letters = sa.Table(
 events = sa.Table(
     "events", metadata, _key("workspace"), _key("topic"), _key_us("partition"), _key_us("offset"), _key_us("row"),
     _text("model"), _text("kind"), _integer("ts_us"), _text("title"), _text("url"), _json("details"),
+    _integer("received_us"),
     sa.Index(None, "workspace", "model", "ts_us"),
 )  # fmt: skip
 

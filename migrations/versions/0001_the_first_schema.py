@@ -130,6 +130,7 @@ def upgrade() -> None:
     sa.Column('title', sa.Text(), server_default='', nullable=False),
     sa.Column('url', sa.Text(), server_default='', nullable=False),
     sa.Column('details', sa.JSON(), nullable=False),
+    sa.Column('received_us', sa.BigInteger(), server_default='0', nullable=False),
     sa.PrimaryKeyConstraint('workspace', 'topic', 'partition', 'offset', 'row')
     )
     with op.batch_alter_table('events', schema=None) as batch_op:
@@ -194,6 +195,7 @@ def upgrade() -> None:
     sa.Column('excess', sa.Double(), nullable=True),
     sa.Column('p_value', sa.Double(), nullable=True),
     sa.Column('p_change', sa.Double(), nullable=True),
+    sa.Column('alpha', sa.Double(), nullable=True),
     sa.Column('lower', sa.Double(), nullable=True),
     sa.Column('upper', sa.Double(), nullable=True),
     sa.Column('rows', sa.Double(), nullable=True),
@@ -331,7 +333,6 @@ def upgrade() -> None:
     sa.Column('topic', sa.String(length=255), nullable=False),
     sa.Column('partition', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('max_ts_us', sa.BigInteger(), server_default='0', nullable=False),
-    sa.Column('ended', sa.Boolean(), server_default=sa.text('0'), nullable=False),
     sa.PrimaryKeyConstraint('workspace', 'model', 'topic', 'partition')
     )
     op.create_table('windows',

@@ -1,0 +1,159 @@
+"""Folding: the records of a batch become rows of the record log and profiles of windows.
+
+A fold is a function of the records alone, so what is folded from the log of messages and what is folded again from the record log
+after a crash come out the same.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from collector.identity import IdentityFilter, identities
+from kernel.clock import Clock
+from kernel.profile import WindowProfile
+from kernel.profiling import profile_windows
+from store.commit import Flush, ProfileKey, WindowKey
+from store.models import Model
+from store.registry import Registry
+from stream.codecs.batch import Batch
+from stream.codecs.topics import RecordKind
+from stream.message import Partition
+
+_MOMENT = pa.timestamp("us", "UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Rows of one model from one partition, as they go into the record log.
+
+    Attributes:
+        table: canonical columns with provenance (model, topic, partition, offset, row, ingested_at).
+    """
+
+    partition: Partition
+    model: str
+    table: pa.Table
+
+
+def gather(
+    kind: RecordKind, batches: Sequence[Batch], filters: Mapping[Partition, IdentityFilter], now_us: int
+) -> tuple[list[Records], int]:
+    """The rows of some batches that are to be kept, one table a partition and model, and how many were sent twice.
+
+    Labels are never doubles: of several the latest counts, by (ts, value), whenever they come.
+    """
+    by_place: dict[tuple[Partition, str], list[pa.Table]] = defaultdict(list)
+    for batch in batches:
+        by_place[batch.partition, batch.model].append(batch.table)
+    kept, doubled = [], 0
+    for (partition, model), tables in by_place.items():
+        table = _joined(tables)
+        if kind is RecordKind.PREDICTIONS:
+            fresh = filters[partition].admit(identities(model, table["version"], table["id"]), now_us)
+            doubled += int(len(fresh) - fresh.sum())
+            table = table if fresh.all() else table.filter(pa.array(fresh))
+        if table.num_rows:
+            kept.append(Records(partition, model, _with_provenance(table, partition, model, now_us)))
+    return kept, doubled
+
+
+def _joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """One table of several; a column that is text in one of them is text in all."""
+    types: dict[str, set[pa.DataType]] = defaultdict(set)
+    for table in tables:
+        for column in table.schema:
+            types[column.name].add(column.type)
+    mixed = {name for name, found in types.items() if len(found) > 1}
+    return pa.concat_tables([_as_text(t, mixed) for t in tables], promote_options="default").combine_chunks()
+
+
+def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
+    for name in names.intersection(table.column_names):
+        table = table.set_column(table.column_names.index(name), name, table[name].cast(pa.string()))
+    return table
+
+
+def _with_provenance(table: pa.Table, partition: Partition, model: str, now_us: int) -> pa.Table:
+    rows = table.num_rows
+    more: dict[str, pa.Scalar] = {
+        "model": pa.scalar(model),
+        "topic": pa.scalar(partition.topic),
+        "partition": pa.scalar(partition.number, pa.int32()),
+        "ingested_at": pa.scalar(now_us, pa.int64()).cast(_MOMENT),
+    }
+    for name, value in more.items():
+        table = table.append_column(name, pa.repeat(value, rows))
+    return table
+
+
+class Folder:
+    """Turns records into what a flush changes. Not thread-safe.
+
+    Args:
+        max_segments: values of a segment feature that are told apart.
+    """
+
+    def __init__(self, registry: Registry, clock: Clock, max_segments: int) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._max_segments = max_segments
+
+    def fold(
+        self, kind: RecordKind, records: Sequence[Records], spans: Mapping[Partition, tuple[int | None, int]]
+    ) -> Flush:
+        """What these records change; a model past the workspace's limit changes nothing but the offset."""
+        models = self._registry.refresh({r.model for r in records})
+        known = [(r, models[r.model]) for r in records if r.model in models]
+        if kind is RecordKind.LABELS:
+            return self._labels(known, spans)
+        return self._predictions(known, spans)
+
+    def _predictions(
+        self, known: Sequence[tuple[Records, Model]], spans: Mapping[Partition, tuple[int | None, int]]
+    ) -> Flush:
+        profiles: dict[ProfileKey, WindowProfile] = {}
+        watermarks: dict[tuple[Partition, str], int] = {}
+        data: dict[WindowKey, int] = defaultdict(int)
+        for records, model in known:
+            specs = self._registry.specs(records.model, records.table)
+            groups = profile_windows(records.table, specs, model.window, model.segments, self._max_segments)
+            profiles |= {ProfileKey(records.partition, records.model, group): p for group, p in groups.items()}
+            ts_us = _micros(records.table, "ts")
+            watermarks[records.partition, records.model] = int(ts_us.max())
+            _count(data, model, ts_us)
+        return Flush(spans, profiles, watermarks, data)
+
+    def _labels(
+        self, known: Sequence[tuple[Records, Model]], spans: Mapping[Partition, tuple[int | None, int]]
+    ) -> Flush:
+        labels: dict[WindowKey, int] = defaultdict(int)
+        searches: dict[Partition, tuple[int, int]] = {}
+        for records, model in known:
+            hinted, rest = _by_hint(records.table)
+            _count(labels, model, hinted)
+            if len(rest):
+                first, end = searches.get(records.partition, (int(rest.min()), 0))
+                searches[records.partition] = (min(first, int(rest.min())), max(end, int(rest.max()) + 1))
+        return Flush(spans, labels=labels, searches=[(p, *span) for p, span in sorted(searches.items())])
+
+
+def _by_hint(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """When the predictions were made, of the labels that say so; and the offsets of the rest."""
+    if "prediction_ts" not in table.column_names:
+        return np.empty(0, np.int64), table["offset"].to_numpy()
+    hinted = table["prediction_ts"].is_valid()
+    return _micros(table.filter(hinted), "prediction_ts"), table.filter(pa.compute.invert(hinted))["offset"].to_numpy()
+
+
+def _micros(table: pa.Table, name: str) -> np.ndarray:
+    return np.asarray(table[name].cast(pa.int64()).to_numpy(), np.int64)
+
+
+def _count(into: dict[WindowKey, int], model: Model, ts_us: np.ndarray) -> None:
+    """Add the rows to the windows of every size that they lie in."""
+    for size in model.sizes:
+        for start, rows in zip(*np.unique(size.starts(ts_us), return_counts=True), strict=True):
+            into[WindowKey(model.name, size.text, int(start))] += int(rows)

@@ -1,0 +1,163 @@
+"""The collector's loop: read, keep, flush; and begin again from what is committed whenever something failed."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from collector.settings import CollectorSettings
+from collector.sink import Flushed, Sink
+from kernel.clock import SECOND_US, Clock
+from kernel.errors import FencedError, UnavailableError
+from stream.message import Partition, Source
+
+_log = logging.getLogger("driftglass.collector")
+
+_POLL_S = 0.2
+_LOOK_FOR_IDLENESS_S = 1.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
+
+
+@dataclass(slots=True)
+class Totals:
+    """What the collector did since it began."""
+
+    accepted: int = 0
+    refused: int = 0
+    doubled: int = 0
+    flushes: int = 0
+    recoveries: int = 0
+
+    def add(self, flushed: Flushed) -> None:
+        """Count a flush."""
+        self.accepted += flushed.accepted
+        self.refused += flushed.refused
+        self.doubled += flushed.doubled
+        self.flushes += 1
+
+
+@dataclass(slots=True)
+class _Times:
+    flushed_us: int
+    looked_us: int = 0
+    pause_s: float = _FIRST_PAUSE_S
+
+
+class Collector:
+    """Reads the partitions it is assigned and brings their messages into the sink of their workspace.
+
+    Args:
+        sinks: by topic.
+        open_source: builds the source around this collector, which is the source's listener.
+    """
+
+    def __init__(
+        self,
+        sinks: Mapping[str, Sink],
+        open_source: Callable[["Collector"], Source],
+        clock: Clock,
+        settings: CollectorSettings,
+    ) -> None:
+        self._sinks = sinks
+        self._clock = clock
+        self._settings = settings
+        self._assigned: set[Partition] = set()
+        self._times = _Times(flushed_us=clock.now_us())
+        self.totals = Totals()
+        self._source = open_source(self)
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Work until `stopping` says so; then flush and hand the partitions back."""
+        try:
+            while not stopping():
+                self.step()
+            self._attempt(self._flush)
+        finally:
+            self._source.close()
+
+    def step(self) -> None:
+        """Read once, and flush where it is time."""
+        self._attempt(self._read)
+        if self._due():
+            self._attempt(self._flush)
+
+    def on_assigned(self, partitions: Sequence[Partition]) -> None:
+        """Take partitions over: recover them, and read on where they stand."""
+        self._assigned |= set(partitions)
+        self._recover(partitions)
+
+    def on_revoked(self, partitions: Sequence[Partition]) -> None:
+        """Let partitions go, with all that is not committed; whoever comes next reads it again."""
+        self._assigned -= set(partitions)
+        for topic, mine in _by_topic(partitions).items():
+            self._sinks[topic].drop(mine)
+
+    def _read(self) -> None:
+        messages = self._source.poll(_POLL_S)
+        for topic, mine in _by_topic(messages).items():
+            self._sinks[topic].take({partition: messages[partition] for partition in mine})
+        if not messages and self._since(self._times.looked_us) >= _LOOK_FOR_IDLENESS_S:
+            self._look_for_idleness()
+
+    def _flush(self) -> None:
+        for sink in self._unique_sinks():
+            self.totals.add(sink.flush())
+        self._times = _Times(self._clock.now_us(), self._times.looked_us)
+
+    def _look_for_idleness(self) -> None:
+        if self._pending_bytes():
+            return
+        for topic, mine in _by_topic(sorted(self._assigned)).items():
+            ends = self._source.ends(mine)
+            self._sinks[topic].note_idle(ends)
+        self._times.looked_us = self._clock.now_us()
+
+    def _due(self) -> bool:
+        pending = self._pending_bytes()
+        if not pending:
+            self._times.flushed_us = self._clock.now_us()
+        late = self._since(self._times.flushed_us) >= self._settings.flush_interval_s
+        return pending >= self._settings.flush_bytes or (pending > 0 and late)
+
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """Do it; where it fails, begin again from what is committed: a failure is a small crash."""
+        try:
+            work()
+        except (FencedError, UnavailableError) as error:
+            _log.warning("%s; reading again from what is committed", error)
+            if isinstance(error, UnavailableError):
+                self._clock.sleep(self._times.pause_s)
+                self._times.pause_s = min(2 * self._times.pause_s, _LONGEST_PAUSE_S)
+            self._recover_until_done()
+
+    def _recover_until_done(self) -> None:
+        while True:
+            try:
+                self._recover(sorted(self._assigned))
+            except UnavailableError as error:
+                _log.warning("%s; trying again in %.1f s", error, self._times.pause_s)
+                self._clock.sleep(self._times.pause_s)
+                self._times.pause_s = min(2 * self._times.pause_s, _LONGEST_PAUSE_S)
+            else:
+                return
+
+    def _recover(self, partitions: Sequence[Partition]) -> None:
+        self.totals.recoveries += 1
+        for topic, mine in _by_topic(partitions).items():
+            for partition, offset in self._sinks[topic].recover(mine).items():
+                self._source.seek(partition, offset)
+
+    def _pending_bytes(self) -> int:
+        return sum(sink.pending_bytes for sink in self._unique_sinks())
+
+    def _unique_sinks(self) -> list[Sink]:
+        return list({id(sink): sink for sink in self._sinks.values()}.values())
+
+    def _since(self, moment_us: int) -> float:
+        return (self._clock.now_us() - moment_us) / SECOND_US
+
+
+def _by_topic(partitions: Sequence[Partition] | Mapping[Partition, object]) -> dict[str, list[Partition]]:
+    found: dict[str, list[Partition]] = {}
+    for partition in partitions:
+        found.setdefault(partition.topic, []).append(partition)
+    return found

@@ -1,0 +1,216 @@
+"""From messages to committed state, exactly once: the order of a flush, and what is done when a partition comes to us.
+
+A flush, per kind of record:
+    1. dead letters, unique by (source, offset, row), so that writing them again changes nothing
+    2. the record log: one Delta commit, with the end offset of each source partition in it
+    3. one SQL transaction: profiles, windows, watermarks, events, and each offset moved from where it stood
+
+A process may die between any two of these. Whoever gets the partition next recovers it:
+    1. U, where the offset stands in SQL; V, how far the record log reaches
+    2. what lies between U and V is folded from the record log, never from the log of messages, and SQL moves to V
+    3. reading goes on at V
+    4. the ids of the last hour are read back from the record log
+A partition that another process owns is noticed in step 2 or 3 of the flush; it is dropped unwritten and recovered the same way.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow.compute as pc
+
+from collector.fold import Folder, Records, gather
+from collector.identity import IdentityFilter, identities
+from collector.settings import CollectorSettings
+from kernel.clock import Clock
+from kernel.errors import FencedError
+from store import dead_letters
+from store.commit import Flush, commit, next_offsets, note_idle
+from store.database import Database
+from store.record_reads import RecordReader
+from store.records import RecordLog
+from stream.codecs.decode import decode
+from stream.codecs.batch import Decoded
+from stream.codecs.topics import RecordKind, kind_of
+from stream.message import Message, Partition
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where one partition stands.
+
+    Attributes:
+        offset: the first offset not yet committed; None while nothing of the partition ever was.
+        seen: the identities of its last hour.
+        messages: read and not yet committed.
+        size: their bytes.
+    """
+
+    offset: int | None
+    seen: IdentityFilter
+    messages: list[Message] = field(default_factory=list)
+    size: int = 0
+
+    @property
+    def end(self) -> int:
+        """The offset after the last message read."""
+        return self.messages[-1].offset + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """What one flush did.
+
+    Attributes:
+        accepted, refused, doubled: records.
+    """
+
+    accepted: int = 0
+    refused: int = 0
+    doubled: int = 0
+
+
+class Sink:
+    """Where the messages of one workspace's partitions go. Not thread-safe."""
+
+    def __init__(
+        self, workspace: str, db: Database, log: RecordLog, folder: Folder, clock: Clock, settings: CollectorSettings
+    ) -> None:
+        self._workspace = workspace
+        self._db = db
+        self._log = log
+        self._reader = RecordReader(log, workspace)
+        self._folder = folder
+        self._clock = clock
+        self._settings = settings
+        self._open: dict[Partition, Progress] = {}
+
+    def recover(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
+        """Take partitions over.
+
+        Returns:
+            Where to read on, of each partition of which anything was ever committed.
+        """
+        self.drop(partitions)
+        standing = next_offsets(self._db, self._workspace, partitions)
+        for partition in partitions:
+            offset = self._catch_up(partition, standing.get(partition))
+            if offset is not None:
+                standing[partition] = offset
+            self._open[partition] = Progress(offset, self._remembered(partition))
+        return standing
+
+    def drop(self, partitions: Sequence[Partition]) -> None:
+        """Forget partitions, with all that was read of them and not committed."""
+        for partition in partitions:
+            self._open.pop(partition, None)
+
+    def take(self, messages: Mapping[Partition, Sequence[Message]]) -> None:
+        """Keep messages until the next flush."""
+        for partition, batch in messages.items():
+            progress = self._open[partition]
+            progress.messages.extend(batch)
+            progress.size += sum(len(message.value) for message in batch)
+
+    @property
+    def pending_bytes(self) -> int:
+        """What was taken and not flushed."""
+        return sum(progress.size for progress in self._open.values())
+
+    def flush(self) -> Flushed:
+        """Commit all that was taken.
+
+        Raises:
+            FencedError, UnavailableError: perhaps some steps were done; recover the partitions and read again.
+        """
+        due = {p: progress for p, progress in self._open.items() if progress.messages}
+        done = [self._flush_kind(kind, due) for kind in RecordKind]
+        return Flushed(*(sum(getattr(f, name) for f in done) for name in ("accepted", "refused", "doubled")))
+
+    def note_idle(self, ends: Mapping[Partition, int]) -> None:
+        """Note which partitions were read to the end of the log, as looked up just before."""
+        note_idle(
+            self._db, self._workspace, {p: end for p, end in ends.items() if p in self._open}, self._clock.now_us()
+        )
+
+    def _flush_kind(self, kind: RecordKind, due: Mapping[Partition, Progress]) -> Flushed:
+        mine = {p: progress for p, progress in due.items() if kind_of(p.topic) is kind}
+        if not mine:
+            return Flushed()
+        decoded = [decode(progress.messages, kind) for progress in mine.values()]
+        refused = self._bury(decoded)
+        spans = {partition: (progress.offset, progress.end) for partition, progress in mine.items()}
+        if kind is RecordKind.EVENTS:
+            found = [event for d in decoded for event in d.events]
+            self._commit(Flush(spans, events=found))
+            return Flushed(len(found), refused)
+        batches = [batch for d in decoded for batch in d.batches]
+        filters = {partition: progress.seen for partition, progress in mine.items()}
+        records, doubled = gather(kind, batches, filters, self._clock.now_us())
+        # Folding settles the types of new columns, so it comes before the record log has rows that need them.
+        change = self._folder.fold(kind, records, spans)
+        self._record(kind, records, spans)
+        self._commit(change)
+        return Flushed(sum(r.table.num_rows for r in records), refused, doubled)
+
+    def _bury(self, decoded: Sequence[Decoded]) -> int:
+        """Step 1."""
+        refusals = [refusal for d in decoded for refusal in d.refusals]
+        letters = [dead_letters.of_refusal(refusal, self._clock.now_us()) for refusal in refusals]
+        if letters:
+            dead_letters.save(self._db, self._workspace, letters)
+        return len(refusals)
+
+    def _record(
+        self, kind: RecordKind, records: Sequence[Records], spans: Mapping[Partition, tuple[int | None, int]]
+    ) -> None:
+        """Step 2; a partition that gives no rows only moves its offset, in step 3."""
+        held = {r.partition for r in records}
+        ends = {partition: (first or 0, end) for partition, (first, end) in spans.items() if partition in held}
+        if records:
+            tables = [r.table for r in sorted(records, key=lambda r: (r.model, r.partition))]
+            self._log.append(self._workspace, kind, tables, ends)
+
+    def _commit(self, flush: Flush) -> None:
+        """Step 3."""
+        commit(self._db, self._workspace, flush, self._clock.now_us())
+        for partition, (_, end) in flush.spans.items():
+            progress = self._open[partition]
+            progress.offset, progress.messages, progress.size = end, [], 0
+
+    def _catch_up(self, partition: Partition, offset: int | None) -> int | None:
+        """Fold what is in the record log and not yet in SQL; returns where SQL stands then."""
+        kind = kind_of(partition.topic)
+        if kind is RecordKind.EVENTS:
+            return offset
+        end = self._log.end(self._workspace, kind, partition)
+        if end is None or end <= (offset or 0):
+            return offset
+        rows = self._reader.span(kind, partition, offset or 0, end)
+        records = (
+            [] if rows is None else [_of_model(partition, rows, name) for name in pc.unique(rows["model"]).to_pylist()]
+        )
+        try:
+            flush = self._folder.fold(kind, records, {partition: (offset, end)})
+            commit(self._db, self._workspace, flush, self._clock.now_us())
+        except FencedError:  # the one who died was not dead yet, and did it
+            return next_offsets(self._db, self._workspace, [partition])[partition]
+        return end
+
+    def _remembered(self, partition: Partition) -> IdentityFilter:
+        horizon_us, limit = round(self._settings.dedup_horizon_s * 1_000_000), self._settings.dedup_limit
+        seen = IdentityFilter(horizon_us, limit)
+        if kind_of(partition.topic) is not RecordKind.PREDICTIONS:
+            return seen
+        now_us = self._clock.now_us()
+        rows = self._reader.identities(RecordKind.PREDICTIONS, partition, now_us - horizon_us)
+        if rows is not None:
+            for model in pc.unique(rows["model"]).to_pylist():
+                mine = rows.filter(pc.equal(rows["model"], model))
+                seen.admit(identities(model, mine["version"], mine["id"]), now_us)
+        return seen
+
+
+def _of_model(partition: Partition, rows: object, model: str) -> Records:
+    mine = rows.filter(pc.equal(rows["model"], model))  # type: ignore[attr-defined,index]
+    keep = [name for name in mine.column_names if mine[name].null_count < mine.num_rows]
+    return Records(partition, model, mine.select(keep))

@@ -1,0 +1,159 @@
+"""What is measured of one column: its window's profile against its reference's."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors import js_distance, shares
+from detectors.binning import decile_bins, pair_from_cells
+from detectors.interval_null import DELTA, Drift, measure_drift
+from detectors.pair import BinnedPair, FloatArray
+from detectors.shares import ShareShift, Tally
+from kernel.measurement import Measurement, Status
+from kernel.profile import Cells, ColumnProfile, Kind, WindowProfile
+from kernel.scores import SCORE_CELLS
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """How a column is tested.
+
+    Attributes:
+        alpha: the level of each of its tests.
+        delta: psi up to which a shift is of no interest.
+    """
+
+    alpha: float
+    delta: float = DELTA
+
+
+def measure_column(
+    name: str, stored: str, window: WindowProfile, reference: WindowProfile, test: Test
+) -> Iterator[Measurement]:
+    """The drift metrics of one column: psi, js_distance, missing_share and, of categories, unseen_share.
+
+    Args:
+        name: the column's name in a measurement; `stored` its name in the profiles.
+        window, reference: profiles on one grid. A column that the reference lacks yields nothing.
+    """
+    before = reference.columns.get(stored)
+    if before is None:
+        return
+    now = window.columns.get(stored) or _never_there(before, window)
+    yield _shift(
+        "missing_share", name, _missing(now, window, before, reference, test.alpha), now, window, reference, test
+    )
+    if (now.kind, now.grid) != (before.kind, before.grid):
+        yield Measurement("psi", name, None, Status.INSUFFICIENT, basis="another grid than the reference's")
+        return
+    pair = column_pair(now, before)
+    drift = measure_drift(pair, test.alpha, test.delta)
+    yield _psi(name, drift, pair, test)
+    yield _js_distance(name, drift, pair, test)
+    if now.kind is Kind.CATEGORICAL:
+        yield _shift("unseen_share", name, _unseen(now.cells, before.cells, test.alpha), now, window, reference, test)
+
+
+def column_pair(window: ColumnProfile, reference: ColumnProfile) -> BinnedPair:
+    """Both sides in bins: the reference's deciles, or the categories."""
+    now, before = _plain_cells(window), _plain_cells(reference)
+    width = int(max(now.index.max(initial=0), before.index.max(initial=0))) + 1
+    counts, held = now.dense(width), before.dense(width)
+    deciles = window.kind in (Kind.NUMERIC, Kind.SCORE, Kind.POSITIVE) and held.sum() > 0
+    bins = decile_bins(held) if deciles else np.arange(width)
+    return pair_from_cells(counts, held, bins, now.size, before.size)
+
+
+def _plain_cells(column: ColumnProfile) -> Cells:
+    """The cells without regard to which class was predicted."""
+    if column.kind is not Kind.SCORE:
+        return column.cells
+    cells = column.cells
+    high = cells.index >= SCORE_CELLS
+    parts = [_where(cells, ~high, 0), _where(cells, high, SCORE_CELLS)]
+    return Cells.merge(parts)
+
+
+def _where(cells: Cells, chosen: np.ndarray, less: int) -> Cells:
+    def pick(values: FloatArray) -> FloatArray:
+        return values[chosen] if len(values) else values
+
+    return Cells(
+        cells.index[chosen] - less, cells.rows[chosen], pick(cells.sums), pick(cells.weight), pick(cells.weight2)
+    )
+
+
+def _never_there(before: ColumnProfile, window: WindowProfile) -> ColumnProfile:
+    """A column that no row of the window has is missing in all of them."""
+    return ColumnProfile(
+        before.kind, before.grid, missing=window.rows, missing_weight=window.weight, missing_weight2=window.weight2
+    )
+
+
+def _psi(name: str, drift: Drift, pair: BinnedPair, test: Test) -> Measurement:
+    return Measurement(
+        "psi", name, drift.value, _status(drift, test.alpha), drift.expected, drift.excess, drift.p_delta, drift.p_change,
+        drift.lower, None, pair.window_size, pair.reference_size, test.alpha, _basis(drift),
+    )  # fmt: skip
+
+
+def _js_distance(name: str, drift: Drift, pair: BinnedPair, test: Test) -> Measurement:
+    """The same test as psi's: two views of one shift are one decision."""
+    value, expected = js_distance.value(pair), js_distance.expected(pair)
+    excess = None if value is None or expected is None else value - expected
+    return Measurement(
+        "js_distance", name, value, _status(drift, test.alpha), expected, excess, drift.p_delta, drift.p_change,
+        None, None, pair.window_size, pair.reference_size, test.alpha, _basis(drift),
+    )  # fmt: skip
+
+
+def _status(drift: Drift, alpha: float) -> Status:
+    if drift.p_delta is None:
+        return Status.INSUFFICIENT
+    return Status.DRIFT if drift.called(alpha) else Status.OK
+
+
+def _basis(drift: Drift) -> str:
+    return drift.basis if drift.p_delta is None else f"iid-null, {drift.basis}"
+
+
+def _missing(
+    now: ColumnProfile, window: WindowProfile, before: ColumnProfile, reference: WindowProfile, alpha: float
+) -> ShareShift:
+    return shares.missing_share(_tally(now, window), _tally(before, reference), alpha)
+
+
+def _tally(column: ColumnProfile, whole: WindowProfile) -> Tally:
+    """Rows without a usable value among all rows, at the effective size."""
+    if not whole.weight:
+        return Tally(0.0, 0.0)
+    absent = column.missing_weight + column.nan * whole.weight / max(1, whole.rows)
+    return Tally(min(1.0, absent / whole.weight) * whole.size, whole.size)
+
+
+def _unseen(now: Cells, before: Cells, alpha: float) -> ShareShift:
+    known = np.isin(now.index, before.index)
+    total = now.shares_of.sum()
+    share = float(now.shares_of[~known].sum() / total) if total else 0.0
+    singletons = float((before.rows == 1).sum())
+    return shares.unseen_share(Tally(share * now.size, now.size), before.size, singletons, alpha)
+
+
+def _shift(
+    metric: str,
+    name: str,
+    shift: ShareShift,
+    now: ColumnProfile,
+    window: WindowProfile,
+    reference: WindowProfile,
+    test: Test,
+) -> Measurement:
+    if shift.value is None:
+        return Measurement(metric, name, None, Status.INSUFFICIENT, basis=shift.basis)
+    excess = None if shift.expected is None else shift.value - shift.expected
+    rows = now.cells.size if metric == "unseen_share" else window.size
+    return Measurement(
+        metric, name, shift.value, Status.DRIFT if shift.called(test.alpha) else Status.OK, shift.expected, excess,
+        shift.p_tolerance, shift.p_change, shift.lower, shift.upper, rows, reference.size, test.alpha, shift.basis,
+    )  # fmt: skip

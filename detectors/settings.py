@@ -1,0 +1,22 @@
+"""Settings of the detectors."""
+
+from pydantic import Field
+
+from detectors.interval_null import DELTA
+from kernel.settings import Section
+
+
+class DetectorSettings(Section):
+    """How windows are measured and judged."""
+
+    interval_s: float = Field(2.0, gt=0, description="Seconds between two looks for windows to measure.")
+    lease_s: float = Field(300.0, gt=0, description="Seconds a worker may hold windows before another takes them over.")
+    windows_a_lease: int = Field(31, ge=1, description="Windows of one model that are measured together.")
+    label_pause_s: float = Field(
+        20.0, ge=0, description="Seconds between two measurings of a window for new labels alone."
+    )
+    lookback_windows: int = Field(30, ge=0, description="Windows that one with too few rows looks back over, at most.")
+    delta: float = Field(DELTA, ge=0, description="PSI up to which a shift is of no interest.")
+    false_alarms: float = Field(
+        1.0, gt=0, description="The dial: false alarms a model may raise in a quarter, expected."
+    )

@@ -1,0 +1,88 @@
+"""How far event time has come, per model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from kernel.clock import DAY_US, MINUTE_US
+from store.database import Database
+from store.tables import events, offsets, watermarks
+from stream.codecs.topics import RecordKind, kind_of
+
+IDLE_AFTER_US = MINUTE_US
+END_OF_STREAM = "end-of-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What one partition says of a model.
+
+    Attributes:
+        max_ts_us: the largest ts seen there.
+        idle_since_us: since when it was read to its end; None while something is left to read.
+        checked_us: when that was last looked up.
+    """
+
+    max_ts_us: int
+    idle_since_us: int | None
+    checked_us: int
+
+
+def watermark(reaches: Sequence[Reach], ended_us: int | None, now_us: int) -> int | None:
+    """How far a model's event time has come; None while it has none.
+
+    The smallest of its partitions' largest ts; a partition that was read to its end a minute ago or more does not hold it back.
+    Where all are, event time moves with the clock if it is within a day of it; and after an end-of-stream event, once all was
+    read, every window may close.
+
+    Args:
+        ended_us: when an end-of-stream event of the model was taken in; None where there is none.
+
+    >>> watermark([Reach(10, None, 0), Reach(7, None, 0)], None, 0)
+    7
+    """
+    if not reaches:
+        return None
+    furthest = max(r.max_ts_us for r in reaches)
+    if ended_us is not None and all(r.idle_since_us is not None and r.checked_us >= ended_us for r in reaches):
+        return 2**62
+    busy = [r for r in reaches if r.idle_since_us is None or now_us - r.idle_since_us < IDLE_AFTER_US]
+    if busy:
+        return min(r.max_ts_us for r in busy)
+    return max(furthest, now_us) if abs(now_us - furthest) <= DAY_US else furthest
+
+
+def of_models(db: Database, workspace: str, now_us: int) -> dict[str, int]:
+    """The watermark of each model that has one."""
+    reaches: dict[str, list[Reach]] = {}
+    joined = sa.outerjoin(
+        watermarks,
+        offsets,
+        sa.and_(
+            offsets.c.workspace == watermarks.c.workspace,
+            offsets.c.topic == watermarks.c.topic,
+            offsets.c.partition == watermarks.c.partition,
+        ),
+    )
+    query = sa.select(
+        watermarks.c.model, watermarks.c.topic, watermarks.c.max_ts_us, offsets.c.idle_since_us, offsets.c.updated_us
+    ).select_from(joined)
+    with db.read() as connection:
+        for row in connection.execute(query.where(watermarks.c.workspace == workspace)):
+            if kind_of(row.topic) is RecordKind.PREDICTIONS:
+                reach = Reach(row.max_ts_us, row.idle_since_us, row.updated_us or 0)
+                reaches.setdefault(row.model, []).append(reach)
+        ended = _ended(connection, workspace)
+    found = {model: watermark(of, ended.get(model, ended.get("")), now_us) for model, of in reaches.items()}
+    return {model: mark for model, mark in found.items() if mark is not None}
+
+
+def _ended(connection: sa.Connection, workspace: str) -> dict[str, int]:
+    """When the end of each model's stream was taken in; "" stands for all models."""
+    query = (
+        sa.select(events.c.model, sa.func.max(events.c.received_us))
+        .where(events.c.workspace == workspace, events.c.kind == END_OF_STREAM)
+        .group_by(events.c.model)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}

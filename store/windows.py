@@ -1,0 +1,210 @@
+"""Calendar windows and their life: open, closed, measured; re-opened by late records and labels. Work on them is leased."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from kernel.clock import SECOND_US
+from kernel.measurement import Measurement, SeriesKey
+from store.database import Database, database_now_us
+from store.models import Model
+from store.tables import decisions, measurements, windows
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A calendar window of a model.
+
+    Attributes:
+        state: open, closed, measured or sealed.
+        data_revision, label_revision: raised by every flush that touches it; `measured_*` what was measured last.
+    """
+
+    model: str
+    size: str
+    start_us: int
+    end_us: int
+    state: str
+    data_revision: int
+    label_revision: int
+    measured_data_revision: int
+    measured_label_revision: int
+    rows: int
+    labels: int
+    measured_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to measure some windows of a model for a while."""
+
+    token: str
+    windows: tuple[Window, ...]
+
+
+Measured = dict[SeriesKey, list[Measurement]]
+
+
+def listing(db: Database, workspace: str, model: str, size: str | None = None) -> list[Window]:
+    """A model's windows in order."""
+    query = sa.select(windows).where(windows.c.workspace == workspace, windows.c.model == model)
+    if size is not None:
+        query = query.where(windows.c.size == size)
+    with db.read() as connection:
+        return [_window(row) for row in connection.execute(query.order_by(windows.c.size, windows.c.start_us))]
+
+
+def lease(
+    db: Database,
+    workspace: str,
+    model: Model,
+    watermark_us: int,
+    owner: str,
+    *,
+    seconds: float,
+    limit: int,
+    labels_before_us: int,
+) -> Lease | None:
+    """Take closed windows that are not measured as they stand, the earliest first; None where there are none.
+
+    Args:
+        labels_before_us: a window that only has new labels waits until its last measuring is as old as that.
+    """
+    at = windows.c
+    stale_data = at.measured_data_revision < at.data_revision
+    stale_labels = sa.and_(
+        at.measured_label_revision < at.label_revision,
+        sa.or_(at.measured_us.is_(None), at.measured_us <= labels_before_us),
+    )
+    due = (
+        sa.select(windows)
+        .where(
+            at.workspace == workspace,
+            at.model == model.name,
+            at.end_us <= watermark_us - model.lateness_us,
+            at.state != "sealed",
+            sa.or_(stale_data, stale_labels),
+            at.until_us < database_now_us(),
+        )
+        .order_by(at.size != model.window.text, at.size, at.start_us)
+        .limit(limit)
+    )
+    token = uuid.uuid4().hex
+    with db.write() as connection:
+        rows = list(connection.execute(due.with_for_update(skip_locked=True)))
+        rows = [row for row in rows if row.size == rows[0].size]
+        until_us = database_now_us() + round(seconds * SECOND_US)
+        for row in rows:
+            held = sa.update(windows).where(*_key(workspace, _window(row)))
+            connection.execute(held.values(owner=owner, token=token, until_us=until_us))
+    return Lease(token, tuple(_window(row) for row in rows)) if rows else None
+
+
+def finish(db: Database, workspace: str, held: Lease, window: Window, found: Measured, now_us: int) -> bool:
+    """Replace a window's measurements and decisions, for the revisions that were read.
+
+    Returns:
+        False, and nothing written, where the lease no longer holds.
+    """
+    at = windows.c
+    revisions = {"measured_data_revision": window.data_revision, "measured_label_revision": window.label_revision}
+    current = sa.and_(at.data_revision == window.data_revision, at.label_revision == window.label_revision)
+    state = sa.case((current, "measured"), else_="closed")
+    mine = sa.and_(*_key(workspace, window), at.token == held.token, at.until_us >= database_now_us())
+    released = sa.update(windows).where(mine).values(**revisions, state=state, measured_us=now_us, token="", until_us=0)
+    with db.write() as connection:
+        if connection.execute(released).rowcount != 1:
+            return False
+        for table in (measurements, decisions):
+            here = (
+                table.c.workspace == workspace,
+                table.c.model == window.model,
+                table.c.size == window.size,
+                table.c.window_start_us == window.start_us,
+            )
+            connection.execute(sa.delete(table).where(*here))
+        rows = [_measurement_row(workspace, window, key, m) for key, all_ in found.items() for m in all_]
+        if rows:
+            connection.execute(sa.insert(measurements), rows)
+            connection.execute(sa.insert(decisions), [_decision_row(row, now_us) for row in rows])
+    return True
+
+
+def release(db: Database, workspace: str, held: Lease) -> None:
+    """Give windows back unmeasured."""
+    mine = sa.and_(windows.c.workspace == workspace, windows.c.token == held.token)
+    with db.write() as connection:
+        connection.execute(sa.update(windows).where(mine).values(token="", until_us=0))
+
+
+def touch_for_labels(db: Database, workspace: str, model: Model, moments_us: Sequence[int]) -> None:
+    """Labels were found to belong to predictions of these moments: their windows are to be measured again."""
+    touched = sorted({(size.text, size.start(ts_us)) for size in model.sizes for ts_us in moments_us})
+    at = windows.c
+    with db.write() as connection:
+        for size, start_us in touched:
+            here = (at.workspace == workspace, at.model == model.name, at.size == size, at.start_us == start_us)
+            state = sa.case((at.state == "measured", "closed"), else_=at.state)
+            connection.execute(
+                sa.update(windows).where(*here).values(label_revision=at.label_revision + 1, state=state)
+            )
+
+
+def _key(workspace: str, window: Window) -> tuple[Any, ...]:
+    at = windows.c
+    return (
+        at.workspace == workspace,
+        at.model == window.model,
+        at.size == window.size,
+        at.start_us == window.start_us,
+    )
+
+
+def _window(row: Any) -> Window:
+    return Window(
+        row.model, row.size, row.start_us, row.end_us, row.state, row.data_revision, row.label_revision,
+        row.measured_data_revision, row.measured_label_revision, row.rows, row.labels, row.measured_us,
+    )  # fmt: skip
+
+
+def _measurement_row(workspace: str, window: Window, key: SeriesKey, found: Measurement) -> dict[str, Any]:
+    return {
+        "workspace": workspace,
+        "model": key.model,
+        "version": key.version,
+        "segment": key.segment,
+        "size": key.size,
+        "window_start_us": window.start_us,
+        "metric": found.metric,
+        "column": found.column,
+        "window_end_us": window.end_us,
+        "span_start_us": window.start_us if found.span_start_us is None else found.span_start_us,
+        "value": found.value,
+        "expected": found.expected,
+        "excess": found.excess,
+        "p_value": found.p_value,
+        "p_change": found.p_change,
+        "lower": found.lower,
+        "upper": found.upper,
+        "rows": found.rows,
+        "reference_rows": found.reference_rows,
+        "alpha": found.alpha,
+        "status": found.status.value,
+        "basis": found.basis,
+        "data_revision": window.data_revision,
+        "label_revision": window.label_revision,
+    }
+
+
+_DECIDED = (
+    "workspace", "model", "version", "segment", "size", "window_start_us", "metric", "column", "window_end_us", "value",
+    "expected", "p_value", "alpha", "lower", "upper", "status",
+)  # fmt: skip
+
+
+def _decision_row(row: dict[str, Any], now_us: int) -> dict[str, Any]:
+    decided = {name: row[name] for name in _DECIDED}
+    return decided | {"abnormal": row["status"] in ("drift", "degraded"), "decided_us": now_us}
