@@ -115,7 +115,6 @@ def plain(value: Any) -> str | float | bool | list[float] | None:
     """One feature's value as the wire knows it; numpy scalars and arrays, dates and decimals are converted.
 
         >>> from decimal import Decimal
-    from math import isfinite
         >>> plain(Decimal("1.5")), plain((1, 2))
         (1.5, [1.0, 2.0])
     """
