@@ -1,0 +1,88 @@
+"""A grid keeps its resolution on any column, and a value always lies in the cell that its bounds say."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from kernel.counting import count
+from kernel.grid import CODES, MAX_CELLS, Grid, decode, encode
+
+FINITE = st.floats(-1e30, 1e30, allow_nan=False)
+
+
+@given(arrays(np.float64, st.integers(2, 50), elements=FINITE), FINITE)
+def test_codes_are_monotone_in_the_value(values: np.ndarray, centre: float) -> None:
+    ordered = np.sort(values)
+    assert (np.diff(encode(ordered, centre).astype(np.int64)) >= 0).all()
+
+
+def test_every_finite_code_decodes_to_a_value_with_that_code() -> None:
+    codes = np.arange(0x0081, 0xFF7F)
+    assert (encode(decode(codes, 0.0), 0.0) == codes).all()
+
+
+@given(arrays(np.float64, st.integers(1, 200), elements=FINITE))
+def test_a_grid_of_any_column_has_at_most_512_cells_and_holds_every_value(values: np.ndarray) -> None:
+    grid = Grid.fit(values)
+    assert grid.cells <= MAX_CELLS
+    assert grid.lookup().shape == (CODES,)
+    assert count(values, grid).rows.sum() == len(values)
+
+
+COLUMNS = {
+    "normal far from zero": lambda rng: rng.normal(1010, 8, 200_000),
+    "log-normal": lambda rng: rng.lognormal(0, 2, 200_000),
+    "uniform": lambda rng: rng.random(200_000),
+}
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_the_largest_cell_of_a_continuous_column_holds_under_one_percent(column: str) -> None:
+    values = COLUMNS[column](np.random.default_rng(1))
+    rows = count(values, Grid.fit(values)).rows
+    assert rows.max() / rows.sum() < 0.01
+
+
+def test_a_heavy_value_has_a_cell_of_its_own() -> None:
+    rng = np.random.default_rng(2)
+    values = np.where(rng.random(50_000) < 0.6, 0.0, rng.exponential(3.0, 50_000))
+    rows = count(values, Grid.fit(values)).rows
+    assert rows.max() == (values == 0).sum()
+
+
+def test_a_grid_of_few_values_still_resolves_what_comes_later() -> None:
+    rng = np.random.default_rng(3)
+    grid = Grid.fit(rng.normal(1010, 8, 20))
+    rows = count(rng.normal(1010, 8, 100_000), grid).rows
+    assert rows.max() / rows.sum() < 0.05
+
+
+def test_the_search_and_the_lookup_put_values_into_the_same_cells() -> None:
+    rng = np.random.default_rng(4)
+    values = rng.standard_cauchy(20_000)
+    grid = Grid.fit(values)
+    by_lookup = count(values, grid).rows
+    by_search = sum(count(part, grid).rows for part in np.split(values, 20))
+    assert (by_lookup == by_search).all()
+    assert (by_lookup == np.bincount(grid.lookup()[encode(values, grid.centre)], minlength=grid.cells)).all()
+
+
+def test_what_is_not_finite_is_counted_apart() -> None:
+    values = np.array([1.0, np.nan, np.inf, -np.inf, 2.0, np.nan])
+    counts = count(values, Grid.fit(values))
+    assert (counts.rows.sum(), counts.nan, counts.pos_inf, counts.neg_inf) == (2, 2, 1, 1)
+    assert (counts.low, counts.high) == (-0.5, 0.5)
+
+
+def test_without_a_finite_value_there_is_no_grid() -> None:
+    with pytest.raises(ValueError, match="at least one finite value"):
+        Grid.fit(np.array([np.nan, np.inf]))
+
+
+def test_cells_of_latencies_are_narrower_than_one_percent() -> None:
+    values = np.geomspace(1e-3, 1e6, 10_000)
+    bounds = Grid.identity().lower_bounds()
+    cells = Grid.identity().lookup()[encode(values, 0.0)]
+    assert ((bounds[cells + 1] - bounds[cells]) / bounds[cells] < 0.01).all()
