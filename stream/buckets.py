@@ -31,6 +31,8 @@ def buckets(workspace: str, model: str, ids: pa.Array | pa.ChunkedArray, n_bucke
     >>> buckets("default", "flight-delay", pa.array(["a-1", None])).tolist()
     [7, 4]
     """
+    if not len(ids):
+        return np.empty(0, np.int64)
     if isinstance(ids, pa.ChunkedArray):
         ids = ids.combine_chunks()
     if not pa.types.is_large_string(ids.type):
@@ -38,8 +40,8 @@ def buckets(workspace: str, model: str, ids: pa.Array | pa.ChunkedArray, n_bucke
     if ids.null_count:
         ids = ids.fill_null("")
     _, offsets, data = ids.buffers()
-    starts = np.frombuffer(offsets, np.int64)[ids.offset : ids.offset + len(ids) + 1] if offsets else np.zeros(1, int)
-    text = np.frombuffer(data, np.uint8) if data else np.empty(0, np.uint8)
+    starts = np.frombuffer(offsets, np.int64)[ids.offset : ids.offset + len(ids) + 1]
+    text = np.frombuffer(data or b"\0", np.uint8)
     prefix = zlib.crc32(f"{workspace}\0{model}\0".encode())
     sums: NDArray[np.uint32] = _crc32(text, starts, np.uint32(prefix), _TABLE)
     return sums.astype(np.int64) % n_buckets
