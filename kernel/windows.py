@@ -48,7 +48,8 @@ class WindowSize:
     def __post_init__(self) -> None:
         if self.text in ("1w", "1mo", "1d"):
             return
-        if self.text[-1:] not in ("m", "h") or DAY_US % max(1, parse_duration(self.text)):
+        length = parse_duration(self.text)
+        if self.text[-1] not in "mh" or not length or DAY_US % length:
             raise ValueError(f"{self.text!r} is no calendar window: use 5m, 1h, 1d, 1w, 1mo, or a part of a day")
 
     def starts(self, ts_us: Int64Array) -> Int64Array:
