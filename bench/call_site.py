@@ -17,8 +17,8 @@ from driftglass_client import Client, ClientSettings, Message
 
 CALLS = 20_000
 ROUNDS = 5
-BURST = 100
-BURST_PAUSE_S = 0.01
+BURST = 1_000
+BURST_PAUSE_S = 0.1
 FEATURES = {f"feature_{i}": float(i) for i in range(20)} | {f"category_{i}": "value" for i in range(5)}
 
 Call = Callable[[], object]

@@ -114,9 +114,9 @@ def features(values: Column) -> Column:
 def plain(value: Any) -> str | float | bool | list[float] | None:
     """One feature's value as the wire knows it; numpy scalars and arrays, dates and decimals are converted.
 
-        >>> from decimal import Decimal
-        >>> plain(Decimal("1.5")), plain((1, 2))
-        (1.5, [1.0, 2.0])
+    >>> from decimal import Decimal
+    >>> plain(Decimal("1.5")), plain((1, 2))
+    (1.5, [1.0, 2.0])
     """
     if type(value) in PLAIN:
         return value  # type: ignore[no-any-return]
