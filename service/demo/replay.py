@@ -39,7 +39,7 @@ class ReplaySettings:
 
     inference_url: str
     batch_rows: int = 64
-    stretch: timedelta = timedelta(minutes=30)
+    stretch: timedelta = timedelta(hours=1)
     speed: float | None = None
     max_pending: int = 8_000
     patience_s: float = 60.0
