@@ -1,5 +1,6 @@
 """Appending to the local log: one writer thread commits whatever is pending, so that concurrent callers share one sync."""
 
+import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,10 +11,11 @@ import msgspec
 from kernel.clock import Clock, SystemClock
 from kernel.errors import DriftglassError, FullError, UnavailableError
 from kernel.settings import LocalLogSettings
-from stream.local_file import LocalFile, check_topic
+from stream.local_file import RETRY_AFTER_S, LocalFile, check_topic
 from stream.message import Outgoing, Partition
 
 PENDING_BYTES = 64 << 20
+DISK_RESERVE_BYTES = 64 << 20
 
 _Row = tuple[int, int, str, bytes | None, bytes]
 
@@ -36,17 +38,24 @@ class LocalAppender:
         settings: the file and its limits.
         clock: stamps the messages.
         pending_bytes: what may wait for the writer, at most; beyond, `append` raises FullError.
+        disk_reserve_bytes: what stays free on the disk. A disk that is full to the last byte leaves SQLite no room to
+            delete in: nothing could be trimmed any more.
 
     Raises:
         SettingsError, UnavailableError: as LocalFile does.
     """
 
     def __init__(
-        self, settings: LocalLogSettings, clock: Clock | None = None, pending_bytes: int = PENDING_BYTES
+        self,
+        settings: LocalLogSettings,
+        clock: Clock | None = None,
+        pending_bytes: int = PENDING_BYTES,
+        disk_reserve_bytes: int = DISK_RESERVE_BYTES,
     ) -> None:
         self._file = LocalFile(settings)
         self._clock = clock or SystemClock()
         self._pending_bytes = pending_bytes
+        self._disk_reserve_bytes = disk_reserve_bytes
         self._partitions = settings.partitions
         self._next_any = 0
         self._pending: list[_Request] = []
@@ -140,6 +149,7 @@ class LocalAppender:
                     request.done.set()
 
     def _write(self, group: Sequence[_Request]) -> None:
+        self._check_disk(sum(request.size for request in group))
         by_topic: dict[str, list[Outgoing]] = defaultdict(list)
         for request in group:
             by_topic[request.topic].extend(request.batch)
@@ -148,6 +158,16 @@ class LocalAppender:
         with self._file.write() as sql:
             for topic, batch in by_topic.items():
                 sql.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?)", self._place(topic, batch))
+
+    def _check_disk(self, size: int) -> None:
+        """Refuse what would eat the reserve; half of it may serve what fits into the room that trimming has freed."""
+        growth = max(0, size - self._file.free_bytes())
+        needed = growth + self._disk_reserve_bytes if growth else self._disk_reserve_bytes // 2
+        left = shutil.disk_usage(self._file.path).free
+        if left < needed:
+            raise FullError(
+                f"the disk of the local log {self._file.path} has {left} bytes left: free some", RETRY_AFTER_S
+            )
 
     def _place(self, topic: str, batch: Sequence[Outgoing]) -> list[_Row]:
         """The rows of a batch at the ends of their partitions, which move behind them."""

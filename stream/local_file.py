@@ -25,7 +25,7 @@ _APPLICATION_ID = 0x64726C67  # "drlg", in the file's header
 _BUSY_TIMEOUT_MS = 5_000  # how long another process may hold the file in one commit
 _WAL_BYTES = 64 << 20
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")  # as Kafka has it
-_RETRY_AFTER_FULL_S = 5  # readers trim what they have stored, every few seconds
+RETRY_AFTER_S = 5  # readers trim what they have stored, every few seconds
 
 _SCHEMA = """
 CREATE TABLE log (partitions_per_topic INTEGER NOT NULL);
@@ -188,6 +188,11 @@ class LocalFile:
         with self.read() as sql:
             return int(sql.execute("PRAGMA data_version").fetchone()[0])
 
+    def free_bytes(self) -> int:
+        """Room inside the file that trimming has left."""
+        with self.read() as sql:
+            return int(sql.execute("PRAGMA freelist_count").fetchone()[0]) * PAGE_BYTES
+
     def close(self) -> None:
         """Close the connection."""
         self.sql.close()
@@ -205,7 +210,7 @@ def _raise_ours(path: Path, error: sqlite3.Error | OSError) -> NoReturn:
     if code == sqlite3.SQLITE_FULL:
         raise FullError(
             f"the local log {path} is full: log.local.max_bytes or the disk is reached; the collector frees what it has read",
-            _RETRY_AFTER_FULL_S,
+            RETRY_AFTER_S,
         ) from error
     if code == sqlite3.SQLITE_NOTADB:
         raise SettingsError(f"{path} is no local log: name another file in log.local.path") from error
