@@ -128,7 +128,8 @@ def upsert(
             )
         else:
             statement = statement.on_conflict_do_nothing()
-        changed += connection.execute(statement).rowcount
+        # Without the option PostgreSQL forgets how many rows an INSERT touched, and answers -1.
+        changed += connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
     return changed
 
 

@@ -67,8 +67,8 @@ def upgrade() -> None:
     sa.Column('model', sa.String(length=255), nullable=False),
     sa.Column('column', sa.String(length=255), nullable=False),
     sa.Column('kind', sa.Text(), server_default='', nullable=False),
-    sa.Column('declared', sa.Boolean(), server_default=sa.text('0'), nullable=False),
-    sa.Column('fixed', sa.Boolean(), server_default=sa.text('0'), nullable=False),
+    sa.Column('declared', sa.Boolean(), server_default=sa.false(), nullable=False),
+    sa.Column('fixed', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('seen', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('misfits', sa.BigInteger(), server_default='0', nullable=False),
     sa.PrimaryKeyConstraint('workspace', 'model', 'column')
@@ -104,7 +104,7 @@ def upgrade() -> None:
     sa.Column('metric', sa.String(length=255), nullable=False),
     sa.Column('column', sa.String(length=255), nullable=False),
     sa.Column('window_end_us', sa.BigInteger(), server_default='0', nullable=False),
-    sa.Column('abnormal', sa.Boolean(), server_default=sa.text('0'), nullable=False),
+    sa.Column('abnormal', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('status', sa.Text(), server_default='', nullable=False),
     sa.Column('value', sa.Double(), nullable=True),
     sa.Column('expected', sa.Double(), nullable=True),
@@ -143,7 +143,7 @@ def upgrade() -> None:
     sa.Column('version', sa.BigInteger(), autoincrement=False, nullable=False),
     sa.Column('centre', sa.Double(), nullable=False),
     sa.Column('edges', sa.LargeBinary(), nullable=False),
-    sa.Column('provisional', sa.Boolean(), server_default=sa.text('0'), nullable=False),
+    sa.Column('provisional', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('created_us', sa.BigInteger(), server_default='0', nullable=False),
     sa.PrimaryKeyConstraint('workspace', 'model', 'column', 'version')
     )
@@ -219,7 +219,7 @@ def upgrade() -> None:
     sa.Column('positive_class', sa.Text(), server_default='', nullable=False),
     sa.Column('segments', sa.JSON(), nullable=False),
     sa.Column('min_rows', sa.BigInteger(), server_default='500', nullable=False),
-    sa.Column('declared', sa.Boolean(), server_default=sa.text('0'), nullable=False),
+    sa.Column('declared', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('registered_us', sa.BigInteger(), server_default='0', nullable=False),
     sa.PrimaryKeyConstraint('workspace', 'model')
     )
@@ -276,8 +276,8 @@ def upgrade() -> None:
     sa.Column('blob', sa.LargeBinary(), nullable=False),
     sa.Column('performance', sa.JSON(), nullable=False),
     sa.Column('provenance', sa.JSON(), nullable=False),
-    sa.Column('provisional', sa.Boolean(), server_default=sa.text('0'), nullable=False),
-    sa.Column('active', sa.Boolean(), server_default=sa.text('0'), nullable=False),
+    sa.Column('provisional', sa.Boolean(), server_default=sa.false(), nullable=False),
+    sa.Column('active', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('created_us', sa.BigInteger(), server_default='0', nullable=False),
     sa.PrimaryKeyConstraint('workspace', 'model', 'reference')
     )

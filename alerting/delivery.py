@@ -1,0 +1,78 @@
+"""Stage 5: what is in an outbox goes out, at least once; it is recorded as sent only after the sending succeeded."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from alerting.errors import FinalError, RetryableError
+from alerting.settings import RetrySettings
+from kernel.clock import SECOND_US, Clock
+from store.database import Database
+from store.outbox import Claim, Outbox
+
+_BATCH = 20
+
+
+def wait_us(settings: RetrySettings, attempt: int, jitter: float) -> int:
+    """How long to wait after an attempt, from 1: doubling up to the longest, and between half and all of that by jitter in [0, 1].
+
+    >>> settings = RetrySettings(first="4s", longest="60s")
+    >>> [wait_us(settings, attempt, 1.0) // SECOND_US for attempt in (1, 2, 3, 99)]
+    [4, 8, 16, 60]
+    """
+    longest_us: int = min(settings.first * 2 ** min(attempt - 1, 32), settings.longest)
+    return round(longest_us * (0.5 + jitter / 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What one pass did: messages sent, put off, and given up."""
+
+    sent: int = 0
+    put_off: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Sends what is due in one outbox.
+
+    Attributes:
+        outbox: where the messages are.
+        send: sends one; raises RetryableError or FinalError.
+        jitter: a number in [0, 1] each time.
+    """
+
+    db: Database
+    workspace: str
+    outbox: Outbox
+    send: Callable[[Claim], None]
+    settings: RetrySettings
+    clock: Clock
+    jitter: Callable[[], float]
+
+    def step(self) -> Delivered:
+        """Send everything that is due now."""
+        outcomes: list[str] = []
+        while claims := self.outbox.claim(self.db, self.workspace, self.clock.now_us(), self.settings.lease, _BATCH):
+            outcomes += [self._deliver(claim) for claim in claims]
+        return Delivered(outcomes.count("sent"), outcomes.count("put off"), outcomes.count("failed"))
+
+    def _deliver(self, claim: Claim) -> str:
+        try:
+            self.send(claim)
+        except FinalError as error:
+            self.outbox.mark_failed(self.db, self.workspace, claim, str(error))
+            return "failed"
+        except RetryableError as error:
+            return self._put_off(claim, error)
+        self.outbox.mark_sent(self.db, self.workspace, claim, self.clock.now_us())
+        return "sent"
+
+    def _put_off(self, claim: Claim, error: RetryableError) -> str:
+        wait = max(wait_us(self.settings, claim.attempts, self.jitter()), round(error.retry_after_s * SECOND_US))
+        next_try_us = self.clock.now_us() + wait
+        if next_try_us > claim.created_us + self.settings.give_up_after:
+            self.outbox.mark_failed(self.db, self.workspace, claim, f"given up: {error}")
+            return "failed"
+        self.outbox.postpone(self.db, self.workspace, claim, str(error), next_try_us)
+        return "put off"

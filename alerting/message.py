@@ -1,0 +1,142 @@
+"""What a notifier is given: everything a person needs to judge an incident, and nothing of any channel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import quote
+
+import msgspec
+
+from kernel.clock import to_rfc3339
+from store.alert_rows import Alert, Incident
+
+Happening = Literal["firing", "escalated", "resolved"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One alert in a message; column "" for the whole model, version and segment "" for all; numbers in the metric's unit."""
+
+    rule: str
+    version: str
+    segment: str
+    size: str
+    metric: str
+    column: str
+    value: float | None
+    expected: float | None
+    window_start_us: int
+    window_end_us: int
+    resolution: str = ""
+
+    @property
+    def subject(self) -> str:
+        """What moved, for people."""
+        where = "/".join(part for part in (self.version, self.segment) if part)
+        name = self.column or "whole model"
+        return f"{name} ({where})" if where else name
+
+    @property
+    def numbers(self) -> str:
+        """The value beside what was expected, for people."""
+        return f"{self.metric} {show(self.value)}, {show(self.expected)} expected"
+
+    @property
+    def window(self) -> str:
+        """The last abnormal window, for people."""
+        return f"{to_rfc3339(self.window_start_us)} to {to_rfc3339(self.window_end_us)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One happening of one incident.
+
+    Attributes:
+        incident: its id; the same in every message about it.
+        happening: firing, escalated or resolved.
+        tier: P0, P1 or P2.
+        title: one line.
+        findings: its alerts; never empty.
+        link: the dashboard's page.
+    """
+
+    workspace: str
+    incident: str
+    happening: Happening
+    tier: str
+    model: str
+    title: str
+    findings: tuple[Finding, ...]
+    link: str
+
+    def to_payload(self) -> dict[str, Any]:
+        """The message as JSON; `from_payload` gives it back."""
+        payload: dict[str, Any] = msgspec.to_builtins(self)
+        return payload
+
+    @classmethod
+    def from_payload(cls, payload: dict[str, Any]) -> "Message":
+        """The message of a payload.
+
+        Raises:
+            msgspec.ValidationError: when the payload is none.
+        """
+        return msgspec.convert(payload, cls)
+
+
+def show(number: float | None) -> str:
+    """A number in four significant digits; a dash for none.
+
+    >>> show(0.123456), show(None)
+    ('0.1235', '-')
+    """
+    return "-" if number is None else f"{number:.4g}"
+
+
+def finding(alert: Alert) -> Finding:
+    """An alert as a message tells it."""
+    return Finding(
+        rule=alert.rule,
+        version=alert.version,
+        segment=alert.segment,
+        size=alert.size,
+        metric=alert.metric,
+        column=alert.column,
+        value=alert.value,
+        expected=alert.expected,
+        window_start_us=alert.last_window_us,
+        window_end_us=alert.details.last_window_end_us,
+        resolution=alert.details.resolution,
+    )
+
+
+def summary(alert: Alert) -> str:
+    """One line about one alert."""
+    told = finding(alert)
+    return f"{alert.model}: {told.subject}: {told.numbers}"
+
+
+def title(model: str, alerts: Sequence[Alert]) -> str:
+    """One line about an incident: the rules it broke, and on how many columns."""
+    rules = ", ".join(sorted({alert.rule for alert in alerts}))
+    columns = sorted({alert.column for alert in alerts if alert.column})
+    if not columns:
+        return f"{model}: {rules}"
+    return f"{model}: {rules} on {columns[0]}" if len(columns) == 1 else f"{model}: {rules} on {len(columns)} columns"
+
+
+def compose(
+    workspace: str, incident: Incident, happening: Happening, alerts: Sequence[Alert], dashboard_url: str
+) -> Message:
+    """The message about some alerts of an incident, the furthest from what was expected first."""
+    ordered = sorted(alerts, key=lambda a: (-abs((a.value or 0.0) - (a.expected or 0.0)), a.alert))
+    return Message(
+        workspace=workspace,
+        incident=incident.incident,
+        happening=happening,
+        tier=incident.tier,
+        model=incident.model,
+        title=title(incident.model, alerts),
+        findings=tuple(finding(alert) for alert in ordered),
+        link=f"{dashboard_url.rstrip('/')}/model?model={quote(incident.model, safe='')}",
+    )

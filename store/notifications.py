@@ -1,0 +1,87 @@
+"""Notifications: who is to be told what about an incident, and whether that was done."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from store.alert_rows import Transaction, derived_key
+from store.database import Database, upsert
+from store.outbox import Outbox
+from store.tables import notifications as t
+
+OUTBOX = Outbox(t, key="notification", sent="sent", sent_us="sent_us", target="notifier", subject=("alert", "notifier"))
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message to one notifier.
+
+    Attributes:
+        alert: the incident's alert under which its messages are filed, so that they go out in order.
+        happening: firing, escalated or resolved.
+        state: pending, sent or failed.
+    """
+
+    notification: str
+    alert: str
+    happening: str
+    notifier: str
+    state: str
+    attempts: int
+    last_error: str
+    created_us: int
+    sent_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewNotification:
+    """A message to write.
+
+    Attributes:
+        notification: `notification_key` of it.
+        payload: the message as JSON.
+        created_us: now, by the wall clock.
+    """
+
+    notification: str
+    alert: str
+    happening: str
+    notifier: str
+    payload: dict[str, Any]
+    created_us: int
+
+
+_COLUMNS = [t.c[name] for name in Notification.__slots__]
+
+
+def notification_key(incident: str, opened_us: int, happening: str, notifier: str) -> str:
+    """The key of a message: an incident that opens again is told again, anything else only once."""
+    return derived_key(incident, opened_us, happening, notifier)
+
+
+def enqueue(tx: Transaction, workspace: str, new: NewNotification) -> None:
+    """Write a message once; while it was not tried yet, its payload is brought up to date."""
+    row = asdict(new) | {"workspace": workspace}
+    if upsert(tx, t, [row]):
+        return
+    mine = (t.c.workspace == workspace, t.c.notification == new.notification)
+    untried = (t.c.state == "pending", t.c.attempts == 0)
+    tx.execute(sa.update(t).where(*mine, *untried).values(payload=new.payload))
+
+
+def told(tx: Transaction, workspace: str, key: str) -> tuple[str, int] | None:
+    """The alert and the moment (created_us) that a message was written with; None when there is none."""
+    row = tx.execute(sa.select(t.c.alert, t.c.created_us).where(t.c.workspace == workspace, t.c.notification == key))
+    found = row.first()
+    return (found.alert, found.created_us) if found else None
+
+
+def notifications(db: Database, workspace: str, state: str | None = None, limit: int = 100) -> list[Notification]:
+    """Messages, newest first; None for any state."""
+    query = sa.select(*_COLUMNS).where(t.c.workspace == workspace)
+    if state is not None:
+        query = query.where(t.c.state == state)
+    with db.read() as connection:
+        rows = connection.execute(query.order_by(t.c.created_us.desc(), t.c.notification).limit(limit))
+        return [Notification(*row) for row in rows]
