@@ -1,10 +1,16 @@
 """The real services that tests run against, as fixtures, and the settings of the run.
 
-For tests with Kafka: a consumer group forms in about 0.2 s on this broker (3 s more on one with the default
-group.initial.rebalance.delay.ms). A member that joins or leaves later is noticed at the next heartbeat, so give consumers
-heartbeat_interval_ms=200 where a test rebalances (0.25 s instead of 3 s), and session_timeout_ms=1000 where it kills one
-(the default holds the partitions for 45 s). Keep what poll() returns: the call that completes the join may already
-return records.
+For tests with Kafka:
+
+- A consumer group forms in about 0.2 s on this broker (group.initial.rebalance.delay.ms=0; the default adds 3 s).
+- kafka-python 3.0 loses a race: a group that forms before the consumer knows its topics may be assigned nothing until
+  the metadata ages (metadata_max_age_ms, five minutes). Make the consumer without topics, call
+  partitions_for_topic(topic) for each, and subscribe then.
+- A member that joins or leaves later is noticed at the next heartbeat: heartbeat_interval_ms=200 makes that 0.25 s
+  instead of 3 s. A killed one holds its partitions for session_timeout_ms: 3000 is quick and survives a busy machine,
+  1000 does not, the default is 45 s.
+- Give poll() 200 ms or more: with 20 ms, a rebalance on a busy machine may never end. Keep what it returns: the call
+  that completes the join may already return records.
 
 A test gets the marker of each service it uses, so `pytest -m "not kafka and not postgres and not chromium"` runs the rest.
 """
