@@ -1,0 +1,116 @@
+"""One metric, or the three latency quantiles, over time."""
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd  # type: ignore[import-untyped]
+
+from dashboard.charts.time_axis import HEIGHT, when
+from dashboard.palette import Palette
+from dashboard.text import METRICS
+
+LATENCIES = {"latency_p50": "p50", "latency_p90": "p90", "latency_p99": "p99"}
+
+
+def line(
+    data: pd.DataFrame,
+    axis: str,
+    colours: Palette,
+    *,
+    zero: bool = True,
+    percent: bool = False,
+    band: bool = False,
+    reference: float | None = None,
+    height: int = HEIGHT,
+) -> alt.LayerChart:
+    """One metric over time; a window that is abnormal has an orange diamond, one with too few rows a hollow dot.
+
+    Args:
+        data: a frame of one metric (and column).
+        axis: title of the value's axis, with its unit.
+        zero: whether the axis starts at 0.
+        percent: whether values are shares, shown in per cent.
+        band: whether `lower` and `upper` are an interval to draw.
+        reference: the reference's value, drawn as a dashed line.
+    """
+    y = alt.Y(
+        "value:Q",
+        title=axis,
+        scale=alt.Scale(zero=zero, nice=True),
+        axis=alt.Axis(tickCount=4, **_format(data, percent=percent)),
+    )
+    base = alt.Chart(data).encode(x=when(data))
+    layers: list[alt.Chart] = []
+    if band:
+        layers.append(
+            base.mark_area(opacity=0.18, color=colours.current).encode(y=alt.Y("lower:Q", title=axis), y2="upper:Q")
+        )
+    if reference is not None:
+        fixed = alt.Chart(pd.DataFrame({"value": [reference]}))
+        layers.append(fixed.mark_rule(strokeDash=[5, 4], color=colours.reference, strokeWidth=1.5).encode(y=y))
+    layers.append(base.mark_line(color=colours.current, strokeWidth=1.6).encode(y=y))
+    layers += _marks(base, y, colours)
+    layers.append(base.mark_point(size=90, opacity=0, filled=True).encode(y=y, tooltip=tooltip(interval=band)))
+    return alt.layer(*layers).properties(height=height)
+
+
+def _format(data: pd.DataFrame, *, percent: bool) -> dict[str, str]:
+    """Per cent for shares, thousands as k where there are tens of them, else as the ticks fall."""
+    if percent:
+        return {"format": ".3~%"}
+    return {"format": ".3~s"} if data["value"].max() >= 10_000 else {}
+
+
+def _marks(base: alt.Chart, y: alt.Y, colours: Palette) -> list[alt.Chart]:
+    abnormal = base.mark_point(shape="diamond", filled=True, size=48, opacity=1, color=colours.alarm).encode(y=y)
+    thin = base.mark_point(filled=False, size=28, color=colours.reference, opacity=1).encode(y=y)
+    return [
+        abnormal.transform_filter("datum.abnormal"),
+        thin.transform_filter("datum.status == 'insufficient' || datum.status == 'provisional'"),
+    ]
+
+
+def tooltip(*, interval: bool = False, more: Sequence[alt.Tooltip] = ()) -> list[alt.Tooltip]:
+    """What hovering shows of a value."""
+    shown = [
+        alt.Tooltip("when", title="window"),
+        *more,
+        alt.Tooltip("value_text", title="value"),
+        alt.Tooltip("status", title="status"),
+    ]
+    if interval:
+        shown.append(alt.Tooltip("interval", title="95% interval"))
+    return shown
+
+
+def latency(data: pd.DataFrame, colours: Palette) -> alt.LayerChart:
+    """The latency quantiles over time, in milliseconds; the frame holds the three metrics."""
+    data = data.assign(quantile=data["metric"].map(LATENCIES))
+    colour = alt.Color(
+        "quantile:N",
+        title=None,
+        scale=alt.Scale(domain=list(LATENCIES.values()), range=list(colours.latency)),
+        legend=alt.Legend(orient="top", direction="horizontal", symbolType="stroke"),
+    )
+    y = alt.Y("value:Q", title="latency, ms", axis=alt.Axis(tickCount=4))
+    base = alt.Chart(data).encode(x=when(data), y=y)
+    lines = base.mark_line(strokeWidth=1.6).encode(color=colour)
+    abnormal = base.mark_point(shape="diamond", filled=True, size=40, opacity=1, color=colours.alarm).transform_filter(
+        "datum.abnormal"
+    )
+    hover = base.mark_point(size=90, opacity=0, filled=True).encode(
+        tooltip=tooltip(more=[alt.Tooltip("quantile", title="quantile")])
+    )
+    return alt.layer(lines, abnormal, hover).properties(height=HEIGHT)
+
+
+def axis_title(metric: str) -> str:
+    """The axis title of a metric, with its unit."""
+    units = {
+        "rows": "rows a window",
+        "throughput": "rows a second",
+        "error_rate": "error rate, % of rows",
+        "label_coverage": "labelled, % of rows",
+        "log_loss": "log loss, nats",
+    }
+    return units.get(metric, METRICS.get(metric, metric))

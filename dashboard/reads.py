@@ -1,0 +1,100 @@
+"""The store's reads, remembered for a few seconds and shared by all sessions; and the one write that people make here."""
+
+import pyarrow as pa
+import streamlit as st
+
+from dashboard.settings import DashboardSettings
+from kernel.clock import SystemClock
+from kernel.settings import load
+from store import alerts as ledger
+from store import column_view as columns
+from store import fleet as fleets
+from store import model_view as models
+from store import series as measured
+from store import shadow_view as shadows
+from store.database import Database
+from store.migrate import require_current
+
+TTL_S = 5
+
+
+@st.cache_resource(show_spinner=False)
+def settings() -> DashboardSettings:
+    """The settings, read once a process."""
+    return load(DashboardSettings)
+
+
+@st.cache_resource(show_spinner=False)
+def database() -> Database:
+    """The database, opened once a process.
+
+    Raises:
+        UnavailableError: when it is not there or not up to date.
+    """
+    db = Database(settings().store.database)
+    require_current(db)
+    return db
+
+
+def workspace() -> str:
+    """The workspace shown."""
+    return settings().workspace
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def fleet() -> tuple[fleets.FleetRow, ...]:
+    """Every model, the most urgent first."""
+    return fleets.fleet(database(), workspace())
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def model_card(model: str) -> models.ModelCard:
+    """What is known of a model."""
+    return models.model_card(database(), workspace(), model)
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def windows(scope: measured.Scope, limit: int) -> tuple[measured.Window, ...]:
+    """The newest measured windows, newest first."""
+    return measured.measured_windows(database(), workspace(), scope, limit)
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def series(scope: measured.Scope, metrics: tuple[str, ...], since_us: int) -> pa.Table:
+    """Measurements of these metrics since then."""
+    return measured.series(database(), workspace(), scope, metrics, since_us)
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def happenings(model: str, since_us: int) -> tuple[models.Happening, ...]:
+    """Events of the model since then."""
+    return models.happenings(database(), workspace(), model, since_us)
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def column(model: str, version: str, name: str, start_us: int, end_us: int) -> columns.ColumnView:
+    """A column's profile beside the reference's."""
+    return columns.column_view(database(), workspace(), model, version, name, start_us, end_us)
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def shadow_runs() -> tuple[shadows.ShadowRun, ...]:
+    """All shadow runs, newest first."""
+    return shadows.runs(database(), workspace())
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def alerts(model: str) -> list[ledger.Alert]:
+    """The model's alerts, newest first."""
+    return ledger.alerts(database(), workspace(), model)
+
+
+def acknowledge(alert: str, by: str) -> None:
+    """Take an alert on, and forget what was remembered of alerts.
+
+    Raises:
+        ContractError: when it no longer fires.
+    """
+    ledger.acknowledge(database(), workspace(), alert, by, SystemClock().now_us())
+    alerts.clear()
+    fleet.clear()

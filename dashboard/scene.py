@@ -1,0 +1,28 @@
+"""What the model page shows at this moment."""
+
+from dataclasses import dataclass
+
+import pandas as pd  # type: ignore[import-untyped]
+
+from dashboard import reads
+from dashboard.charts.time_axis import frame
+from store.model_view import ModelCard
+from store.series import Scope, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A model, the scope that was chosen, and the windows of the period, newest first, at least one."""
+
+    card: ModelCard
+    scope: Scope
+    windows: tuple[Window, ...]
+
+    @property
+    def since_us(self) -> int:
+        """Where the period starts."""
+        return self.windows[-1].start_us
+
+    def frame(self, *metrics: str) -> pd.DataFrame:
+        """These metrics over the period, to draw."""
+        return frame(reads.series(self.scope, metrics, self.since_us), self.scope.size)

@@ -1,0 +1,29 @@
+"""Health: how much was served, how fast, with how many failures."""
+
+import streamlit as st
+
+from dashboard import reads
+from dashboard.charts.lines import LATENCIES, axis_title, latency, line
+from dashboard.charts.time_axis import events
+from dashboard.palette import palette
+from dashboard.scene import Scene
+
+
+def show(scene: Scene) -> None:
+    """Draw it."""
+    colours = palette()
+    data = scene.frame("rows", "throughput", "error_rate", *LATENCIES)
+    marks = events(reads.happenings(scene.card.model, scene.since_us), colours)
+    left, right = st.columns(2, gap="medium")
+    for box, metric, title in (
+        (left, "rows", "Rows"),
+        (right, "error_rate", "Error rate"),
+        (left, "throughput", "Throughput"),
+    ):
+        chart = line(data[data["metric"] == metric], axis_title(metric), colours, percent=metric == "error_rate")
+        box.subheader(title, anchor=False)
+        box.altair_chart(chart + marks if marks else chart, key=f"health-{metric}", alt=f"{title} over time")
+    right.subheader("Latency", anchor=False)
+    chart = latency(data[data["metric"].isin(list(LATENCIES))], colours)
+    right.altair_chart(chart + marks if marks else chart, key="health-latency", alt="Latency p50, p90, p99 over time")
+    st.caption("Orange diamond: degraded. Dashed line: an event that was reported.")

@@ -1,0 +1,15 @@
+"""What the dashboard needs to know: where the state is, and whose it shows."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from kernel.settings import SettingsTree, StoreSettings
+
+
+class DashboardSettings(SettingsTree):
+    """The part of the settings tree that the dashboard reads; the other parts' sections are none of its business."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    store: StoreSettings = StoreSettings()
+    workspace: str = Field("default", description="The workspace that the dashboard shows.")

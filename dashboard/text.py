@@ -1,0 +1,122 @@
+"""Numbers and times as people read them: three significant digits, thousands separated, UTC."""
+
+import math
+from collections.abc import Mapping
+
+from kernel.clock import DAY_US, to_datetime
+
+NONE = "–"  # noqa: RUF001 - a dash stands for what does not exist
+
+METRICS: Mapping[str, str] = {
+    "psi": "PSI",
+    "js_distance": "Jensen-Shannon distance",
+    "missing_share": "Missing share",
+    "unseen_share": "Unseen share",
+    "accuracy": "Accuracy",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "roc_auc": "ROC AUC",
+    "log_loss": "Log loss",
+    "error_rate": "Error rate",
+    "label_coverage": "Label coverage",
+}
+
+
+def metric_name(metric: str) -> str:
+    """A metric's name for people.
+
+    >>> metric_name("roc_auc"), metric_name("latency_p99")
+    ('ROC AUC', 'latency_p99')
+    """
+    return METRICS.get(metric, metric)
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, no fewer than all whole ones.
+
+    >>> number(0.012345), number(12.345), number(123456.7), number(None), number(0.0)
+    ('0.0123', '12.3', '123,457', '–', '0')
+    """
+    if value is None or not math.isfinite(value):
+        return NONE
+    if value == 0:
+        return "0"
+    digits = 2 - math.floor(math.log10(abs(value)))
+    if digits > 6:
+        return f"{value:.1e}"
+    return f"{value:,.{max(0, digits)}f}"
+
+
+def share(value: float | None) -> str:
+    """A share in per cent.
+
+    >>> share(0.3123), share(0.00314), share(1.0)
+    ('31.2%', '0.314%', '100%')
+    """
+    return NONE if value is None or not math.isfinite(value) else f"{number(100 * value)}%"
+
+
+def count(value: float | None) -> str:
+    """A whole number with thousands separated.
+
+    >>> count(336776)
+    '336,776'
+    """
+    return NONE if value is None or not math.isfinite(value) else f"{value:,.0f}"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value, no finer than it can mean.
+
+    >>> p_value(0.0312), p_value(1e-20)
+    ('0.0312', '< 1e-6')
+    """
+    return "< 1e-6" if value is not None and value < 1e-6 else number(value)
+
+
+def moment(ts_us: int | None) -> str:
+    """A moment in UTC, to the minute.
+
+    >>> moment(1362132000000000)
+    '1 Mar 2013 10:00'
+    """
+    if ts_us is None:
+        return NONE
+    when = to_datetime(ts_us)
+    return f"{when.day} {when:%b %Y %H:%M}" if ts_us % DAY_US else f"{when.day} {when:%b %Y}"
+
+
+def window(start_us: int | None, size: str) -> str:
+    """A window by its start.
+
+    >>> window(1362096000000000, "1mo"), window(1362096000000000, "1d"), window(1362096000000000, "1h")
+    ('Mar 2013', '1 Mar 2013', '1 Mar 2013 00:00')
+    """
+    if start_us is None:
+        return NONE
+    when = to_datetime(start_us)
+    if size == "1mo":
+        return f"{when:%b %Y}"
+    return f"{when.day} {when:%b %Y}" + ("" if size in ("1d", "1w") else f" {when:%H:%M}")
+
+
+def windows(number_of: int, size: str) -> str:
+    """So many windows in words.
+
+    >>> windows(90, "1d"), windows(1, "1mo"), windows(4, "5m")
+    ('90 days', '1 month', '4 windows of 5m')
+    """
+    word = {"1d": "day", "1w": "week", "1mo": "month", "1h": "hour"}.get(size)
+    if word is None:
+        return f"{number_of} windows of {size}"
+    return f"{number_of} {word}" + ("s" if number_of != 1 else "")
+
+
+def plain(text: str) -> str:
+    """Text from outside with its markup taken away: names and messages are shown as they are.
+
+    >>> plain("a*b")
+    'a\\\\*b'
+    """
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+!|~$:" else c for c in text)

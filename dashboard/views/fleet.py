@@ -1,0 +1,145 @@
+"""Fleet: every model of the workspace, the most urgent first."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd  # type: ignore[import-untyped]
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from dashboard import reads
+from dashboard.palette import Palette, palette, status_text
+from dashboard.text import NONE, count, metric_name, number, share, window
+from dashboard.views import model
+from store.fleet import FleetRow
+
+REFRESH_S = 10
+THREE_LINES = """\
+from driftglass_client import Client
+driftglass = Client(model="flight-delay", version="1")
+driftglass.log_prediction(features={"dep_delay": 3.0, "carrier": "UA"}, prediction="late")"""
+
+
+def page() -> StreamlitPage:
+    """The page, first of all."""
+    return st.Page(show, title="Fleet", icon=":material/grid_view:", url_path="fleet", default=True)
+
+
+def show() -> None:
+    """Draw it."""
+    _body()
+
+
+@st.fragment(run_every=REFRESH_S)
+def _body() -> None:
+    rows = reads.fleet()
+    if not rows:
+        _empty()
+        return
+    st.header("Fleet", anchor=False)
+    _totals(rows)
+    colours = palette()
+    table = _table(rows)
+    styled = table.style.map(lambda text: _status_style(text, colours), subset=["Status"]).format(
+        {"Rows": count, "Error rate": share, "Latency p99": number}, na_rep=NONE
+    )
+    chosen = st.dataframe(
+        styled,
+        column_config=_columns(colours),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-cell",
+        placeholder=NONE,
+        row_height=40,
+        key="fleet",
+        alt="Every model with its status, newest window and trends",
+    )
+    st.caption("Click a row to open the model. Times are in UTC; trends cover the last 60 windows.")
+    cells = chosen.selection.cells
+    if cells:
+        row = rows[cells[0][0]]
+        st.switch_page(model.page(), query_params={"model": row.model})
+
+
+def _empty() -> None:
+    st.header("No model has sent anything yet", anchor=False)
+    st.markdown("A model appears here with its first prediction. Three lines in the service that serves it are enough:")
+    st.code(THREE_LINES, language="python")
+    st.markdown("To see the dashboard full first, run `driftglass demo`.")
+
+
+def _totals(rows: Sequence[FleetRow]) -> None:
+    def of(tier: str) -> int:
+        return sum(r.tier == tier and r.state in ("firing", "acknowledged") for r in rows)
+
+    drifting = sum(bool(r.drifted) for r in rows)
+    for box, (label, value) in zip(
+        st.columns(6),
+        (
+            ("Models", count(len(rows))),
+            ("With a P0 alert", count(of("P0"))),
+            ("With a P1 alert", count(of("P1"))),
+            ("With a P2 alert", count(of("P2"))),
+            ("With drift now", count(drifting)),
+            ("Open incidents", count(sum(r.incidents for r in rows))),
+        ),
+        strict=True,
+    ):
+        box.metric(label, value)
+
+
+def _table(rows: Sequence[FleetRow]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "Status": [status_text(r.tier, r.state, measured=r.window_start_us is not None) for r in rows],
+            "Model": [r.model for r in rows],
+            "Last window": [window(r.window_start_us, r.size) for r in rows],
+            "Rows": [r.latest.get("rows") for r in rows],
+            "Rows trend": [list(r.rows_trend) for r in rows],
+            "Drifted columns": [_drifted(r) for r in rows],
+            "Largest PSI": [list(r.psi_trend) for r in rows],
+            "Error rate": [r.latest.get("error_rate") for r in rows],
+            "Latency p99": [r.latest.get("latency_p99") for r in rows],
+            "Performance": [_performance(r) for r in rows],
+            "Alerts": [r.alerts for r in rows],
+            "Incidents": [r.incidents for r in rows],
+        }
+    )
+
+
+def _drifted(row: FleetRow) -> str:
+    if row.window_start_us is None:
+        return NONE
+    return f"{len(row.drifted)}: {', '.join(row.drifted)}" if row.drifted else "0"
+
+
+def _performance(row: FleetRow) -> str:
+    shown = [f"{metric_name(m)} {number(row.latest[m])}" for m in ("roc_auc", "accuracy") if m in row.latest]
+    return " · ".join(shown) or NONE
+
+
+def _status_style(text: str, colours: Palette) -> str:
+    if text.startswith("◌ no"):
+        return f"color: {colours.reference}"
+    tier = next((t for t in ("P0", "P1", "P2") if f" {t} " in text), "")
+    return f"color: {colours.tiers[tier]}; font-weight: 600"
+
+
+def _columns(colours: Palette) -> dict[str, Any]:
+    config = st.column_config
+    return {
+        "Status": config.TextColumn(width=125, help="The worst alert that is open."),
+        "Model": config.TextColumn(width=120),
+        "Last window": config.TextColumn(width=100, help="Start of the newest window measured, UTC."),
+        "Rows": config.NumberColumn(width=80, help="Predictions in the last window."),
+        "Rows trend": config.LineChartColumn(width=120, y_min=0, color=colours.current),
+        "Drifted columns": config.TextColumn(width=170, help="Columns that drift in the last window."),
+        "Largest PSI": config.LineChartColumn(
+            width=120, y_min=0, color=colours.tiers["P1"], help="Over the columns, by window."
+        ),
+        "Error rate": config.NumberColumn(width=80, help="Share of predictions that failed."),
+        "Latency p99": config.NumberColumn("p99, ms", width=70),
+        "Performance": config.TextColumn(width=200, help="Of the newest window with enough labels."),
+        "Alerts": config.NumberColumn(width=60),
+        "Incidents": config.NumberColumn(width=70),
+    }

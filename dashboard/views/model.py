@@ -1,0 +1,87 @@
+"""One model: what it served, how far its data moved, how well it does, what is open about it."""
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from dashboard import reads
+from dashboard.palette import TIER_BADGES, status_text
+from dashboard.scene import Scene
+from dashboard.sections import alerts, drift, headline, health, performance
+from dashboard.text import moment, windows
+from store.model_view import ModelCard
+from store.series import Scope
+
+ALL = "all versions"
+PERIODS = ("30", "90", "365")
+SECTIONS = {"Health": health.show, "Drift": drift.show, "Performance": performance.show, "Alerts": alerts.show}
+
+
+def page() -> StreamlitPage:
+    """The page at /model?model=...&version=..."""
+    return st.Page(show, title="Model", icon=":material/query_stats:", url_path="model")
+
+
+def show() -> None:
+    """Draw it."""
+    names = [row.model for row in reads.fleet()]
+    if not names:
+        st.header("No model has sent anything yet", anchor=False)
+        st.page_link("app.py", label="How to send a first prediction", icon=":material/arrow_back:")
+        return
+    scene = _choose(names)
+    if scene is None:
+        return
+    _title(scene)
+    headline.show(scene)
+    tabs = st.tabs(list(SECTIONS), key="section", bind="query-params", default="Drift")
+    for tab, draw in zip(tabs, SECTIONS.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw(scene)
+
+
+def _choose(names: list[str]) -> Scene | None:
+    """Which model, version, window size and period: all of it in the address, so that a page can be sent to a colleague."""
+    boxes = st.columns([3, 2, 1.5, 2.5], vertical_alignment="bottom")
+    if "model" not in st.session_state and "model" not in st.query_params:
+        st.session_state["model"] = names[0]
+    model = boxes[0].selectbox("Model", names, None, key="model", bind="query-params", required=True)
+    if model is None:
+        return None
+    card = reads.model_card(model)
+    if not card.versions:
+        st.info(f"No window of {model} has been measured yet: the first closes at its end plus the allowed lateness.")
+        return None
+    versions = {version or ALL: version for version in card.versions}
+    version = boxes[1].selectbox("Version", list(versions), key="version", bind="query-params")
+    size = boxes[2].selectbox("Window", card.sizes, key="size", bind="query-params")
+    period = boxes[3].segmented_control(
+        "Windows shown", PERIODS, default="90", required=True, key="period", bind="query-params"
+    )
+    scope = Scope(model, versions[version], size)
+    found = reads.windows(scope, int(period))
+    if not found:
+        st.info(f"No {size} window of {model}, {version}, has been measured yet.")
+        return None
+    return Scene(card, scope, found)
+
+
+def _title(scene: Scene) -> None:
+    card = scene.card
+    row = next(r for r in reads.fleet() if r.model == card.model)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.header(card.model, anchor=False, width="content")
+        st.badge(status_text(row.tier, row.state), color=TIER_BADGES.get(row.tier, "green"))
+    st.caption(" · ".join(_facts(card, scene)))
+
+
+def _facts(card: ModelCard, scene: Scene) -> list[str]:
+    newest, oldest = scene.windows[0], scene.windows[-1]
+    facts = [card.task or "task unknown", (scene.scope.version and f"version {scene.scope.version}") or ALL]
+    facts.append(
+        f"{windows(len(scene.windows), scene.scope.size)}, {moment(oldest.start_us)} to {moment(newest.end_us)} UTC"
+    )
+    if card.reference is None:
+        return [*facts, "no reference yet"]
+    provisional = " (provisional: the first rows seen)" if card.reference.provisional else ""
+    return [*facts, f"reference {card.reference.reference}, {card.reference.rows:,} rows{provisional}"]

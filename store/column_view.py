@@ -1,0 +1,106 @@
+"""One column opened: its profile in a span of windows beside the reference's, and what its cells mean."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import sqlalchemy as sa
+
+from kernel.grid import Grid
+from kernel.profile import ColumnProfile, Kind, WindowProfile
+from kernel.profile_codec import decode_profile
+from store.database import Database
+from store.tables import categories, grids, profiles, references
+
+_WHOLE_MODEL = ("prediction", "latency_ms", "queue_ms")
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnView:
+    """A column twice.
+
+    Attributes:
+        kind: how it is counted; None when neither profile has it.
+        current, reference: None where there is none.
+        grid: of a numeric column; None where cells need no grid of their own.
+        values: category by code; code 0 holds what the dictionary had no room for.
+    """
+
+    column: str
+    kind: Kind | None
+    current: ColumnProfile | None
+    reference: ColumnProfile | None
+    grid: Grid | None
+    values: dict[int, str]
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both profiles are there and counted alike."""
+        both = self.current, self.reference
+        return all(both) and len({(p.kind, p.grid) for p in both if p}) == 1
+
+
+def wire_name(column: str) -> str:
+    """The name a column is stored under.
+
+    >>> wire_name("dep_delay"), wire_name("score.late")
+    ('feature.dep_delay', 'score.late')
+    """
+    return column if column in _WHOLE_MODEL or column.startswith("score.") else f"feature.{column}"
+
+
+def column_view(
+    db: Database, workspace: str, model: str, version: str, column: str, start_us: int, end_us: int
+) -> ColumnView:
+    """A column's profile over the base windows that start in [start, end), beside the active reference's.
+
+    Args:
+        version: "" for all versions.
+        column: as measurements name it.
+    """
+    name = wire_name(column)
+    with db.read() as connection:
+        current = _current(connection, workspace, model, version, start_us, end_us).columns.get(name)
+        reference = _reference(connection, workspace, model).columns.get(name)
+        known = current or reference
+        kind = known.kind if known else None
+        grid = _grid(connection, workspace, model, name, known.grid) if known and kind is Kind.NUMERIC else None
+        values = _values(connection, workspace, model, name) if kind is Kind.CATEGORICAL else {}
+    return ColumnView(column, kind, current, reference, grid, values)
+
+
+def _current(
+    connection: sa.Connection, workspace: str, model: str, version: str, start_us: int, end_us: int
+) -> WindowProfile:
+    p = profiles.c
+    query = sa.select(p.blob).where(
+        p.workspace == workspace,
+        p.model == model,
+        p.segment == "",
+        p.window_start_us >= start_us,
+        p.window_start_us < end_us,
+    )
+    if version:
+        query = query.where(p.version == version)
+    return WindowProfile.merge(decode_profile(blob) for blob in connection.scalars(query))
+
+
+def _reference(connection: sa.Connection, workspace: str, model: str) -> WindowProfile:
+    r = references.c
+    query = sa.select(r.blob).where(r.workspace == workspace, r.model == model, r.active).order_by(r.created_us.desc())
+    blob = connection.scalars(query).first()
+    return decode_profile(blob) if blob else WindowProfile()
+
+
+def _grid(connection: sa.Connection, workspace: str, model: str, name: str, version: int) -> Grid | None:
+    g = grids.c
+    query = sa.select(g.centre, g.edges).where(
+        g.workspace == workspace, g.model == model, g.column == name, g.version == version
+    )
+    row = connection.execute(query).one_or_none()
+    return row and Grid(row.centre, np.frombuffer(row.edges, "<u2").astype(np.uint16))
+
+
+def _values(connection: sa.Connection, workspace: str, model: str, name: str) -> dict[int, str]:
+    c = categories.c
+    query = sa.select(c.code, c.value).where(c.workspace == workspace, c.model == model, c.column == name)
+    return {code: value for code, value in connection.execute(query)}  # noqa: C416 - rows are no pairs to mypy

@@ -1,0 +1,223 @@
+"""The fleet at a glance: every model with its newest window, its trend and what is open about it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from kernel.clock import DAY_US
+from kernel.windows import parse_duration
+from store.database import Database
+from store.tables import alerts, decisions, incidents, measurements, models
+
+COLUMN_METRICS = ("psi", "js_distance", "missing_share", "unseen_share")
+HEADLINES = ("rows", "error_rate", "latency_p99", "roc_auc", "accuracy")
+TREND_WINDOWS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRow:
+    """A model of the fleet; what was never measured is None.
+
+    Attributes:
+        version: the version shown: "" (all) where it is measured, else the most recently active one.
+        window_start_us, window_end_us: the newest window measured.
+        drifted: the columns that drift in it, by name.
+        latest: by metric of HEADLINES: its newest value that rests on enough rows; where labels come late, of an earlier window.
+        rows_trend, psi_trend: rows, and the largest psi of any column, by window, oldest first.
+        tier: the worst tier among firing and acknowledged alerts, else of those pending; "" without alerts.
+        state: firing, acknowledged or pending, the most urgent of that tier; "" without alerts.
+    """
+
+    model: str
+    version: str
+    size: str
+    window_start_us: int | None
+    window_end_us: int | None
+    drifted: tuple[str, ...]
+    latest: Mapping[str, float]
+    rows_trend: tuple[float, ...]
+    psi_trend: tuple[float, ...]
+    tier: str
+    state: str
+    alerts: int
+    incidents: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The newest window of a model."""
+
+    version: str
+    size: str
+    start_us: int
+    end_us: int
+
+
+def fleet(db: Database, workspace: str) -> tuple[FleetRow, ...]:
+    """Every model of the workspace, those with the worst open alert first, then by name."""
+    with db.read() as connection:
+        sizes = _sizes(connection, workspace)
+        heads = _heads(connection, workspace)
+        values, psi = _values(connection, workspace, heads), _largest_psi(connection, workspace, heads)
+        drifted = _drifted(connection, workspace, heads)
+        urgent = _urgent(connection, workspace)
+        counts = _incidents(connection, workspace)
+    rows = [
+        _row(model, size, heads.get(model), values[model], psi[model], drifted[model], urgent[model], counts[model])
+        for model, size in sizes.items()
+    ]
+    return tuple(sorted(rows, key=_urgency))
+
+
+def _row(
+    model: str,
+    size: str,
+    head: _Head | None,
+    values: Mapping[str, list[float]],
+    psi: list[float],
+    drifted: list[str],
+    urgent: list[tuple[str, str]],
+    open_incidents: int,
+) -> FleetRow:
+    called = [found for found in urgent if found[1] != "pending"] or urgent
+    tier, state = min(called, key=lambda found: (found[0], found[1] != "firing"), default=("", ""))
+    return FleetRow(
+        model, head.version if head else "", size,
+        head.start_us if head else None, head.end_us if head else None, tuple(drifted),
+        {metric: found[-1] for metric, found in values.items()}, tuple(values.get("rows", ())), tuple(psi),
+        tier, state, len(urgent), open_incidents,
+    )  # fmt: skip
+
+
+def _urgency(row: FleetRow) -> tuple[bool, str, bool, str]:
+    return row.state in ("", "pending"), row.tier or "P9", row.state != "firing", row.model
+
+
+def _sizes(connection: sa.Connection, workspace: str) -> dict[str, str]:
+    query = sa.select(models.c.model, models.c.window).where(models.c.workspace == workspace).order_by(models.c.model)
+    return {row.model: row.window for row in connection.execute(query)}
+
+
+def _heads(connection: sa.Connection, workspace: str) -> dict[str, _Head]:
+    """One index seek a model: whichever version was measured last, all versions together where that is measured."""
+    m = measurements.c
+    newest = (
+        sa.select(m.window_start_us)
+        .where(m.workspace == workspace, m.model == models.c.model, m.metric == "rows", m.column == "")
+        .where(m.size == models.c.window, m.segment == "")
+        .order_by(m.window_start_us.desc())
+        .limit(1)
+        .correlate(models)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(m.model, m.version, m.size, m.window_start_us, m.window_end_us)
+        .join(models, sa.and_(models.c.workspace == m.workspace, models.c.model == m.model, models.c.window == m.size))
+        .where(m.workspace == workspace, m.metric == "rows", m.column == "", m.segment == "")
+        .where(m.window_start_us == newest)
+        .order_by(m.model, m.version != "", m.value.desc())
+    )
+    heads: dict[str, _Head] = {}
+    for model, version, size, start_us, end_us in connection.execute(query):
+        heads.setdefault(model, _Head(version, size, start_us, end_us))
+    return heads
+
+
+def _since_us(head: _Head) -> int:
+    length_us = 31 * DAY_US if head.size == "1mo" else parse_duration(head.size)
+    return head.start_us - (TREND_WINDOWS - 1) * length_us
+
+
+def _recent(
+    table: sa.Table, workspace: str, heads: Mapping[str, _Head], *, newest_only: bool
+) -> sa.ColumnElement[bool]:
+    """The windows of the trend of each model, or its newest alone."""
+    t = table.c
+    spans = [
+        sa.and_(
+            t.model == model, t.version == h.version, t.segment == "", t.size == h.size,
+            t.window_start_us >= (h.start_us if newest_only else _since_us(h)),
+        )
+        for model, h in heads.items()
+    ]  # fmt: skip
+    return sa.and_(t.workspace == workspace, sa.or_(sa.false(), *spans))
+
+
+def _values(
+    connection: sa.Connection, workspace: str, heads: Mapping[str, _Head]
+) -> defaultdict[str, defaultdict[str, list[float]]]:
+    m = measurements.c
+    found: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for some in _batches(heads):
+        query = (
+            sa.select(m.model, m.metric, m.value)
+            .where(_recent(measurements, workspace, some, newest_only=False))
+            .where(m.metric.in_(HEADLINES), m.column == "", m.value.is_not(None))
+            .where(sa.or_(m.metric == "rows", m.status != "insufficient"))
+            .order_by(m.window_start_us)
+        )
+        for model, metric, value in connection.execute(query):
+            found[model][metric].append(value)
+    return found
+
+
+def _largest_psi(
+    connection: sa.Connection, workspace: str, heads: Mapping[str, _Head]
+) -> defaultdict[str, list[float]]:
+    m = measurements.c
+    found: defaultdict[str, list[float]] = defaultdict(list)
+    for some in _batches(heads):
+        query = (
+            sa.select(m.model, sa.func.max(m.value))
+            .where(_recent(measurements, workspace, some, newest_only=False), m.metric == "psi", m.value.is_not(None))
+            .where(m.status != "insufficient")
+            .group_by(m.model, m.window_start_us)
+            .order_by(m.model, m.window_start_us)
+        )
+        for model, value in connection.execute(query):
+            found[model].append(value)
+    return found
+
+
+def _drifted(connection: sa.Connection, workspace: str, heads: Mapping[str, _Head]) -> defaultdict[str, list[str]]:
+    d = decisions.c
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for some in _batches(heads):
+        query = (
+            sa.select(d.model, d.column)
+            .where(_recent(decisions, workspace, some, newest_only=True))
+            .where(d.metric.in_(COLUMN_METRICS), d.abnormal)
+            .distinct()
+            .order_by(d.model, d.column)
+        )
+        for model, column in connection.execute(query):
+            found[model].append(column)
+    return found
+
+
+def _urgent(connection: sa.Connection, workspace: str) -> defaultdict[str, list[tuple[str, str]]]:
+    query = sa.select(alerts.c.model, alerts.c.tier, alerts.c.state).where(
+        alerts.c.workspace == workspace, alerts.c.state.in_(("pending", "firing", "acknowledged"))
+    )
+    found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for model, tier, state in connection.execute(query):
+        found[model].append((tier, state))
+    return found
+
+
+def _incidents(connection: sa.Connection, workspace: str) -> defaultdict[str, int]:
+    query = (
+        sa.select(incidents.c.model, sa.func.count())
+        .where(incidents.c.workspace == workspace, incidents.c.state != "resolved")
+        .group_by(incidents.c.model)
+    )
+    return defaultdict(int, {model: number for model, number in connection.execute(query)})  # noqa: C416 - rows are no pairs to mypy
+
+
+def _batches(heads: Mapping[str, _Head], size: int = 100) -> Iterable[dict[str, Any]]:
+    """A statement names at most so many models, far under the terms that SQLite takes."""
+    items = list(heads.items())
+    return (dict(items[at : at + size]) for at in range(0, len(items), size))

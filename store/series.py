@@ -1,0 +1,99 @@
+"""Measurements over windows with what was decided about them: what charts draw. One row a (window, metric, column)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from store.database import Database
+from store.tables import decisions, measurements
+
+_MOMENT = pa.timestamp("us", "UTC")
+
+SERIES = pa.schema(
+    [
+        ("window_start", _MOMENT), ("window_end", _MOMENT),
+        ("span_start", _MOMENT),  # earlier than window_start where the window alone had too few rows
+        ("metric", pa.string()), ("column", pa.string()),
+        ("value", pa.float64()), ("expected", pa.float64()), ("p_value", pa.float64()), ("alpha", pa.float64()),
+        ("lower", pa.float64()), ("upper", pa.float64()), ("rows", pa.float64()), ("reference_rows", pa.float64()),
+        ("status", pa.string()), ("abnormal", pa.bool_()), ("basis", pa.string()),
+    ]
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a series is about: a model, one version of it ("" for all), one window size, one segment ("" for all)."""
+
+    model: str
+    version: str
+    size: str
+    segment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A measured window: [start, end), microseconds."""
+
+    start_us: int
+    end_us: int
+
+
+def _within(table: sa.Table, workspace: str, scope: Scope) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        table.c.workspace == workspace,
+        table.c.model == scope.model,
+        table.c.version == scope.version,
+        table.c.segment == scope.segment,
+        table.c.size == scope.size,
+    )
+
+
+def measured_windows(db: Database, workspace: str, scope: Scope, limit: int) -> tuple[Window, ...]:
+    """The newest windows that were measured, newest first, at most so many."""
+    m = measurements.c
+    query = (
+        sa.select(m.window_start_us, m.window_end_us)
+        .where(_within(measurements, workspace, scope), m.metric == "rows", m.column == "")
+        .order_by(m.window_start_us.desc())
+        .limit(limit)
+    )
+    with db.read() as connection:
+        return tuple(Window(start, end) for start, end in connection.execute(query))
+
+
+def series(db: Database, workspace: str, scope: Scope, metrics: Sequence[str], since_us: int) -> pa.Table:
+    """Every value of these metrics in the windows that start at `since_us` or later, by window, metric and column.
+
+    Returns:
+        A table of schema SERIES. Status and bounds are the decision's where there is one, else the measurement's; `lower` and
+        `upper` of a performance metric are its 95% interval.
+    """
+    m, d = measurements.c, decisions.c
+    same = [m[key.name] == d[key.name] for key in decisions.primary_key.columns]
+    query = (
+        sa.select(
+            m.window_start_us, m.window_end_us, m.span_start_us, m.metric, m.column, m.value, m.expected,
+            sa.func.coalesce(d.p_value, m.p_value), d.alpha,
+            sa.func.coalesce(m.lower, d.lower), sa.func.coalesce(m.upper, d.upper),
+            m.rows, m.reference_rows, sa.func.coalesce(d.status, m.status), sa.func.coalesce(d.abnormal, sa.false()), m.basis,
+        )
+        .select_from(measurements.outerjoin(decisions, sa.and_(*same)))
+        .where(_within(measurements, workspace, scope), m.metric.in_(metrics), m.window_start_us >= since_us)
+        .order_by(m.window_start_us, m.metric, m.column)
+    )  # fmt: skip
+    with db.read() as connection:
+        return _table(connection.execute(query).all())
+
+
+def _table(rows: Sequence[Sequence[Any]]) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * len(SERIES)
+    columns[2] = tuple(span or start for span, start in zip(columns[2], columns[0], strict=True))
+    arrays = [
+        pa.array([bool(v) for v in values] if field.name == "abnormal" else values, type=field.type)
+        for values, field in zip(columns, SERIES, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=SERIES)

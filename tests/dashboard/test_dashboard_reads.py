@@ -1,0 +1,188 @@
+"""The reads that the pages stand on, over a database made by migration."""
+
+import dataclasses
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+
+from kernel.clock import DAY_US
+from kernel.errors import NotFoundError
+from kernel.profile import Kind
+from store.column_view import ColumnView, column_view
+from store.database import Database
+from store.fleet import TREND_WINDOWS, FleetRow, fleet
+from store.model_view import happenings, model_card, model_names
+from store.series import SERIES, Scope, measured_windows, series
+from store.shadow_view import run, runs
+
+W, MODEL = "default", "flight-delay"
+DAILY, MONTHLY = Scope(MODEL, "", "1d"), Scope(MODEL, "", "1mo")
+
+
+def by_name(db: Database) -> dict[str, FleetRow]:
+    return {row.model: row for row in fleet(db, W)}
+
+
+def test_the_fleet_is_ordered_by_urgency_then_name(db: Database) -> None:
+    assert [row.model for row in fleet(db, W)] == [MODEL, "card-fraud", "churn"]
+
+
+def test_a_fleet_row_says_what_is_newest_and_worst(db: Database) -> None:
+    row = by_name(db)[MODEL]
+    assert (row.tier, row.state, row.alerts, row.incidents) == ("P1", "firing", 3, 1)
+    assert (row.version, row.size, row.drifted) == ("", "1d", ("wind_speed",))
+    assert row.window_start_us == measured_windows(db, W, DAILY, 1)[0].start_us
+    assert len(row.rows_trend) == len(row.psi_trend) == TREND_WINDOWS
+    assert row.latest["rows"] == row.rows_trend[-1]
+
+
+def test_the_newest_performance_rests_on_enough_labels(db: Database) -> None:
+    table = series(db, W, DAILY, ["accuracy"], 0)
+    assert set(table["status"].to_pylist()[-3:]) == {"insufficient"}
+    assert by_name(db)[MODEL].latest["accuracy"] == table["value"].to_pylist()[-4]
+
+
+def test_the_largest_psi_of_a_window_is_over_its_columns(db: Database) -> None:
+    newest = measured_windows(db, W, DAILY, 1)[0]
+    psi = series(db, W, DAILY, ["psi"], newest.start_us)
+    assert by_name(db)[MODEL].psi_trend[-1] == pytest.approx(pc.max(psi["value"]).as_py())
+
+
+def test_a_model_without_windows_has_a_row_without_numbers(db: Database) -> None:
+    row = by_name(db)["churn"]
+    assert (row.window_start_us, row.latest, row.rows_trend, row.tier) == (None, {}, (), "")
+
+
+def test_another_workspace_is_empty(db: Database) -> None:
+    assert fleet(db, "elsewhere") == ()
+    assert model_names(db, "elsewhere") == ()
+    assert runs(db, "elsewhere") == ()
+
+
+def test_windows_come_newest_first(db: Database) -> None:
+    windows = measured_windows(db, W, DAILY, 30)
+    starts = [w.start_us for w in windows]
+    assert len(windows) == 30
+    assert starts == sorted(starts, reverse=True)
+    assert all(w.end_us - w.start_us == DAY_US for w in windows)
+
+
+def test_a_series_is_of_its_scope_and_period(db: Database) -> None:
+    since_us = measured_windows(db, W, DAILY, 10)[-1].start_us
+    table = series(db, W, DAILY, ["psi"], since_us)
+    assert table.schema == SERIES
+    assert table.num_rows == 10 * 12
+    assert series(db, W, Scope(MODEL, "3", "1d"), ["rows"], 0).num_rows == 60
+    assert series(db, W, MONTHLY, ["rows"], 0).num_rows == 10
+
+
+def test_a_series_without_rows_keeps_its_schema(db: Database) -> None:
+    empty = series(db, W, Scope("nobody", "", "1d"), ["psi"], 0)
+    assert empty.schema == SERIES
+    assert empty.num_rows == 0
+
+
+def test_a_series_carries_the_decision(db: Database) -> None:
+    table = series(db, W, DAILY, ["missing_share"], 0)
+    drift = table.filter(pc.equal(table["status"], "drift"))
+    assert set(drift["column"].to_pylist()) == {"wind_speed"}
+    assert all(drift["abnormal"].to_pylist())
+    assert set(drift["alpha"].to_pylist()) == {2e-4}
+    assert table["span_start"].to_pylist() == table["window_start"].to_pylist()
+
+
+def test_a_card_tells_what_can_be_chosen(db: Database) -> None:
+    card = model_card(db, W, MODEL)
+    assert (card.sizes, card.versions, card.task) == (("1d", "1mo"), ("", "3"), "binary")
+    assert card.reference is not None
+    assert card.reference.performance["roc_auc"].value == 0.785
+
+
+def test_a_model_that_is_not_there_is_named(db: Database) -> None:
+    with pytest.raises(NotFoundError, match="nobody"):
+        model_card(db, W, "nobody")
+
+
+def test_events_of_the_model_are_found(db: Database) -> None:
+    assert [h.title for h in happenings(db, W, MODEL, 0)] == ["version 3"]
+    assert happenings(db, W, "card-fraud", 0) == ()
+
+
+def opened(db: Database, column: str, days: int = 1, version: str = "") -> ColumnView:
+    windows = measured_windows(db, W, DAILY, days)
+    return column_view(db, W, MODEL, version, column, windows[-1].start_us, windows[0].end_us)
+
+
+def test_a_numeric_column_comes_with_its_grid(db: Database) -> None:
+    view = opened(db, "temp")
+    assert view.kind is Kind.NUMERIC
+    assert view.comparable
+    assert view.grid is not None
+    assert view.current is not None
+    assert view.current.values == 900
+    assert view.current.cells.index.max() < view.grid.cells
+
+
+def test_a_span_of_windows_is_their_sum(db: Database) -> None:
+    whole = opened(db, "temp", 7).current
+    assert whole is not None
+    assert whole.values == 7 * 900
+
+
+def test_a_categorical_column_comes_with_its_values(db: Database) -> None:
+    view = opened(db, "carrier")
+    assert view.kind is Kind.CATEGORICAL
+    assert view.values[1] == "UA"
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"), [("prediction", "categorical"), ("score.late", "score"), ("holiday", "boolean")]
+)
+def test_columns_are_found_by_their_plain_names(db: Database, column: str, kind: str) -> None:
+    assert opened(db, column, version="3").kind == kind
+
+
+def test_a_column_that_nobody_sent_is_empty(db: Database) -> None:
+    view = opened(db, "no_such_column")
+    assert (view.kind, view.current, view.reference, view.comparable) == (None, None, None, False)
+
+
+def test_a_finished_run_has_its_comparison(db: Database) -> None:
+    found = run(db, W, "run-7")
+    assert (found.verdict, found.state) == ("promote", "done")
+    assert found.comparison is not None
+    assert np.sum(found.comparison.churn) == found.comparison.rows
+    assert found.comparison.mcnemar is not None
+    assert found.comparison.metrics[0].metric == "accuracy"
+    assert found.comparison.candidate_latency.p99 == 1.62
+
+
+def test_runs_come_newest_first_and_unfinished_ones_without_a_result(db: Database) -> None:
+    found = {r.run: r for r in runs(db, W)}
+    assert list(found) == ["run-8", "run-7", "run-6", "run-5", "run-4"]
+    assert found["run-8"].comparison is None
+    assert found["run-6"].comparison is not None
+    assert found["run-6"].comparison.mcnemar is None
+
+
+def test_a_run_that_is_not_there_is_named(db: Database) -> None:
+    with pytest.raises(NotFoundError, match="run-99"):
+        run(db, W, "run-99")
+
+
+def test_postgresql_answers_as_sqlite_does(db: Database, seeded_postgres: Database) -> None:
+    assert fleet(seeded_postgres, W) == fleet(db, W)
+    assert model_card(seeded_postgres, W, MODEL) == model_card(db, W, MODEL)
+    assert measured_windows(seeded_postgres, W, DAILY, 50) == measured_windows(db, W, DAILY, 50)
+    metrics = ["psi", "accuracy", "rows"]
+    for scope in (DAILY, MONTHLY):
+        ours, theirs = series(db, W, scope, metrics, 0), series(seeded_postgres, W, scope, metrics, 0)
+        key = [("window_start", "ascending"), ("metric", "ascending"), ("column", "ascending")]
+        assert theirs.sort_by(key).equals(ours.sort_by(key))
+    assert happenings(seeded_postgres, W, MODEL, 0) == happenings(db, W, MODEL, 0)
+    assert runs(seeded_postgres, W) == runs(db, W)
+    ours_view, theirs_view = opened(db, "dest", 3), opened(seeded_postgres, "dest", 3)
+    assert theirs_view.values == ours_view.values
+    for name in (f.name for f in dataclasses.fields(ColumnView) if f.name in ("current", "reference")):
+        assert np.array_equal(getattr(theirs_view, name).cells.rows, getattr(ours_view, name).cells.rows)
