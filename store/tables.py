@@ -130,6 +130,8 @@ decisions = sa.Table(
     _text("status"), _number("value"), _number("expected"), _number("p_value"), _number("alpha"),
     _number("lower"), _number("upper"), _integer("decided_us"),
     sa.Index(None, "workspace", "model", "window_end_us"),
+    sa.Index(None, "workspace", "decided_us"),
+    sa.Index(None, "workspace", "model", "metric", "column", "window_start_us"),
 )  # fmt: skip
 
 label_searches = sa.Table(
@@ -167,6 +169,7 @@ alerts = sa.Table(
     _us("escalated_us"), _text("incident"),
     sa.Index(None, "workspace", "model", "state"),
     sa.Index(None, "workspace", "fingerprint", "state"),
+    sa.Index(None, "workspace", "incident"),
 )  # fmt: skip
 
 incidents = sa.Table(

@@ -51,6 +51,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('alerts', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_alerts_workspace_fingerprint_state'), ['workspace', 'fingerprint', 'state'], unique=False)
+        batch_op.create_index(batch_op.f('ix_alerts_workspace_incident'), ['workspace', 'incident'], unique=False)
         batch_op.create_index(batch_op.f('ix_alerts_workspace_model_state'), ['workspace', 'model', 'state'], unique=False)
 
     op.create_table('categories',
@@ -116,6 +117,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('workspace', 'model', 'version', 'segment', 'size', 'window_start_us', 'metric', 'column')
     )
     with op.batch_alter_table('decisions', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_decisions_workspace_decided_us'), ['workspace', 'decided_us'], unique=False)
+        batch_op.create_index(batch_op.f('ix_decisions_workspace_model_metric_column_window_start_us'), ['workspace', 'model', 'metric', 'column', 'window_start_us'], unique=False)
         batch_op.create_index(batch_op.f('ix_decisions_workspace_model_window_end_us'), ['workspace', 'model', 'window_end_us'], unique=False)
 
     op.create_table('events',
@@ -405,6 +408,8 @@ def downgrade() -> None:
     op.drop_table('events')
     with op.batch_alter_table('decisions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_decisions_workspace_model_window_end_us'))
+        batch_op.drop_index(batch_op.f('ix_decisions_workspace_model_metric_column_window_start_us'))
+        batch_op.drop_index(batch_op.f('ix_decisions_workspace_decided_us'))
 
     op.drop_table('decisions')
     with op.batch_alter_table('dead_letters', schema=None) as batch_op:
@@ -416,6 +421,7 @@ def downgrade() -> None:
     op.drop_table('categories')
     with op.batch_alter_table('alerts', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_alerts_workspace_model_state'))
+        batch_op.drop_index(batch_op.f('ix_alerts_workspace_incident'))
         batch_op.drop_index(batch_op.f('ix_alerts_workspace_fingerprint_state'))
 
     op.drop_table('alerts')

@@ -11,10 +11,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uvicorn
-from driftglass_client import Client
 from fastapi import FastAPI
 from pydantic import AwareDatetime, BaseModel, Field
 
+from driftglass_client import Client
 from kernel.errors import UnavailableError
 from service.demo.flights import FEATURES, MODEL
 from service.demo.model import OnnxModel

@@ -33,6 +33,11 @@ class DemoPaths:
         return self.models / "flight-delay-2.onnx"
 
     @property
+    def config(self) -> Path:
+        """The demo's own configuration file."""
+        return self.data / "driftglass.yaml"
+
+    @property
     def logs(self) -> Path:
         """The folder of the processes' own logs."""
         return self.data / "logs"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import httpx
-from driftglass_client import Client
 
+from driftglass_client import Client
 from kernel.clock import SECOND_US, Clock
 from kernel.errors import DriftglassError, UnavailableError
 from service.demo.flights import Flights

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from driftglass_client import LOSSES
-
 from kernel.clock import SECOND_US, Clock
 from kernel.errors import UnavailableError
 

@@ -1,0 +1,203 @@
+"""The command line: the only one that Driftglass has. A command that fails prints one sentence and ends with 1."""
+
+import json
+import logging
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from kernel.clock import SystemClock
+from kernel.errors import DriftglassError
+from kernel.settings import CONFIG_VARIABLE, load
+from service import commands
+from service.loops import Stop
+from service.settings import Settings
+from service.up import PARTS, Supervisor
+from service.wiring import Wiring
+
+app = typer.Typer(
+    help="Driftglass watches machine-learning models in production.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+
+
+@app.callback()
+def main_options(
+    config: Annotated[
+        Path | None, typer.Option(help="The configuration file; driftglass.yaml here by default.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more of what is done.")] = False,
+) -> None:
+    """Options of every command."""
+    if config is not None:
+        os.environ[CONFIG_VARIABLE] = str(config.resolve())  # the parts' own processes read it too
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(
+        level=level, format="%(message)s", handlers=[RichHandler(console=Console(stderr=True), show_path=False)]
+    )
+
+
+@app.command()
+def up(
+    dashboard: Annotated[bool, typer.Option(help="Show the dashboard too.")] = True,
+) -> None:
+    """Run every part on this machine, each its own process; the database is brought up to date first."""
+    settings = load(Settings)
+    commands.migrate(settings)
+    stop = _stop()
+    supervisor = Supervisor([part for part in PARTS if dashboard or part != "dashboard"], {})
+    try:
+        supervisor.start()
+        for line in commands.addresses(settings, dashboard=dashboard):
+            typer.echo(line)
+        supervisor.watch(stop)
+    finally:
+        supervisor.stop()
+
+
+@app.command()
+def demo(
+    data: Annotated[Path, typer.Option(help="Folder for what the demo makes; emptied first.")] = Path("demo-data"),
+    dashboard: Annotated[bool, typer.Option(help="Show the dashboard too.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Watch a real model on the 336,776 flights of 2013: replay, drift, performance, alerts, a shadow run."""
+    from service.demo.run import DemoOptions, running_demo
+    from service.demo.summary import show_summary
+
+    console = Console(stderr=as_json)
+    stop = _stop()
+    with running_demo(DemoOptions(data, dashboard=dashboard and not as_json), console) as summary:
+        if as_json:
+            typer.echo(json.dumps(summary.as_json()))
+            return
+        show_summary(console, summary)
+        for what, where in summary.addresses.items():
+            console.print(f"{what:<10} {where}")
+        if dashboard:
+            console.print("Everything stays up until you press Ctrl-C.")
+            while not stop.wait(1.0):
+                pass
+
+
+@app.command()
+def collect(
+    gateway: Annotated[bool, typer.Option(help="Listen for HTTP.")] = True,
+    consume: Annotated[bool, typer.Option(help="Read the log into the store.")] = True,
+) -> None:
+    """Take predictions, labels and events in: the gateway, and the collector behind the log."""
+    with ExitStack() as closing:
+        commands.collect(_wiring(closing), _stop(), gateway=gateway, consume=consume)
+
+
+@app.command()
+def detect() -> None:
+    """Measure windows as they close."""
+    with ExitStack() as closing:
+        commands.detect(_wiring(closing), _stop())
+
+
+@app.command()
+def alert() -> None:
+    """Turn decisions into alerts, and tell people."""
+    with ExitStack() as closing:
+        commands.alert(_wiring(closing), _stop())
+
+
+@app.command()
+def shadow() -> None:
+    """Run candidates over recorded traffic, as shadow runs ask for it."""
+    with ExitStack() as closing:
+        commands.shadow(_wiring(closing), _stop())
+
+
+@app.command()
+def api() -> None:
+    """Serve the REST API."""
+    with ExitStack() as closing:
+        commands.api(_wiring(closing), _stop())
+
+
+@app.command()
+def dashboard() -> None:
+    """Serve the dashboard."""
+    with ExitStack() as closing:
+        commands.dashboard(_wiring(closing).settings)
+
+
+@app.command()
+def migrate(as_json: Json = False) -> None:
+    """Bring the database up to date."""
+    revision = commands.migrate(load(Settings))
+    _say({"revision": revision}, f"The database is at {revision}.", as_json)
+
+
+@app.command()
+def apply(
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="The file that declares models.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Declare models as code: the `models:` list of the configuration file."""
+    with ExitStack() as closing:
+        wiring = Wiring(load(Settings, file), SystemClock(), closing)
+        names = commands.apply(wiring)
+    _say({"models": names}, f"Declared {len(names)} models: {', '.join(names) or 'none'}.", as_json)
+
+
+@app.command("dead-letters")
+def dead_letters(
+    limit: Annotated[int, typer.Option(min=1, help="Letters to show, the newest first.")] = 20, as_json: Json = False
+) -> None:
+    """List the records that were refused, with the reason."""
+    with ExitStack() as closing:
+        letters = commands.dead_letters(_wiring(closing), limit)
+    lines = [
+        f"{x['source']} offset {x['offset']} row {x['row']}: {x['field']} {x['reason']}" for x in letters["letters"]
+    ]
+    _say(letters, "\n".join([f"{letters['count']} dead letters.", *lines]), as_json)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Look whether everything that the settings name is there."""
+    findings = commands.doctor(load(Settings))
+    lines = [f"{'ok ' if f['ok'] else 'BAD'} {f['what']}: {f['detail']}" for f in findings]
+    _say({"findings": findings}, "\n".join(lines), as_json)
+    if not all(f["ok"] for f in findings):
+        raise typer.Exit(1)
+
+
+def _wiring(closing: ExitStack) -> Wiring:
+    return Wiring(load(Settings), SystemClock(), closing)
+
+
+def _stop() -> Stop:
+    stop = Stop()
+    stop.listen()
+    return stop
+
+
+def _say(answer: dict[str, Any], text: str, as_json: bool) -> None:
+    typer.echo(json.dumps(answer) if as_json else text)
+
+
+def main() -> None:
+    """Run a command; what is wrong is one sentence, never a traceback."""
+    try:
+        app()
+    except DriftglassError as error:
+        typer.echo(f"driftglass: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""What the commands do, without the command line around it."""
+
+import os
+from typing import Any
+
+from api.declaration import apply as apply_declarations
+from dashboard.run import command as dashboard_command
+from kernel.errors import DriftglassError, UnavailableError
+from service.loops import Server, Stop, repeat
+from service.settings import Settings
+from service.wiring import Wiring
+from store import dead_letters as letters
+from store import migrate as migrations
+from store.database import Database
+from store.records import RecordLog
+from stream.codecs.topics import RecordKind
+from stream.open import open_appender
+
+_DRAIN_S = 15.0
+_LOOK_S = 0.2
+
+
+def migrate(settings: Settings) -> str:
+    """Bring the database to the newest schema; returns the revision."""
+    db = Database(settings.store.database)
+    try:
+        return migrations.migrate(db)
+    finally:
+        db.close()
+
+
+def collect(wiring: Wiring, stop: Stop, *, gateway: bool, consume: bool) -> None:
+    """Serve the gateway and read the log until asked to stop; then drain."""
+    serving = wiring.settings.gateway
+    server = Server(wiring.gateway(), serving.host, serving.port) if gateway else None
+    if server:
+        server.start()
+    try:
+        if consume:
+            wiring.collector().run(lambda: stop.is_set() or _died(server))
+        else:
+            while not (stop.wait(_LOOK_S) or _died(server)):
+                pass
+        if _died(server):
+            raise UnavailableError(f"gateway.port: {serving.host}:{serving.port} is taken; name another port")
+    finally:
+        if server:
+            server.stop(_DRAIN_S)
+
+
+def _died(server: Server | None) -> bool:
+    return server is not None and not server.alive
+
+
+def detect(wiring: Wiring, stop: Stop) -> None:
+    """Measure until asked to stop."""
+    repeat(wiring.evaluator().step, wiring.settings.detectors.interval_s, stop)
+
+
+def alert(wiring: Wiring, stop: Stop) -> None:
+    """Alert until asked to stop."""
+    repeat(wiring.alerting().step, wiring.settings.alerting.interval_s, stop)
+
+
+def shadow(wiring: Wiring, stop: Stop) -> None:
+    """Take shadow runs until asked to stop."""
+    repeat(wiring.shadow().step, wiring.settings.shadow.interval_s, stop)
+
+
+def api(wiring: Wiring, stop: Stop) -> None:
+    """Serve the REST API until asked to stop."""
+    serving = wiring.settings.api
+    server = Server(wiring.api(), serving.host, serving.port)
+    server.start()
+    while not stop.wait(_LOOK_S):
+        if not server.alive:
+            raise UnavailableError(f"api.port: {serving.host}:{serving.port} is taken; name another port")
+    server.stop(_DRAIN_S)
+
+
+def dashboard(settings: Settings) -> None:
+    """Become the dashboard's process."""
+    argv = dashboard_command(settings.dashboard.port, settings.dashboard.host)
+    os.execv(argv[0], argv)  # noqa: S606
+
+
+def apply(wiring: Wiring) -> list[str]:
+    """Declare the models of the settings; returns their names."""
+    settings = wiring.settings
+    return apply_declarations(wiring.db, settings.workspace, settings.models, wiring.clock.now_us())
+
+
+def dead_letters(wiring: Wiring, limit: int) -> dict[str, Any]:
+    """How many dead letters there are, and the newest of them."""
+    workspace = wiring.settings.workspace
+    newest = letters.listing(wiring.db, workspace, limit)
+    shown = [
+        {
+            "source": x.source,
+            "offset": x.offset,
+            "row": x.row,
+            "field": x.field,
+            "reason": x.reason,
+            "received_us": x.received_us,
+        }
+        for x in newest
+    ]
+    return {"count": letters.count(wiring.db, workspace), "letters": shown}
+
+
+def doctor(settings: Settings) -> list[dict[str, Any]]:
+    """Whether the database, the record log and the log answer."""
+
+    def database() -> str:
+        db = Database(settings.store.database)
+        try:
+            migrations.require_current(db)
+        finally:
+            db.close()
+        return "up to date"
+
+    def records() -> str:
+        RecordLog(settings.store.records, settings.store.storage_options).table(
+            settings.workspace, RecordKind.PREDICTIONS
+        )
+        return settings.store.records
+
+    def log() -> str:
+        open_appender(settings.log).close()
+        return settings.log.kind
+
+    return [_examine(what, look) for what, look in (("database", database), ("record log", records), ("log", log))]
+
+
+def _examine(what: str, look: Any) -> dict[str, Any]:
+    try:
+        return {"what": what, "ok": True, "detail": look()}
+    except DriftglassError as error:
+        return {"what": what, "ok": False, "detail": str(error)}
+
+
+def addresses(settings: Settings, *, dashboard: bool) -> list[str]:
+    """Where the parts listen, for people."""
+    lines = [
+        f"gateway    http://{settings.gateway.host}:{settings.gateway.port}   POST /v1/predictions, /v1/labels, /v1/events",
+        f"api        http://{settings.api.host}:{settings.api.port}/docs",
+    ]
+    if dashboard:
+        lines.append(f"dashboard  http://{settings.dashboard.host}:{settings.dashboard.port}")
+    return lines

@@ -1,0 +1,84 @@
+"""How a part runs until it is told to stop, and what it does when a service it needs is away."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+from kernel.errors import UnavailableError
+
+_log = logging.getLogger("driftglass")
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+
+
+class Stop:
+    """Set by SIGTERM and SIGINT: a part finishes what it holds and ends."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def listen(self) -> None:
+        """Take the signals; in the main thread only."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._event.set()
+
+    def set(self) -> None:
+        """Ask to stop."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait that long, or until asked to stop; whether to stop."""
+        return self._event.wait(seconds)
+
+
+def repeat(step: Callable[[], object], interval_s: float, stop: Stop) -> None:
+    """Do a step again and again; where something is away, wait longer each time, and go on."""
+    pause_s = _FIRST_PAUSE_S
+    while not stop.is_set():
+        try:
+            step()
+        except UnavailableError as error:
+            _log.warning("%s; trying again in %.0f s", error, pause_s)
+            stop.wait(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        else:
+            pause_s = _FIRST_PAUSE_S
+            stop.wait(interval_s)
+
+
+class Server:
+    """An HTTP application on its own thread.
+
+    Args:
+        port: 0 takes a free one; `port` says which.
+    """
+
+    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+        config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is still serving."""
+        return self._thread.is_alive()
+
+    def stop(self, timeout_s: float) -> None:
+        """Finish the requests at hand and end."""
+        self._server.should_exit = True
+        self._thread.join(timeout_s)

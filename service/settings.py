@@ -1,0 +1,38 @@
+"""The whole settings tree: every section of every part, from driftglass.yaml and DRIFTGLASS_* variables."""
+
+from typing import Any
+
+from pydantic import Field
+
+from alerting.settings import AlertingSettings
+from api.settings import ApiSettings
+from collector.gateway_settings import GatewaySettings
+from collector.settings import CollectorSettings
+from detectors.settings import DetectorSettings
+from kernel.settings import LogSettings, Section, SettingsTree, StoreSettings
+from shadow.settings import ShadowSettings
+
+
+class DashboardServer(Section):
+    """Where the dashboard listens."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(7463, ge=0, le=65_535, description="Port to listen on.")
+
+
+class Settings(SettingsTree):
+    """Everything that can be set."""
+
+    workspace: str = Field("default", description="The workspace that the parts of this process work on.")
+    log: LogSettings = LogSettings()
+    store: StoreSettings = StoreSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    collector: CollectorSettings = CollectorSettings()
+    detectors: DetectorSettings = DetectorSettings()
+    alerting: AlertingSettings = AlertingSettings()
+    shadow: ShadowSettings = ShadowSettings()
+    dashboard: DashboardServer = DashboardServer()
+    api: ApiSettings = ApiSettings()
+    models: list[dict[str, Any]] = Field(
+        default_factory=list, description="Models declared as code; `driftglass apply` reads them."
+    )

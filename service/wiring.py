@@ -1,0 +1,113 @@
+"""Builds the parts from settings: the one place that knows every room."""
+
+import os
+import socket
+from contextlib import ExitStack
+
+from fastapi import FastAPI
+
+from alerting.notifiers.build import build_notifiers
+from alerting.pipeline import Alerting
+from api.app import create_api
+from collector.fold import Folder
+from collector.gateway import create_gateway
+from collector.run import Collector
+from collector.sink import Sink
+from detectors.evaluate import Evaluator
+from kernel.clock import Clock
+from kernel.errors import SettingsError
+from service.settings import Settings
+from shadow.runner import ShadowRunner
+from store.database import Database
+from store.migrate import require_current
+from store.record_reads import RecordReader
+from store.records import RecordLog
+from store.registry import Limits, Registry
+from stream.codecs.topics import RecordKind, kind_of, topic_of
+from stream.open import open_appender, open_source
+
+
+def owner() -> str:
+    """This process, as leases name it."""
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
+class Wiring:
+    """Parts of one process; what they share is made once and closed at the end.
+
+    Raises:
+        UnavailableError: the database is away or not migrated.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, closing: ExitStack) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._closing = closing
+        self.db = Database(settings.store.database)
+        closing.callback(self.db.close)
+        require_current(self.db)
+
+    def record_log(self) -> RecordLog:
+        """The record log; one for each thread."""
+        return RecordLog(self.settings.store.records, self.settings.store.storage_options)
+
+    def gateway(self) -> FastAPI:
+        """The ingestion gateway with its appender."""
+        appender = open_appender(self.settings.log)
+        self._closing.callback(appender.close)
+        return create_gateway(appender, self.db, self.settings.gateway, self.clock)
+
+    def collector(self) -> Collector:
+        """The collector with a sink a workspace."""
+        topics = _topics(self.settings)
+        sinks = {workspace: self._sink(workspace) for workspace in sorted(set(topics.values()))}
+        return Collector(
+            {topic: sinks[workspace] for topic, workspace in topics.items()},
+            lambda listener: open_source(self.settings.log, sorted(topics), listener),
+            self.clock,
+            self.settings.collector,
+        )
+
+    def _sink(self, workspace: str) -> Sink:
+        settings = self.settings.collector
+        limits = Limits(settings.max_models, settings.max_columns, settings.max_categories)
+        folder = Folder(Registry(self.db, workspace, self.clock, limits), self.clock, settings.max_segments)
+        return Sink(workspace, self.db, self.record_log(), folder, self.clock, settings)
+
+    def evaluator(self) -> Evaluator:
+        """The detectors' worker."""
+        workspace = self.settings.workspace
+        reader = RecordReader(self.record_log(), workspace)
+        return Evaluator(self.db, reader, workspace, self.clock, self.settings.detectors, owner())
+
+    def alerting(self) -> Alerting:
+        """The alerting's worker."""
+        settings = self.settings.alerting
+        notifiers = build_notifiers(settings.notifiers)
+        return Alerting(self.db, settings, notifiers, self.clock, self.settings.workspace)
+
+    def shadow(self) -> ShadowRunner:
+        """The shadow runner."""
+        return ShadowRunner(
+            self.db, self.record_log(), self.settings.workspace, self.clock, self.settings.shadow, owner()
+        )
+
+    def api(self) -> FastAPI:
+        """The REST API."""
+        return create_api(self.db, self.record_log(), self.settings.api, self.clock)
+
+
+def _topics(settings: Settings) -> dict[str, str]:
+    """Every topic to read with its workspace: our own of every workspace that is named, and those that are mapped.
+
+    Raises:
+        SettingsError: a mapped topic's name does not end with a kind of record.
+    """
+    workspaces = {settings.workspace, *(key.workspace for key in settings.gateway.keys)}
+    topics = {topic_of(kind, workspace): workspace for workspace in workspaces for kind in RecordKind}
+    for topic in settings.log.topics:
+        try:
+            kind_of(topic)
+        except ValueError as error:
+            raise SettingsError(f"log.topics: {error}") from error
+    return topics | settings.log.topics
