@@ -7,13 +7,14 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from driftglass_client.wire import CONTENT_JSON, HEADER_CONTENT_TYPE
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
+from driftglass_client.wire import CONTENT_JSON, HEADER_CONTENT_TYPE
 from kernel.errors import UnavailableError
 from kernel.settings import KafkaSettings
 from stream.kafka_client import check_topics, connect, translated
+from stream.kafka_join import finish_join
 from stream.message import POLL_BYTES, Assignment, Message, Partition
 
 _SLICE_S = 0.2  # how long one wait may be before changes of the assignment are looked after
@@ -59,6 +60,9 @@ class KafkaSource:
         self._paused: set[Partition] = set()
         self._sought: set[Partition] = set()
         self._closed = False
+        # A group that forms before the consumer knows its topics is assigned nothing until the metadata ages, for minutes.
+        for topic in topics:
+            self._consumer.partitions_for_topic(topic)
         self._consumer.subscribe(list(topics), listener=self._changes)
 
     def poll(self, timeout_s: float, max_bytes: int = POLL_BYTES) -> dict[Partition, list[Message]]:
@@ -132,6 +136,7 @@ class KafkaSource:
 
     def _read(self, timeout_s: float) -> dict[Partition, list[Message]]:
         with translated(self._settings):
+            finish_join(self._consumer)
             records = self._consumer.poll(timeout_ms=timeout_s * 1_000, max_records=_RECORDS)
         return {(p := Partition(*key)): [_message(p, record) for record in batch] for key, batch in records.items()}
 
