@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 
 import msgspec
-from driftglass_client.wire import CONTENT_JSON, HEADER_MODEL, HTTP_IDEMPOTENCY_KEY
 from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -13,6 +12,7 @@ from collector.gateway_ingest import Ingest, Posted
 from collector.gateway_keys import ForbiddenError, Keys, UnauthorizedError
 from collector.gateway_metrics import GatewayMetrics
 from collector.gateway_settings import GatewaySettings
+from driftglass_client.wire import CONTENT_JSON, HEADER_MODEL, HTTP_IDEMPOTENCY_KEY
 from kernel.clock import Clock
 from kernel.errors import ContractError, DriftglassError, FullError, UnavailableError
 from store.database import Database

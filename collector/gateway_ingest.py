@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from uuid import uuid4
 
-from driftglass_client.wire import HEADER_MODEL
-
 from collector.gateway_metrics import GatewayMetrics
 from collector.gateway_outgoing import Packing, outgoing
 from collector.gateway_settings import GatewaySettings
+from driftglass_client.wire import HEADER_MODEL
 from kernel.clock import Clock
 from kernel.errors import ContractError
 from store import dead_letters

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from driftglass_client.wire import DEFAULT_WORKSPACE, HTTP_API_KEY
-
 from collector.gateway_settings import ApiKey
+from driftglass_client.wire import DEFAULT_WORKSPACE, HTTP_API_KEY
 from kernel.errors import DriftglassError
 
 _MAY_INGEST = ("ingest", "admin")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 import pyarrow as pa
-from driftglass_client.wire import CONTENT_ARROW, CONTENT_NDJSON, HEADER_MODEL, HEADER_WORKSPACE, ID, bucket_of
 
+from driftglass_client.wire import CONTENT_ARROW, CONTENT_NDJSON, HEADER_MODEL, HEADER_WORKSPACE, ID, bucket_of
 from kernel.clock import to_rfc3339
 from stream.buckets import buckets
 from stream.codecs.batch import Batch, Decoded, Event

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from driftglass_client.wire import BUCKETS, DEFAULT_WORKSPACE
 from pydantic import Field
 
+from driftglass_client.wire import BUCKETS, DEFAULT_WORKSPACE
 from kernel.settings import Section
 
 Role = Literal["ingest", "admin", "viewer"]

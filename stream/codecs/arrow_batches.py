@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from driftglass_client.wire import CONTENT_JSON, HEADER_MODEL, MODEL
 
+from driftglass_client.wire import CONTENT_JSON, HEADER_MODEL, MODEL
 from kernel.errors import ContractError
 from stream.codecs.arrow_columns import read_stream
 from stream.codecs.batch import Batch, Decoded, Refusal

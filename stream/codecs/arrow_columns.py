@@ -1,9 +1,12 @@
 """One Arrow stream to columns of canonical names and types: renamed and cast, copied only where a type differs."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from driftglass_client.wire import FEATURE_PREFIX, ID, LABEL, MODEL, PREDICTION, SCORE_PREFIX, TIME_COLUMNS, VERSION
 
+from driftglass_client.wire import FEATURE_PREFIX, ID, LABEL, MODEL, PREDICTION, SCORE_PREFIX, TIME_COLUMNS, VERSION
 from kernel.errors import ContractError
 from stream.codecs.columns import (
     BATCH_SIZE,
@@ -21,6 +24,10 @@ from stream.codecs.columns import (
 from stream.codecs.texts import Column
 from stream.codecs.topics import RecordKind
 
+MAX_ROWS = 1_000_000
+"""Rows of one Arrow message, at most."""
+_VIEW_BYTES = 16
+
 
 def read_stream(body: bytes, kind: RecordKind) -> pa.Table:
     """The rows of an Arrow IPC stream, with the column "model" where it has one; times may still be text.
@@ -28,7 +35,13 @@ def read_stream(body: bytes, kind: RecordKind) -> pa.Table:
     Raises:
         ContractError: it is no such stream, or a column has a type that its name does not allow; all rows are refused.
     """
-    table = _read(body)
+    try:
+        return _typed(_read(body), kind)
+    except UnicodeDecodeError as error:  # names and time zones are only looked at here
+        raise ContractError("", "is no Arrow IPC stream: a name in its schema is not UTF-8") from error
+
+
+def _typed(table: pa.Table, kind: RecordKind) -> pa.Table:
     columns: dict[str, Column] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         if not _is_ours(name, kind) or pa.types.is_null(column.type):
@@ -43,11 +56,22 @@ def read_stream(body: bytes, kind: RecordKind) -> pa.Table:
 def _read(body: bytes) -> pa.Table:
     try:
         with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
-            table = reader.read_all()
+            batches = list(_bounded(reader))
+            table = pa.Table.from_batches(batches, reader.schema)
         table.validate(full=True)  # offsets and UTF-8: a stranger's bytes are not trusted
     except (pa.ArrowException, OSError, EOFError) as error:
         raise ContractError("", f"is no Arrow IPC stream: {str(error).splitlines()[0]}") from error
     return table
+
+
+def _bounded(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches, up to a number of rows: a few bytes may claim any."""
+    rows = 0
+    for batch in reader:
+        rows += batch.num_rows
+        if rows > MAX_ROWS:
+            raise ContractError("", f"holds more than {MAX_ROWS} rows: send them in several messages")
+        yield batch
 
 
 def _is_ours(name: str, kind: RecordKind) -> bool:
@@ -59,12 +83,22 @@ def _is_ours(name: str, kind: RecordKind) -> bool:
 
 
 def _plain(column: Column) -> Column:
-    """Without dictionary or run-end encoding."""
+    """Without dictionaries and views."""
     if pa.types.is_dictionary(column.type):
         return pc.cast(column, column.type.value_type)
-    if pa.types.is_run_end_encoded(column.type):
-        return pc.run_end_decode(column)
+    if pa.types.is_string_view(column.type):
+        return pa.chunked_array([pc.cast(_without_hidden(chunk), TEXT) for chunk in column.chunks], TEXT)
     return column
+
+
+def _without_hidden(views: pa.Array) -> pa.Array:
+    """The same texts, with empty views where they are null: Arrow validates no view under a null, but its cast follows it."""
+    bitmap, data, *rest = views.buffers()
+    if not views.null_count:
+        return views
+    shown = np.frombuffer(data, np.uint8).reshape(-1, _VIEW_BYTES)[: views.offset + len(views)].copy()
+    shown[views.offset :][views.is_null().to_numpy(zero_copy_only=False)] = 0
+    return pa.Array.from_buffers(views.type, len(views), [bitmap, pa.py_buffer(shown), *rest], offset=views.offset)
 
 
 def _cast(name: str, column: Column, kind: RecordKind) -> Column:
@@ -133,7 +167,7 @@ def _to_moment(column: Column) -> Column:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -23,6 +23,7 @@ Names that are not listed are ignored, so that newer senders can write to older 
 from collections.abc import Iterable
 
 import pyarrow as pa
+
 from driftglass_client.wire import (
     ERROR,
     FEATURE_PREFIX,
@@ -39,7 +40,6 @@ from driftglass_client.wire import (
     VERSION,
     WEIGHT,
 )
-
 from stream.codecs.topics import RecordKind
 
 OFFSET = "offset"

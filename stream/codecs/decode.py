@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from driftglass_client.wire import CONTENT_ARROW, CONTENT_JSON, CONTENT_NDJSON
-
 from stream.codecs.arrow_batches import decode_arrow
 from stream.codecs.batch import Decoded, Refusal
 from stream.codecs.events import decode_events

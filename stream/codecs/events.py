@@ -6,8 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from driftglass_client.wire import MODEL, TS
 
+from driftglass_client.wire import MODEL, TS
 from kernel.errors import ContractError
 from stream.codecs.batch import Decoded, Event
 from stream.codecs.columns import INTEGER, TEXT

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import pyarrow as pa
+
 from driftglass_client.wire import (
     ERROR,
     FEATURE_PREFIX,
@@ -24,7 +25,6 @@ from driftglass_client.wire import (
     VERSION,
     WEIGHT,
 )
-
 from kernel.errors import ContractError
 from stream.codecs.columns import (
     BATCH_SIZE,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
+
 from driftglass_client.wire import (
     ERROR,
     FEATURE_PREFIX,
@@ -25,7 +26,6 @@ from driftglass_client.wire import (
     VERSION,
     WEIGHT,
 )
-
 from stream.codecs.columns import (
     BATCH_SIZE,
     COST,

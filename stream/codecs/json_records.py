@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import msgspec
 import numpy as np
-from driftglass_client.wire import CONTENT_JSON, CONTENT_NDJSON
 from numpy.typing import NDArray
 
+from driftglass_client.wire import CONTENT_JSON, CONTENT_NDJSON
 from kernel.errors import ContractError
 from stream.codecs.batch import WHOLE_MESSAGE, Refusal
 from stream.codecs.columns import LONGEST

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-from driftglass_client.wire import LABEL_VALUE, MODEL, PREDICTION_VALUE, PREFIXES
 
+from driftglass_client.wire import LABEL_VALUE, MODEL, PREDICTION_VALUE, PREFIXES
 from stream.codecs.columns import OFFSET, RECEIVED_US, ROW, TEXT
 from stream.codecs.texts import Column, map_columns
 
@@ -15,7 +15,6 @@ _OURS = (OFFSET, ROW, RECEIVED_US)
 
 def rows_as_json(table: pa.Table, model: str | None) -> list[bytes]:
     """One record a row, as a sender of JSON would write it; what is null is left out, NaN becomes null."""
-    table = table.drop_columns([name for name in _OURS if name in table.column_names])
     rows = map_columns(table, lambda _, column: _printable(column)).to_pylist()
     return [msgspec.json.encode(_nested(row, model)) for row in rows]
 
@@ -29,7 +28,7 @@ def _printable(column: Column) -> Column:
 def _nested(row: dict[str, Any], model: str | None) -> dict[str, Any]:
     record: dict[str, Any] = {} if model is None else {MODEL: model}
     for name, value in row.items():
-        if value is None:
+        if value is None or name in _OURS:
             continue
         prefix = next((p for p in PREFIXES if name.startswith(p)), None)
         if prefix:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from driftglass_client.wire import ID, LABEL, LABEL_VALUE, PREDICTION_TS, SCORE_PREFIX, TS, VERSION, WEIGHT
 
+from driftglass_client.wire import ID, LABEL, LABEL_VALUE, PREDICTION_TS, SCORE_PREFIX, TS, VERSION, WEIGHT
 from kernel.clock import MINUTE_US
 from stream.codecs.columns import (
     BATCH_SIZE,

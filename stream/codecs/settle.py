@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from driftglass_client.wire import ID, TIME_COLUMNS, VERSION
 
+from driftglass_client.wire import ID, TIME_COLUMNS, VERSION
 from stream.codecs.columns import ALWAYS, FIXED, MOMENT, OFFSET, ROW, TEXT, arranged
 from stream.codecs.moments import parse_rfc3339
 from stream.codecs.rules import Breach, breaches

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from driftglass_client.wire import CONTENT_JSON
 
+from driftglass_client.wire import CONTENT_JSON
 from stream.message import Message, Partition
 
 RECEIVED_US = 1_700_000_000_000_000

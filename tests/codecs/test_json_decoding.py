@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 import pytest
-from driftglass_client.wire import CONTENT_NDJSON
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from driftglass_client.wire import CONTENT_NDJSON
 from stream.codecs.decode import decode
 from stream.codecs.json_careful import read_rows
 from stream.codecs.json_columns import IrregularError, read_columns

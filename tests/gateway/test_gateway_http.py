@@ -9,8 +9,9 @@ from typing import Any
 import httpx
 import pyarrow as pa
 import pytest
-from driftglass_client.wire import CONTENT_ARROW, CONTENT_NDJSON, bucket_of
 
+from driftglass_client.client import Client
+from driftglass_client.wire import CONTENT_ARROW, CONTENT_NDJSON, bucket_of
 from store import dead_letters
 
 Start = Callable[..., Any]
@@ -253,3 +254,18 @@ def test_metrics_count_requests_and_records(gateway: Start) -> None:
         "driftglass_gateway_append_seconds_count 1",
     ):
         assert line in text.splitlines()
+
+
+def test_the_client_and_the_gateway_speak_the_same_wire(gateway: Start) -> None:
+    served = gateway()
+    moment = "2013-03-01T10:00:00Z"
+    with Client("m", "3", url=served.url) as client:
+        client.log_prediction({"x": 1.5, "c": "UA"}, "late", id="a", ts=moment, scores={"late": 0.75}, latency_ms=2.0)
+        client.log_label("a", "on_time", ts=moment)
+        assert client.flush()
+    (row,) = served.decoded(TOPIC).batches[0].table.to_pylist()
+    assert (row["id"], row["version"], row["prediction"], row["feature.x"], row["feature.c"], row["score.late"]) == (
+        "a", "3", "late", 1.5, "UA", 0.75,
+    )  # fmt: skip
+    (label,) = served.decoded("driftglass.labels").batches[0].table.to_pylist()
+    assert (label["id"], label["label"]) == ("a", "on_time")
