@@ -13,14 +13,17 @@ import sqlalchemy as sa
 from collector.fold import Folder
 from collector.settings import CollectorSettings
 from collector.sink import Sink
+from detectors.evaluate import Evaluator
+from detectors.settings import DetectorSettings
 from kernel.clock import DAY_US, ManualClock, to_rfc3339
 from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile
 from store.database import Database
 from store.migrate import migrate
+from store.record_reads import RecordReader
 from store.records import RecordLog
 from store.registry import Registry
-from store.tables import profiles, windows
+from store.tables import measurements, profiles, windows
 from stream.codecs.topics import RecordKind
 from stream.message import Message, Partition
 
@@ -44,6 +47,18 @@ class Workspace:
         settings = CollectorSettings()
         folder = Folder(Registry(self.db, "default", self.clock), self.clock, settings.max_segments)
         return kind("default", self.db, RecordLog(str(self.folder / "records")), folder, self.clock, settings)
+
+    def evaluator(self, owner: str = "worker", **settings: Any) -> Evaluator:
+        """A detector worker; labels are not debounced."""
+        reader = RecordReader(RecordLog(str(self.folder / "records")), "default")
+        chosen = DetectorSettings(**{"label_pause_s": 0.0, **settings})
+        return Evaluator(self.db, reader, "default", self.clock, chosen, owner)
+
+    def measured(self, **wanted: Any) -> list[Any]:
+        """The measurements with these properties, in window order."""
+        query = sa.select(measurements).where(*(measurements.c[name] == value for name, value in wanted.items()))
+        with self.db.read() as connection:
+            return list(connection.execute(query.order_by(measurements.c.window_start_us)))
 
     def record_rows(self, kind: RecordKind = RecordKind.PREDICTIONS) -> list[tuple[Any, ...]]:
         """(model, version, id) of every row in the record log, sorted, read by DuckDB's own Delta-free Parquet reader."""

@@ -1,0 +1,224 @@
+"""A closed window is measured from what is stored, again whenever that changes, and equals the answer of a batch over its rows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy
+from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_score, recall_score, roc_auc_score
+
+from kernel.clock import DAY_US, to_rfc3339
+from kernel.grid import Grid
+from kernel.profiling import ColumnSpec, profile_rows
+from kernel.windows import WindowSize
+from store import models, references, windows
+from store.columns import all_grids
+from store.models import Model
+from stream.message import Partition
+
+PREDICTIONS = Partition("driftglass.predictions", 0)
+LABELS = Partition("driftglass.labels", 0)
+EVENTS = Partition("driftglass.events", 0)
+START_US = 1_362_096_000_000_000  # 2013-03-01
+ROWS = 600
+
+
+class Traffic:
+    """Days of predictions with labels, kept beside what Driftglass got so that a test can compute the answer itself."""
+
+    def __init__(self, workspace, messages) -> None:
+        self.workspace, self.messages = workspace, messages
+        self.sink = workspace.sink()
+        self.sink.recover([PREDICTIONS, LABELS, EVENTS])
+        self.offsets = {PREDICTIONS: 0, LABELS: 0, EVENTS: 0}
+
+    def send(self, partition, records) -> None:
+        batch = self.messages(records, self.offsets[partition], partition)
+        self.offsets[partition] += len(batch)
+        self.sink.take({partition: batch})
+        self.sink.flush()
+
+    def end(self) -> None:
+        """Nothing more comes: every window may close."""
+        self.send(EVENTS, [{"kind": "end-of-stream", "ts": to_rfc3339(self.workspace.clock.now_us()), "title": "done"}])
+        self.sink.note_idle(self.offsets)
+
+
+def a_day(day: int, *, shift: float = 0.0, rows: int = ROWS, seed: int = 0) -> list[dict]:
+    rng = np.random.default_rng((seed, day))
+    late = rng.random(rows) < 0.3
+    score = np.clip(np.where(late, 0.6, 0.3) + rng.normal(0, 0.15, rows), 0.01, 0.99)
+    return [
+        {
+            "model": "m",
+            "version": "1",
+            "id": f"{day}-{i}",
+            "ts": to_rfc3339(START_US + day * DAY_US + i * (DAY_US // rows)),
+            "features": {"x": rng.normal() + shift, "c": str(rng.choice(["a", "b", "c"]))},
+            "prediction": "late" if score[i] > 0.5 else "ok",
+            "scores": {"late": score[i], "ok": 1 - score[i]},
+            "truth": "late" if late[i] else "ok",
+        }
+        for i in range(rows)
+    ]
+
+
+def label(record: dict, value: str | None = None, *, day: int = 5, hint: bool = True) -> dict:
+    made = {
+        "model": "m",
+        "id": record["id"],
+        "ts": to_rfc3339(START_US + day * DAY_US),
+        "label": value or record["truth"],
+    }
+    return made | ({"prediction_ts": record["ts"]} if hint else {})
+
+
+@pytest.fixture
+def traffic(workspace, messages) -> Traffic:
+    models.declare(workspace.db, "default", replace(Model("m"), positive_class="late", rollups=(WindowSize("1mo"),)), 0)
+    return Traffic(workspace, messages)
+
+
+def test_the_first_large_window_is_a_provisional_reference_and_a_later_shift_is_drift(traffic, workspace) -> None:
+    days = [a_day(0), a_day(1), a_day(2, shift=2.0)]
+    for day in days:
+        traffic.send(PREDICTIONS, day)
+    traffic.end()
+    workspace.evaluator().step()
+    assert [m.status for m in workspace.measured(metric="psi", column="x", size="1d")] == ["provisional", "ok", "drift"]
+    assert [m.status for m in workspace.measured(metric="psi", column="c", size="1d")] == ["provisional", "ok", "ok"]
+    (drifted,) = [m for m in workspace.measured(metric="psi", column="x", size="1d") if m.status == "drift"]
+    assert drifted.lower > 0.1
+    assert drifted.p_value < drifted.alpha
+    # The month is the sum of its days, and measured like a day.
+    (month,) = workspace.measured(metric="rows", size="1mo")
+    assert month.value == 3 * ROWS
+
+
+def test_psi_and_js_distance_equal_the_batch_answer_on_the_raw_rows(traffic, workspace) -> None:
+    before, now = a_day(0, rows=5_000), a_day(1, shift=0.4, rows=2_000)
+    for day in (before, now):
+        traffic.send(PREDICTIONS, day)
+    traffic.end()
+    workspace.evaluator().step()
+    x, y = (np.array([r["features"]["x"] for r in day]) for day in (before, now))
+    edges = np.quantile(x, np.linspace(0, 1, 11)[1:-1])
+    q, p = (np.bincount(np.searchsorted(edges, v), minlength=10) / len(v) for v in (x, y))
+    expected = {"psi": entropy(p, q) + entropy(q, p), "js_distance": jensenshannon(p, q, 2)}
+    for metric, value in expected.items():
+        found = workspace.measured(metric=metric, column="x", size="1d")[-1].value
+        assert found == pytest.approx(value, rel=0.05), metric
+
+
+@pytest.mark.parametrize("hint", [True, False])
+def test_performance_equals_scikit_learn_however_the_labels_come(traffic, workspace, hint) -> None:
+    rows = a_day(0)
+    labels = [label(r, hint=hint) for r in rows[:500]]
+    wrong_first = [label(r, "ok" if r["truth"] == "late" else "late", day=3, hint=hint) for r in rows[:50]]
+    traffic.send(LABELS, labels[:100])  # before their predictions
+    traffic.send(PREDICTIONS, rows)
+    traffic.end()
+    workspace.evaluator().step()
+    traffic.send(LABELS, [*labels[100:], *wrong_first, *labels[:20]])  # corrected by ts, not by arrival; some twice
+    workspace.evaluator().step()
+    truth = [r["truth"] for r in rows[:500]]
+    guess, score = [r["prediction"] for r in rows[:500]], [r["scores"]["late"] for r in rows[:500]]
+    positive = [t == "late" for t in truth]
+    expected = {
+        "accuracy": accuracy_score(truth, guess),
+        "precision": precision_score(truth, guess, pos_label="late"),
+        "recall": recall_score(truth, guess, pos_label="late"),
+        "f1": f1_score(truth, guess, pos_label="late"),
+        "roc_auc": roc_auc_score(positive, score),
+        "log_loss": log_loss(positive, score),
+        "label_coverage": 500 / 600,
+    }
+    for metric, value in expected.items():
+        (found,) = workspace.measured(metric=metric, size="1d")
+        assert found.value == pytest.approx(value, rel=1e-9), metric
+        if metric != "label_coverage":
+            assert found.lower < found.value < found.upper
+
+
+def test_late_records_open_a_window_again_and_it_is_measured_again(traffic, workspace) -> None:
+    rows = a_day(0)
+    traffic.send(PREDICTIONS, [*rows[:-100], *a_day(3)])
+    traffic.end()
+    worker = workspace.evaluator()
+    worker.step()
+    assert workspace.measured(metric="rows", size="1d")[0].value == ROWS - 100
+    assert worker.step().measured == 0
+    traffic.send(PREDICTIONS, rows[-100:])
+    traffic.sink.note_idle(traffic.offsets)
+    traffic.end()
+    assert worker.step().measured == 2  # the day and its month
+    assert workspace.measured(metric="rows", size="1d")[0].value == ROWS
+
+
+def test_a_window_stays_open_until_its_lateness_has_passed(traffic, workspace) -> None:
+    traffic.send(PREDICTIONS, [*a_day(0), a_day(1)[0]])
+    assert workspace.evaluator().step().measured == 0
+    traffic.send(PREDICTIONS, a_day(1)[1:100])  # 04:00 of the next day, past the hour of lateness
+    assert workspace.evaluator().step().measured == 1
+
+
+def test_a_small_window_looks_back_over_the_fewest_that_suffice(traffic, workspace) -> None:
+    for day in range(4):
+        traffic.send(PREDICTIONS, a_day(day, rows=[600, 300, 150, 100][day]))
+    traffic.end()
+    workspace.evaluator().step()
+    found = workspace.measured(metric="psi", column="x", size="1d")
+    looked_back = [(m.window_start_us - m.span_start_us) // DAY_US for m in found]
+    assert looked_back == [0, 1, 2, 2]
+    assert [m.status for m in found] == ["provisional", "ok", "ok", "ok"]
+
+
+def test_too_few_rows_decide_nothing(traffic, workspace) -> None:
+    traffic.send(PREDICTIONS, a_day(0, rows=1_000))
+    traffic.send(PREDICTIONS, a_day(1, rows=40, shift=9.0))
+    traffic.end()
+    workspace.evaluator(lookback_windows=0).step()
+    assert workspace.measured(metric="psi", column="x", size="1d")[-1].status == "insufficient"
+
+
+def test_of_two_workers_each_window_is_measured_by_one(traffic, workspace) -> None:
+    for day in range(6):
+        traffic.send(PREDICTIONS, a_day(day, rows=50))
+    traffic.end()
+    first, second = (workspace.evaluator(owner, windows_a_lease=2) for owner in ("first", "second"))
+    model = models.one(workspace.db, "default", "m")
+    held = first._claim(model, 2**62)
+    assert len(held.windows) == 2
+    others = second.step()
+    assert others.measured == 5  # four days and the month
+    assert first._measure(model, held) == 2
+    assert len(workspace.measured(metric="rows", size="1d")) == 6
+
+
+def test_a_worker_whose_lease_has_run_out_writes_nothing(traffic, workspace) -> None:
+    traffic.send(PREDICTIONS, a_day(0, rows=50))
+    traffic.end()
+    slow, quick = workspace.evaluator("slow", lease_s=0.001), workspace.evaluator("quick")
+    model = models.one(workspace.db, "default", "m")
+    held = slow._claim(model, 2**62)
+    assert quick.step().measured == 2
+    assert slow._measure(model, held) == 0
+
+
+def test_a_new_reference_has_every_window_measured_again(traffic, workspace) -> None:
+    traffic.send(PREDICTIONS, a_day(0))
+    traffic.send(PREDICTIONS, a_day(1))
+    traffic.end()
+    worker = workspace.evaluator()
+    worker.step()
+    values = np.random.default_rng(9).normal(5.0, 1.0, 3_000)
+    old = references.active(workspace.db, "default", "m")
+    column = old.profile.columns["feature.x"]
+    grid: Grid = all_grids(workspace.db, "default", "m")["feature.x"][column.grid]
+    moved = profile_rows(pa.table({"feature.x": values}), {"feature.x": ColumnSpec(column.kind, column.grid, grid)})
+    references.put(workspace.db, "default", "m", moved, {}, {"from": "a test"}, 0)
+    assert worker.step().measured == 3
+    assert {m.status for m in workspace.measured(metric="psi", column="x")} == {"drift"}
+    assert all(w.state == "measured" for w in windows.listing(workspace.db, "default", "m"))
