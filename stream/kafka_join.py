@@ -1,0 +1,37 @@
+"""A remedy for kafka-python 3.0: the outcome of a join that arrives between two polls is taken in, not thrown away.
+
+`AbstractCoordinator.join_group_async` begins a new join whenever the last one is done, also when it was done well while nobody
+was polling. Each new join makes the whole group join again, so readers that poll at different moments (one stores a batch
+while the other waits) may never come to rest. There is no public way to the join's outcome.
+"""
+
+from typing import Any
+
+from kafka import KafkaConsumer
+from kafka.structs import MemberState
+
+
+def finish_join(consumer: KafkaConsumer) -> None:
+    """To be called before each poll, on the thread that polls.
+
+    Raises:
+        kafka.errors.KafkaError: as `poll` does.
+    """
+    coordinator = consumer._coordinator
+    join = coordinator._join_task
+    if join is not None and join.succeeded() and coordinator.state is MemberState.REBALANCING:
+        coordinator._join_task = None
+        coordinator._net.run(_take_in, coordinator, join.value)
+
+
+async def _take_in(coordinator: Any, assignment: bytes) -> None:
+    """What `join_group_async` does with the outcome that it has waited for."""
+    with coordinator._lock:
+        coordinator.rejoining = False
+        coordinator.rejoin_needed = False
+        coordinator.state = MemberState.STABLE
+        coordinator._enable_heartbeat()
+    generation = coordinator._generation
+    await coordinator._on_join_complete_async(
+        generation.generation_id, generation.member_id, generation.protocol, assignment
+    )
