@@ -1,0 +1,35 @@
+"""The REST API over what is stored; OpenAPI, at /docs, is its reference."""
+
+from threading import Lock
+
+from fastapi import FastAPI
+
+from api import health, models, problems
+from api.bodies import BoundedBodies
+from api.caller import Keys, Parts
+from api.metrics import ApiMetrics, Counted
+from api.settings import ApiSettings
+from kernel.clock import Clock
+from store.database import Database
+from store.records import RecordLog
+
+_ROUTERS = (models.router, health.router)
+_PROBLEMS = (400, 401, 403, 404, 413, 422, 429, 503)
+
+
+def create_api(db: Database, log: RecordLog, settings: ApiSettings, clock: Clock) -> FastAPI:
+    """The application. It owns neither the database nor the record log: who made them closes them."""
+    metrics = ApiMetrics()
+    app = FastAPI(
+        title="Driftglass",
+        description="Measurements, alerts and models of a Driftglass. Times are RFC 3339 in UTC; what does not exist is null.",
+        version="1",
+        responses={status: {"model": problems.Problem} for status in _PROBLEMS},
+    )
+    app.state.parts = Parts(db, log, Lock(), clock, Keys(settings.keys), metrics)
+    for router in _ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    app.add_middleware(BoundedBodies, limit=settings.max_body_bytes)
+    app.add_middleware(Counted, metrics=metrics)
+    return app

@@ -1,0 +1,178 @@
+"""Declaring models: what PUT /v1/models/{model} and `driftglass apply` have in common."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from api.problems import sentence
+from kernel.errors import ContractError
+from kernel.profile import Kind
+from kernel.profiling import FEATURE
+from kernel.windows import WindowSize, parse_duration
+from store import columns, models, windows
+from store.columns import Column
+from store.database import Database
+from store.models import Model
+from stream.codecs.columns import name_problem
+from stream.codecs.json_records import model_problem
+
+Task = Literal["binary", "multiclass", "regression", "ranking"]
+ColumnType = Literal["numeric", "categorical", "boolean", "text", "embedding"]
+
+_KINDS: dict[ColumnType, Kind] = {
+    "numeric": Kind.NUMERIC,
+    "categorical": Kind.CATEGORICAL,
+    "boolean": Kind.BOOLEAN,
+    "text": Kind.CATEGORICAL,  # an embedding is accepted and kept, but not profiled, so it has no kind
+}
+
+
+def _feature(name: str) -> str:
+    problem = name_problem(FEATURE + name)
+    if problem:
+        raise ValueError(problem)
+    return name
+
+
+def _window(text: str) -> str:
+    return WindowSize(text).text
+
+
+def _duration(text: str) -> str:
+    parse_duration(text)
+    return text
+
+
+Feature = Annotated[str, AfterValidator(_feature)]
+Window = Annotated[str, AfterValidator(_window)]
+Duration = Annotated[str, AfterValidator(_duration)]
+
+
+class ColumnDeclaration(BaseModel):
+    """The type of a feature; values that do not fit it are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Feature
+    type: ColumnType
+
+
+class Declaration(BaseModel):
+    """What is said of a model. It replaces what was said before; what is left out takes its default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: Task | None = None
+    window: Window = Field("1d", description="Length of a calendar window in UTC: 5m, 1h, 1d, 1w, 1mo.")
+    rollups: tuple[Window, ...] = Field((), description="Longer windows, each a sum of whole windows.")
+    lateness: Duration = Field("1h", description="How long after its end a window stays open for late records.")
+    schema_: tuple[ColumnDeclaration, ...] = Field((), alias="schema")
+    positive_class: str = Field("", max_length=255)
+    segments: tuple[Feature, ...] = Field((), description="Features by whose values everything is measured once more.")
+    min_rows: int = Field(500, ge=1, description="A window with fewer rows looks back over earlier ones.")
+
+    @field_validator("rollups")
+    @classmethod
+    def _sums(cls, rollups: tuple[str, ...], given: ValidationInfo) -> tuple[str, ...]:
+        window = given.data.get("window", "1d")
+        for rollup in rollups:
+            if not _sums_up(WindowSize(window), WindowSize(rollup)):
+                raise ValueError(f"{rollup} is no sum of whole windows of {window}; name a longer one")
+        return rollups
+
+    @field_validator("rollups", "segments", "schema_")
+    @classmethod
+    def _once(cls, named: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [getattr(one, "name", one) for one in named]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice!r} is named twice")
+        return named
+
+
+class NamedDeclaration(Declaration):
+    """A declaration in driftglass.yaml."""
+
+    model: str
+
+
+def _sums_up(window: WindowSize, rollup: WindowSize) -> bool:
+    """Whether every window lies in one roll-up, which is longer."""
+    if rollup.text == "1mo":
+        return window.text not in ("1w", "1mo")
+    if window.text == "1mo":
+        return False
+    length, whole = window.end(0), rollup.end(0)
+    return whole > length and whole % length == 0
+
+
+def apply(db: Database, workspace: str, declarations: Sequence[Mapping[str, Any]], now_us: int) -> list[str]:
+    """Declare models as `models:` of driftglass.yaml lists them; all are checked before the first is written.
+
+    Args:
+        declarations: each {"model": name, ...} with the fields of PUT /v1/models/{model}.
+
+    Returns:
+        Their names, in order.
+
+    Raises:
+        ContractError: a value is wrong; nothing was written.
+    """
+    read = [_read(index, declared) for index, declared in enumerate(declarations)]
+    for declared in read:
+        check(db, workspace, declared.model, declared)
+    for declared in read:
+        write(db, workspace, declared.model, declared, now_us)
+    return [declared.model for declared in read]
+
+
+def _read(index: int, declared: Mapping[str, Any]) -> NamedDeclaration:
+    try:
+        return NamedDeclaration.model_validate(dict(declared))
+    except ValidationError as error:
+        field, reason = sentence(error.errors()[0])
+        raise ContractError(".".join(part for part in (f"models[{index}]", field) if part), reason) from error
+
+
+def check(db: Database, workspace: str, name: str, declared: Declaration) -> None:
+    """Whether a declaration can be written.
+
+    Raises:
+        ContractError: the name is none, or the window is another than that of the profiles there are.
+    """
+    problem = model_problem(name)
+    if problem:
+        raise ContractError("model", problem)
+    known = models.known(db, workspace).get(name)
+    if known is None or known.window.text == declared.window:
+        return
+    if windows.listing(db, workspace, name, known.window.text):
+        raise ContractError(
+            "window", f"is {declared.window!r}, but {name!r} is profiled in windows of {known.window.text} already"
+        )
+
+
+def write(db: Database, workspace: str, name: str, declared: Declaration, now_us: int) -> None:
+    """Declare a model and the kinds of its columns; a column that is no longer declared keeps its kind and rejects nothing."""
+    model = Model(
+        name,
+        declared.task or "",
+        WindowSize(declared.window),
+        tuple(WindowSize(text) for text in declared.rollups),
+        parse_duration(declared.lateness),
+        declared.positive_class,
+        declared.segments,
+        declared.min_rows,
+    )
+    models.declare(db, workspace, model, now_us)
+    kinds = {FEATURE + c.name: _KINDS[c.type] for c in declared.schema_ if c.type in _KINDS}
+    before = columns.of_models(db, workspace, [name])[name]
+    changed = [Column(stored, kind, declared=True, fixed=True) for stored, kind in kinds.items()]
+    changed += [
+        Column(c.name, c.kind, declared=False, fixed=True)
+        for c in before.values()
+        if c.declared and c.name not in kinds
+    ]
+    if changed:
+        columns.replace(db, workspace, name, changed)

@@ -1,0 +1,141 @@
+"""What is answered about models."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from api.declaration import ColumnDeclaration, ColumnType
+from api.moments import Moment
+from api.numbers import Number, plain
+from kernel.clock import SECOND_US
+from kernel.profile import Kind
+from kernel.profiling import FEATURE
+from store.columns import Column
+from store.models import Model
+from store.references import Reference
+from store.windows import Window
+
+_TYPES: dict[Kind, ColumnType] = {
+    Kind.NUMERIC: "numeric",
+    Kind.CATEGORICAL: "categorical",
+    Kind.BOOLEAN: "boolean",
+}
+_UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+
+
+class EstimateOut(BaseModel):
+    """A performance metric with its 95% interval."""
+
+    value: Number
+    lower: Number
+    upper: Number
+    rows: Number
+
+
+class ReferenceOut(BaseModel):
+    """What a model's windows are held against."""
+
+    reference: str
+    rows: int
+    provisional: bool = Field(description="Made from the first window, because none was given yet.")
+    created: Moment
+    performance: dict[str, EstimateOut]
+    provenance: dict[str, object]
+
+
+class ModelOut(BaseModel):
+    """A model: declared, or registered by its first record."""
+
+    model: str
+    declared: bool
+    task: str | None
+    window: str
+    rollups: list[str]
+    lateness: str
+    schema_: list[ColumnDeclaration] = Field(alias="schema", description="The declared columns.")
+    positive_class: str | None
+    segments: list[str]
+    min_rows: int
+
+
+class ModelDetail(ModelOut):
+    """A model with its reference."""
+
+    reference: ReferenceOut | None
+
+
+class WindowOut(BaseModel):
+    """A calendar window, [start, end)."""
+
+    window: str = Field(description="Its length.")
+    start: Moment
+    end: Moment
+    state: Literal["open", "closed", "measured", "sealed"]
+    provisional: bool = Field(description="Whether it is held against a provisional reference, or against none.")
+    rows: int
+    labels: int
+
+    @classmethod
+    def of(cls, window: Window, *, provisional: bool) -> "WindowOut":
+        """A stored window."""
+        return cls.model_validate(
+            {
+                "window": window.size,
+                "start": window.start_us,
+                "end": window.end_us,
+                "state": window.state,
+                "provisional": provisional,
+                "rows": window.rows,
+                "labels": window.labels,
+            }
+        )
+
+
+def model_out(model: Model, columns: Iterable[Column]) -> ModelOut:
+    """The answer about a stored model and its columns."""
+    return ModelOut.model_validate(_fields(model, columns))
+
+
+def model_detail(model: Model, columns: Iterable[Column], reference: Reference | None) -> ModelDetail:
+    """The same with the reference in force."""
+    found = None if reference is None else _reference(reference)
+    return ModelDetail.model_validate(_fields(model, columns) | {"reference": found})
+
+
+def _fields(model: Model, columns: Iterable[Column]) -> dict[str, object]:
+    declared = sorted((c.name.removeprefix(FEATURE), _TYPES[c.kind]) for c in columns if c.declared)
+    return {
+        "model": model.name,
+        "declared": model.declared,
+        "task": model.task or None,
+        "window": model.window.text,
+        "rollups": [size.text for size in model.rollups],
+        "lateness": duration(model.lateness_us),
+        "schema": [{"name": name, "type": type_} for name, type_ in declared],
+        "positive_class": model.positive_class or None,
+        "segments": list(model.segments),
+        "min_rows": model.min_rows,
+    }
+
+
+def _reference(reference: Reference) -> dict[str, object]:
+    return {
+        "reference": reference.name,
+        "rows": reference.profile.rows,
+        "provisional": reference.provisional,
+        "created": reference.created_us,
+        "performance": reference.performance,
+        "provenance": plain(dict(reference.provenance)),
+    }
+
+
+def duration(us: int) -> str:
+    """A duration as it is declared, in the largest unit that measures it.
+
+    >>> duration(3_600_000_000), duration(90_000_000)
+    ('1h', '90s')
+    """
+    seconds = us // SECOND_US
+    unit = next(u for u, length in _UNITS.items() if seconds % length == 0 and (seconds or u == "s"))
+    return f"{seconds // _UNITS[unit]}{unit}"

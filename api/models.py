@@ -1,0 +1,50 @@
+"""Models: declare, list, look at one, its windows."""
+
+from fastapi import APIRouter
+
+from api import declaration
+from api.caller import Admin, Caller, Viewer
+from api.declaration import Declaration
+from api.listing import Items
+from api.model_answers import ModelDetail, ModelOut, WindowOut, model_detail, model_out
+from store import columns, models, references, windows
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+
+@router.put("/{model}")
+def declare(model: str, declared: Declaration, caller: Admin) -> ModelDetail:
+    """Declare a model, or change what is declared; what is left out takes its default."""
+    declaration.check(caller.db, caller.workspace, model, declared)
+    declaration.write(caller.db, caller.workspace, model, declared, caller.now_us)
+    return _detail(caller, model)
+
+
+@router.get("")
+def listing(caller: Viewer) -> Items[ModelOut]:
+    """Every model of the workspace, by name."""
+    known = models.known(caller.db, caller.workspace)
+    declared = columns.of_models(caller.db, caller.workspace, known)
+    return Items(items=[model_out(known[name], declared[name].values()) for name in sorted(known)])
+
+
+@router.get("/{model}")
+def one(model: str, caller: Viewer) -> ModelDetail:
+    """One model, with its reference."""
+    return _detail(caller, model)
+
+
+@router.get("/{model}/windows")
+def model_windows(model: str, caller: Viewer, window: str | None = None) -> list[WindowOut]:
+    """The model's windows in order, of every length or of one."""
+    models.one(caller.db, caller.workspace, model)
+    reference = references.active(caller.db, caller.workspace, model)
+    provisional = reference is None or reference.provisional
+    found = windows.listing(caller.db, caller.workspace, model, window)
+    return [WindowOut.of(one, provisional=provisional) for one in found]
+
+
+def _detail(caller: Caller, model: str) -> ModelDetail:
+    known = models.one(caller.db, caller.workspace, model)
+    declared = columns.of_models(caller.db, caller.workspace, [model])[model]
+    return model_detail(known, declared.values(), references.active(caller.db, caller.workspace, model))

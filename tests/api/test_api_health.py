@@ -1,0 +1,50 @@
+"""Health, metrics, the limits on bodies, and the reference of the API itself."""
+
+import gzip
+from collections.abc import Callable
+from typing import Any
+
+
+def test_healthy_ready_and_counted(api: Any) -> None:
+    assert api.get("/healthz").json() == {"status": "ok"}
+    assert api.get("/readyz").json() == {"status": "ready"}
+    api.get("/v1/models/none")
+    api.get("/anything/else")
+    text = api.get("/metrics").text
+    assert 'driftglass_api_requests_total{method="GET",route="/v1/models/{model}",status="404"} 1' in text
+    assert 'route="other",status="404"} 1' in text
+    assert "/anything" not in text
+
+
+def test_not_ready_without_a_schema(serve: Callable[..., Any]) -> None:
+    api = serve(migrated=False)
+    assert api.get("/healthz").status_code == 200
+    answer = api.get("/readyz")
+    assert "driftglass migrate" in api.refused(503, answer)
+    assert answer.headers["retry-after"] == "2"
+    assert api.get("/v1/models").status_code == 503
+
+
+def test_bodies_are_bounded_and_may_be_compressed(serve: Callable[..., Any]) -> None:
+    api = serve(max_body_bytes=2_000)
+    large = b'{"task": "binary"}' + b" " * 3_000
+    headers = {"content-type": "application/json"}
+    assert "2000 bytes" in api.refused(413, api.http.put("/v1/models/m", content=large, headers=headers))
+    zipped = {**headers, "content-encoding": "gzip"}
+    assert api.refused(413, api.http.put("/v1/models/m", content=gzip.compress(large), headers=zipped))
+    small = gzip.compress(b'{"task": "binary"}')
+    assert api.http.put("/v1/models/m", content=small, headers=zipped).json()["task"] == "binary"
+    assert "gzip" in api.refused(400, api.http.put("/v1/models/m", content=small[:-4], headers=zipped))
+    assert "gzip" in api.refused(400, api.http.put("/v1/models/m", content=b"plain", headers=zipped))
+    odd = {**headers, "content-encoding": "br"}
+    assert "Content-Encoding" in api.refused(422, api.http.put("/v1/models/m", content=small, headers=odd))
+
+
+def test_openapi_describes_every_route(api: Any) -> None:
+    described = api.get("/openapi.json").json()
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            answers = operation["responses"]
+            assert operation.get("description") or operation.get("summary"), (path, method)
+            assert any(status.startswith("2") for status in answers)
+            assert path in ("/healthz", "/readyz", "/metrics") or path.startswith("/v1/")
