@@ -5,8 +5,9 @@ import zlib
 import numba
 import numpy as np
 import pyarrow as pa
-from driftglass_client.wire import BUCKETS
 from numpy.typing import NDArray
+
+from driftglass_client.wire import BUCKETS
 
 _POLYNOMIAL = 0xEDB88320
 

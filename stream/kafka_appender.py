@@ -5,10 +5,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from driftglass_client.wire import HEADER_CONTENT_TYPE
 from kafka import KafkaProducer
 from kafka.errors import KafkaError, KafkaTimeoutError
 
+from driftglass_client.wire import HEADER_CONTENT_TYPE
 from kernel.errors import FullError, UnavailableError
 from kernel.settings import KafkaSettings
 from stream.kafka_client import MAX_MESSAGE_BYTES, REQUEST_TIMEOUT_MS, as_ours, check_topics, connect, translated

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from driftglass_client.wire import BUCKETS
 from kafka import KafkaAdminClient
 from kafka.errors import (
     AuthorizationError,
@@ -19,6 +18,7 @@ from kafka.errors import (
 )
 from kafka.net.compat import KafkaNetClient
 
+from driftglass_client.wire import BUCKETS
 from kernel.errors import ContractError, SettingsError, UnavailableError
 from kernel.settings import KafkaSettings
 

@@ -1,10 +1,10 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from driftglass_client.wire import bucket_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from driftglass_client.wire import bucket_of
 from stream.buckets import buckets
 
 
