@@ -28,8 +28,8 @@ from store.commit import Flush, commit, next_offsets, note_idle
 from store.database import Database
 from store.record_reads import RecordReader
 from store.records import RecordLog
-from stream.codecs.decode import decode
 from stream.codecs.batch import Decoded
+from stream.codecs.decode import decode
 from stream.codecs.topics import RecordKind, kind_of
 from stream.message import Message, Partition
 
