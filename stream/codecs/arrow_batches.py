@@ -1,6 +1,7 @@
 """Arrow messages of one partition to batches: the messages of one model become one table, without a copy where types agree."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -8,9 +9,9 @@ import pyarrow.compute as pc
 
 from driftglass_client.wire import CONTENT_JSON, HEADER_MODEL, MODEL
 from kernel.errors import ContractError
-from stream.codecs.arrow_columns import read_stream
+from stream.codecs.arrow_columns import canonical, read_stream
 from stream.codecs.batch import Batch, Decoded, Refusal
-from stream.codecs.columns import LONGEST, OFFSET, RECEIVED_US, ROW, TEXT
+from stream.codecs.columns import LONGEST, OFFSET, RECEIVED_US, ROW
 from stream.codecs.json_records import model_problem, unreadable
 from stream.codecs.rows import rows_as_json
 from stream.codecs.settle import Origin, settle
@@ -19,50 +20,91 @@ from stream.codecs.topics import RecordKind
 from stream.message import Message
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Messages one after another of the same columns and the same header: they are cast as one table."""
+
+    model: str | None
+    messages: list[Message]
+    tables: list[pa.Table]
+
+    def takes(self, message: Message, table: pa.Table) -> bool:
+        """Whether this message is of the same kind."""
+        return message.headers.get(HEADER_MODEL) == self.model and table.schema.equals(self.tables[0].schema)
+
+
 def decode_arrow(messages: Sequence[Message], kind: RecordKind, origin: Origin) -> Decoded:
     """Everything that Arrow messages of one partition hold."""
     decoded = Decoded()
     parts: dict[str, list[pa.Table]] = {}
-    for message in messages:
-        try:
-            table = _with_provenance(read_stream(message.value, kind), message)
-        except ContractError as fault:
-            decoded.refusals.append(unreadable(message, fault.reason, fault.field))
-            continue
-        for model, part in _by_model(table, message.headers, origin, decoded.refusals).items():
-            parts.setdefault(model, []).append(part)
+    for run in _runs(messages, decoded.refusals):
+        for table in _canonical(run, kind, decoded.refusals):
+            for model, part in _by_model(table, run.model, origin, decoded.refusals).items():
+                parts.setdefault(model, []).append(part)
     for model, tables in parts.items():
         _settle_model(model, concat(tables), kind, origin, decoded)
     return decoded
 
 
-def _with_provenance(table: pa.Table, message: Message) -> pa.Table:
-    n = table.num_rows
-    table = table.append_column(OFFSET, pa.array(np.full(n, message.offset, np.int64)))
-    table = table.append_column(ROW, pa.array(np.arange(n, dtype=np.int32)))
-    return table.append_column(RECEIVED_US, pa.array(np.full(n, message.timestamp_us, np.int64)))
+def _runs(messages: Sequence[Message], refusals: list[Refusal]) -> list[_Run]:
+    runs: list[_Run] = []
+    for message in messages:
+        try:
+            table = read_stream(message.value)
+        except ContractError as fault:
+            refusals.append(unreadable(message, fault.reason, fault.field))
+            continue
+        if not runs or not runs[-1].takes(message, table):
+            runs.append(_Run(message.headers.get(HEADER_MODEL), [], []))
+        runs[-1].messages.append(message)
+        runs[-1].tables.append(table)
+    return runs
 
 
-def _by_model(
-    table: pa.Table, headers: Mapping[str, str], origin: Origin, refusals: list[Refusal]
-) -> dict[str, pa.Table]:
+def _canonical(run: _Run, kind: RecordKind, refusals: list[Refusal]) -> Iterator[pa.Table]:
+    """The rows of all messages at once; where some column cannot be cast, of each message that can."""
+    try:
+        yield _with_provenance(canonical(pa.concat_tables(run.tables), kind), run)
+    except ContractError as fault:
+        if len(run.messages) == 1:
+            refusals.append(unreadable(run.messages[0], fault.reason, fault.field))
+            return
+        for message, table in zip(run.messages, run.tables, strict=True):
+            yield from _canonical(_Run(run.model, [message], [table]), kind, refusals)
+
+
+def _with_provenance(table: pa.Table, run: _Run) -> pa.Table:
+    counts = [one.num_rows for one in run.tables]
+    offsets = np.repeat(np.array([m.offset for m in run.messages], np.int64), counts)
+    rows = np.concatenate([np.arange(n, dtype=np.int32) for n in counts])
+    received_us = np.repeat(np.array([m.timestamp_us for m in run.messages], np.int64), counts)
+    for name, values in ((OFFSET, offsets), (ROW, rows), (RECEIVED_US, received_us)):
+        table = table.append_column(name, pa.array(values))
+    return table
+
+
+def _by_model(table: pa.Table, header: str | None, origin: Origin, refusals: list[Refusal]) -> dict[str, pa.Table]:
     """The rows of each model, by the column "model" or else by the header; refuses the rows that name none."""
-    if MODEL not in table.column_names:
-        table = table.append_column(MODEL, pa.repeat(pa.scalar(headers.get(HEADER_MODEL), TEXT), table.num_rows))
     found = {}
-    for model in pc.unique(table[MODEL]).to_pylist():
-        part = table.filter(_rows_of(table[MODEL], model)) if table.num_rows else table
+    for model, part in _split(table, header):
         reason = f"must be a text of 1 to {LONGEST} characters" if model is None else model_problem(model)
-        if reason is None:
-            found[model] = part.drop_columns([MODEL])
+        if model is not None and reason is None:
+            found[model] = part
         else:
-            faults = [(i, MODEL, reason) for i in range(part.num_rows)]
-            refusals.extend(refuse_rows(part.drop_columns([MODEL]), model, origin, faults))
+            faults = [(i, MODEL, str(reason)) for i in range(part.num_rows)]
+            refusals.extend(refuse_rows(part, model, origin, faults))
     return found
 
 
-def _rows_of(models: pa.ChunkedArray, model: str | None) -> pa.ChunkedArray:
-    return pc.is_null(models) if model is None else pc.equal(models, model)
+def _split(table: pa.Table, header: str | None) -> Iterator[tuple[str | None, pa.Table]]:
+    if MODEL not in table.column_names:
+        yield header, table
+        return
+    models, rest = table[MODEL], table.drop_columns([MODEL])
+    names = pc.unique(models).to_pylist()
+    for name in names:
+        chosen = pc.is_null(models) if name is None else pc.equal(models, name)
+        yield name, rest if len(names) == 1 else rest.filter(chosen)
 
 
 def _settle_model(model: str, raw: pa.Table, kind: RecordKind, origin: Origin, into: Decoded) -> None:

@@ -29,37 +29,18 @@ MAX_ROWS = 1_000_000
 _VIEW_BYTES = 16
 
 
-def read_stream(body: bytes, kind: RecordKind) -> pa.Table:
-    """The rows of an Arrow IPC stream, with the column "model" where it has one; times may still be text.
+def read_stream(body: bytes) -> pa.Table:
+    """The rows of an Arrow IPC stream, as they were sent.
 
     Raises:
-        ContractError: it is no such stream, or a column has a type that its name does not allow; all rows are refused.
+        ContractError: it is no such stream, or too long.
     """
-    try:
-        return _typed(_read(body), kind)
-    except UnicodeDecodeError as error:  # names and time zones are only looked at here
-        raise ContractError("", "is no Arrow IPC stream: a name in its schema is not UTF-8") from error
-
-
-def _typed(table: pa.Table, kind: RecordKind) -> pa.Table:
-    columns: dict[str, Column] = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        if not _is_ours(name, kind) or pa.types.is_null(column.type):
-            continue
-        problem = name_problem(name) if is_named(name) else None
-        if problem or name in columns:
-            raise ContractError(field_of(name)[:50], problem or "is a column that comes twice")
-        columns[name] = _cast(name, _plain(column), kind)
-    return pa.table(columns) if columns else pa.table({MODEL: pa.nulls(table.num_rows, TEXT)})
-
-
-def _read(body: bytes) -> pa.Table:
     try:
         with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
             batches = list(_bounded(reader))
             table = pa.Table.from_batches(batches, reader.schema)
         table.validate(full=True)  # offsets and UTF-8: a stranger's bytes are not trusted
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, OSError, EOFError) as error:
         raise ContractError("", f"is no Arrow IPC stream: {str(error).splitlines()[0]}") from error
     return table
 
@@ -72,6 +53,30 @@ def _bounded(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         if rows > MAX_ROWS:
             raise ContractError("", f"holds more than {MAX_ROWS} rows: send them in several messages")
         yield batch
+
+
+def canonical(table: pa.Table, kind: RecordKind) -> pa.Table:
+    """The rows in canonical columns, with the column "model" where they have one; times may still be text.
+
+    Raises:
+        ContractError: a column has a type that its name does not allow; all rows are refused.
+    """
+    try:
+        return _typed(table, kind)
+    except UnicodeDecodeError as error:  # time zones are only looked at here
+        raise ContractError("", "is no Arrow IPC stream: a time zone is not UTF-8") from error
+
+
+def _typed(table: pa.Table, kind: RecordKind) -> pa.Table:
+    columns: dict[str, Column] = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if not _is_ours(name, kind) or pa.types.is_null(column.type):
+            continue
+        problem = name_problem(name) if is_named(name) else None
+        if problem or name in columns:
+            raise ContractError(field_of(name)[:50], problem or "is a column that comes twice")
+        columns[name] = _cast(name, _plain(column), kind)
+    return pa.table(columns) if columns else pa.table({MODEL: pa.nulls(table.num_rows, TEXT)})
 
 
 def _is_ours(name: str, kind: RecordKind) -> bool:

@@ -16,13 +16,14 @@ CONTENT_TYPES = (CONTENT_JSON, CONTENT_NDJSON, CONTENT_ARROW)
 _JSON = ("", CONTENT_JSON, CONTENT_NDJSON)
 
 
-def decode(messages: Sequence[Message], kind: RecordKind, key: str | None = None) -> Decoded:
+def decode(messages: Sequence[Message], kind: RecordKind, key: str | None = None, *, beside: bool = False) -> Decoded:
     """Decode and validate, the same for the same messages whenever it runs: a time is judged by its message's own timestamp.
 
     Args:
         messages: of any partitions and content types; no content type means JSON.
         kind: what the topic carries.
         key: for messages that are not in the log yet: a missing id becomes KEY:ROW.
+        beside: take the labels that stand in the records of predictions, where neither an id nor a label is needed.
 
     Returns:
         Batches by partition in order of first appearance, JSON before Arrow; refusals by place. What is wrong with a record
@@ -33,7 +34,7 @@ def decode(messages: Sequence[Message], kind: RecordKind, key: str | None = None
     for message in messages:
         by_partition.setdefault(message.partition, []).append(message)
     for partition, mine in by_partition.items():
-        for part in _parts(mine, kind, Origin(partition, key)):
+        for part in _parts(mine, kind, Origin(partition, key, beside)):
             decoded.batches.extend(part.batches)
             decoded.events.extend(part.events)
             decoded.refusals.extend(part.refusals)

@@ -42,13 +42,17 @@ class Breach(NamedTuple):
     reason: str
 
 
-def breaches(table: pa.Table, kind: RecordKind) -> Iterator[Breach]:
-    """Every rule that some row may break. `table` is in canonical columns, before what is missing was filled in."""
+def breaches(table: pa.Table, kind: RecordKind, *, beside: bool = False) -> Iterator[Breach]:
+    """Every rule that some row may break. `table` is in canonical columns, before what is missing was filled in.
+
+    Args:
+        beside: labels stand in the records of their predictions, where neither an id nor a label is needed.
+    """
     present = set(table.column_names)
     yield from _of_time(table)
     yield from _of_length(table, [name for name in (ID, VERSION) if name in present])
     if kind is RecordKind.LABELS:
-        yield from _of_labels(table)
+        yield from _of_labels(table, beside=beside)
     for name in (LATENCY_MS, QUEUE_MS):
         if name in present:
             yield Breach(
@@ -90,9 +94,16 @@ def _of_length(table: pa.Table, names: list[str]) -> Iterator[Breach]:
             yield Breach(pc.equal(pc.binary_length(table[ID]), 0), ID, "must not be empty")
 
 
-def _of_labels(table: pa.Table) -> Iterator[Breach]:
-    missing = pa.nulls(table.num_rows, pa.bool_()).fill_null(True)
+def _of_labels(table: pa.Table, *, beside: bool) -> Iterator[Breach]:
     present = set(table.column_names)
+    if not beside:
+        yield from _of_lone_labels(table, present)
+    if LABEL_VALUE in present:
+        yield Breach(_infinite(table[LABEL_VALUE]), LABEL, "must be a finite number or a class label")
+
+
+def _of_lone_labels(table: pa.Table, present: set[str]) -> Iterator[Breach]:
+    missing = pa.nulls(table.num_rows, pa.bool_()).fill_null(True)
     yield Breach(
         pc.is_null(table[ID]) if ID in present else missing, ID, "is missing: a label needs its prediction's id"
     )
@@ -100,8 +111,6 @@ def _of_labels(table: pa.Table) -> Iterator[Breach]:
         if name in present:
             missing = pc.and_(missing, pc.is_null(table[name]))
     yield Breach(missing, LABEL, MISSING)
-    if LABEL_VALUE in present:
-        yield Breach(_infinite(table[LABEL_VALUE]), LABEL, "must be a finite number or a class label")
 
 
 def _of_types(table: pa.Table) -> Iterator[Breach]:
@@ -120,6 +129,8 @@ def _may_hold_nul(texts: pa.Array) -> bool:
 
 
 def _with_null(lists: pa.Array) -> pa.Array:
-    parents = pc.list_parent_indices(lists)
-    holding = pc.unique(parents.filter(pc.is_null(pc.list_flatten(lists))))
-    return pc.is_in(pa.array(np.arange(len(lists)), parents.type), value_set=holding)
+    """Which lists hold a null; what lies hidden under a list that is null itself does not count."""
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    parents = np.repeat(np.arange(len(lists)), lengths)
+    holes = pc.is_null(lists.flatten()).to_numpy(zero_copy_only=False)
+    return pa.array(np.bincount(parents[holes], minlength=len(lists)) > 0)

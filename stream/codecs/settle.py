@@ -33,10 +33,12 @@ class Origin:
 
     Attributes:
         key: of a request that has no place in the log yet; ids are KEY:ROW, otherwise TOPIC/PARTITION/OFFSET/ROW.
+        beside: labels stand in the records of their predictions, where neither an id nor a label is needed.
     """
 
     partition: Partition
     key: str | None = None
+    beside: bool = False
 
 
 def settle(table: pa.Table, kind: RecordKind, origin: Origin) -> tuple[pa.Table, list[Bad]]:
@@ -48,7 +50,7 @@ def settle(table: pa.Table, kind: RecordKind, origin: Origin) -> tuple[pa.Table,
     """
     table, unread = _read_times(table, kind)
     table = _without_empty(table, kind)
-    bad = _first_of_each([*unread, *breaches(table, kind)])
+    bad = _first_of_each([*unread, *breaches(table, kind, beside=origin.beside)])
     if bad:
         good = np.ones(table.num_rows, np.bool_)
         good[[b.at for b in bad]] = False

@@ -238,3 +238,20 @@ def test_what_lies_under_a_null_view_is_never_followed(message: Make) -> None:
     for sent in (body, broken):
         (batch,) = decode([message(sent, 0, CONTENT_ARROW, {"model": "m"})], PREDICTIONS).batches
         assert batch.table["feature.x"].to_pylist() == texts
+
+
+def test_values_hidden_under_a_null_list_are_no_fault(message: Make) -> None:
+    values = pa.array([1.0, None, None, 4.0, None])
+    lists = pa.ListArray.from_arrays(pa.array([0, 1, 3, 4, 5]), values, mask=pa.array([False, True, False, False]))
+    decoded = decode([arrow(message, {"ts": [MOMENT] * 4, "feature.x": lists})], PREDICTIONS)
+    assert [(r.row, r.field) for r in decoded.refusals] == [(3, "features.x")]
+    assert decoded.batches[0].table["feature.x"].to_pylist() == [[1.0], None, [4.0]]
+
+
+def test_one_message_of_a_wrong_type_does_not_refuse_its_like(message: Make) -> None:
+    sizes = [16.0, 1.5, 8.0]
+    messages = [arrow(message, {"ts": [MOMENT], "batch_size": [size]}, i) for i, size in enumerate(sizes)]
+    decoded = decode(messages, PREDICTIONS)
+    assert [(r.offset, r.row, r.field) for r in decoded.refusals] == [(1, WHOLE_MESSAGE, "batch_size")]
+    assert decoded.batches[0].table["batch_size"].to_pylist() == [16, 8]
+    assert decoded.batches[0].table["offset"].to_pylist() == [0, 2]
