@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from collector.settings import CollectorSettings
 from collector.sink import Flushed, Sink
@@ -14,6 +14,7 @@ _log = logging.getLogger("driftglass.collector")
 
 _POLL_S = 0.2
 _LOOK_FOR_IDLENESS_S = 1.0
+_TRIM_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 
 
@@ -39,6 +40,7 @@ class Totals:
 class _Times:
     flushed_us: int
     looked_us: int = 0
+    trimmed_us: int = 0
     pause_s: float = _FIRST_PAUSE_S
 
 
@@ -101,7 +103,16 @@ class Collector:
     def _flush(self) -> None:
         for sink in self._unique_sinks():
             self.totals.add(sink.flush())
-        self._times = _Times(self._clock.now_us(), self._times.looked_us)
+        self._times = replace(self._times, flushed_us=self._clock.now_us(), pause_s=_FIRST_PAUSE_S)
+        if self._since(self._times.trimmed_us) >= _TRIM_S:
+            self._trim()
+
+    def _trim(self) -> None:
+        """What is committed is never read from the log again, so the local log may free it."""
+        for sink in self._unique_sinks():
+            for partition, offset in sink.committed().items():
+                self._source.trim(partition, offset)
+        self._times.trimmed_us = self._clock.now_us()
 
     def _look_for_idleness(self) -> None:
         if self._pending_bytes():

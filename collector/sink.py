@@ -126,6 +126,10 @@ class Sink:
         done = [self._flush_kind(kind, due) for kind in RecordKind]
         return Flushed(*(sum(getattr(f, name) for f in done) for name in ("accepted", "refused", "doubled")))
 
+    def committed(self) -> dict[Partition, int]:
+        """The first offset not yet committed, of each partition of which anything was."""
+        return {p: progress.offset for p, progress in self._open.items() if progress.offset is not None}
+
     def note_idle(self, ends: Mapping[Partition, int]) -> None:
         """Note which partitions were read to the end of the log, as looked up just before."""
         note_idle(

@@ -154,7 +154,7 @@ def _weights(table: pa.Table) -> Float64Array | None:
 
 
 def _profile_column(table: pa.Table, name: str, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
-    column = table[name].combine_chunks()
+    column = _whole(table[name])
     valid = None
     if column.null_count:
         valid = column.is_valid().to_numpy(zero_copy_only=False)
@@ -166,6 +166,11 @@ def _profile_column(table: pa.Table, name: str, spec: ColumnSpec, weights: Float
     else:
         profile = _categories(column, spec, _at(weights, valid))
     return profile if valid is None else _with_missing(profile, valid, weights)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """The column in one piece; Arrow's combine_chunks copies even where there is only one."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _at(weights: Float64Array | None, valid: NDArray[np.bool_] | None) -> Float64Array | None:
@@ -180,20 +185,22 @@ def _with_missing(profile: ColumnProfile, valid: NDArray[np.bool_], weights: Flo
 
 def _numeric(column: pa.Array, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
     values, misfit = _numbers(column)
-    if misfit.any():
+    misfits = 0
+    if misfit is not None:
         values, weights = values[~misfit], None if weights is None else weights[~misfit]
+        misfits = int(misfit.sum())
     grid = Grid.identity() if spec.kind is Kind.POSITIVE else spec.grid
     if grid is None:
-        return ColumnProfile(spec.kind, spec.version, misfit=int(misfit.sum()), nan=len(values))
+        return ColumnProfile(spec.kind, spec.version, misfit=misfits, nan=len(values))
     weighted = None if weights is None else weigh(values, weights, grid)
     profile = ColumnProfile.numeric(spec.kind, spec.version, count(values, grid), grid.centre, weighted)
-    return replace(profile, misfit=int(misfit.sum()))
+    return replace(profile, misfit=misfits) if misfits else profile
 
 
-def _numbers(column: pa.Array) -> tuple[Float64Array, NDArray[np.bool_]]:
-    """The values as float64, and which of them are no numbers; text that reads as a number is one."""
+def _numbers(column: pa.Array) -> tuple[Float64Array, NDArray[np.bool_] | None]:
+    """The values as float64, and which of them are no numbers, None of a column of numbers; text may read as a number."""
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.zeros(len(column), bool)
+        return column.cast(pa.float64()).to_numpy(zero_copy_only=False), None
     numeric = pc.match_substring_regex(column, r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
     text = pc.if_else(numeric, pc.utf8_trim_whitespace(column), "nan")
     return text.cast(pa.float64()).to_numpy(zero_copy_only=False), ~numeric.to_numpy(zero_copy_only=False)

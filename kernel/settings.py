@@ -43,6 +43,9 @@ class KafkaSettings(Section):
 
     bootstrap: str = Field("localhost:9092", description="Bootstrap servers, host:port, comma-separated.")
     group: str = Field("driftglass", description="Consumer group of the collectors.")
+    partitions: int = Field(
+        8, ge=1, description="Partitions of a topic that is made here; of no effect on one that exists."
+    )
     session_timeout_ms: int = Field(
         10_000, ge=1_000, description="After this silence a collector's partitions go to another."
     )

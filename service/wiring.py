@@ -24,7 +24,7 @@ from store.record_reads import RecordReader
 from store.records import RecordLog
 from store.registry import Limits, Registry
 from stream.codecs.topics import RecordKind, kind_of, topic_of
-from stream.open import open_appender, open_source
+from stream.open import ensure_topics, open_appender, open_source
 
 
 def owner() -> str:
@@ -53,6 +53,7 @@ class Wiring:
 
     def gateway(self) -> FastAPI:
         """The ingestion gateway with its appender."""
+        ensure_topics(self.settings.log, sorted(_topics(self.settings)))
         appender = open_appender(self.settings.log)
         self._closing.callback(appender.close)
         return create_gateway(appender, self.db, self.settings.gateway, self.clock)
@@ -60,6 +61,7 @@ class Wiring:
     def collector(self) -> Collector:
         """The collector with a sink a workspace."""
         topics = _topics(self.settings)
+        ensure_topics(self.settings.log, sorted(topics))
         sinks = {workspace: self._sink(workspace) for workspace in sorted(set(topics.values()))}
         return Collector(
             {topic: sinks[workspace] for topic, workspace in topics.items()},

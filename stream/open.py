@@ -4,10 +4,21 @@ from collections.abc import Sequence
 
 from kernel.settings import LogSettings
 from stream.kafka_appender import KafkaAppender
+from stream.kafka_client import ensure_topics as ensure_kafka_topics
 from stream.kafka_source import KafkaSource
 from stream.local_appender import LocalAppender
 from stream.local_source import LocalSource
 from stream.message import Appender, Assignment, Source
+
+
+def ensure_topics(settings: LogSettings, topics: Sequence[str]) -> None:
+    """Make the topics that are not there yet; the local log makes its own.
+
+    Raises:
+        UnavailableError: the log is away, or refuses.
+    """
+    if settings.kind == "kafka":
+        ensure_kafka_topics(settings.kafka, topics, settings.kafka.partitions)
 
 
 def open_source(settings: LogSettings, topics: Sequence[str], listener: Assignment) -> Source:
