@@ -11,6 +11,8 @@ from detectors.pooling import pool_small
 
 DELTA = 0.1
 LEAST_ROWS = 2.0
+DRAWS = 1_000
+"""Where p_change takes draws: it is told, p_delta decides, so a thousandth is fine enough."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def measure_drift(pair: BinnedPair, alpha: float, delta: float = DELTA, seed: in
     pooled = pool_small(pair)
     freedom, information = pooled.bins - 1, pair.information
     statistic = min(stable_statistic(pooled), index * information)
-    change = noise.p_change(pair, seed)
+    change = noise.p_change(pair, seed, DRAWS)
     return Drift(
         value=index,
         expected=by_noise,

@@ -91,7 +91,12 @@ class Wiring:
     def shadow(self) -> ShadowRunner:
         """The shadow runner."""
         return ShadowRunner(
-            self.db, self.record_log(), self.settings.workspace, self.clock, self.settings.shadow, owner()
+            self.db,
+            RecordReader(self.record_log(), self.settings.workspace),
+            self.settings.workspace,
+            self.clock,
+            self.settings.shadow,
+            owner(),
         )
 
     def api(self) -> FastAPI:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 import httpx
 import pyarrow as pa
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from driftglass_client import Client, ClientSettings
 from kernel.clock import SystemClock
@@ -30,6 +31,7 @@ from service.demo.replay import Progress as ReplayProgress
 from service.demo.replay import ReplaySettings, replay
 from service.demo.summary import Summary, read_summary
 from service.demo.training import train_models
+from service.loops import Stop
 from service.settings import Settings
 from service.up import PARTS, Supervisor
 
@@ -73,7 +75,7 @@ def running_demo(options: DemoOptions, console: Console) -> Iterator[Summary]:
     os.environ[CONFIG_VARIABLE] = str(paths.config)
     with ExitStack() as closing:
         bar = closing.enter_context(_progress_bar(console))
-        task = bar.add_task("training on January", total=None)
+        task = bar.add_task("training on January", total=None, reached="")
         flights = load_flights()
         train_models(flights, paths)
         bar.update(task, description="starting the parts")
@@ -86,8 +88,7 @@ def running_demo(options: DemoOptions, console: Console) -> Iterator[Summary]:
         _start_inference(closing, paths, ports)
         done = _replay(flights, options, ports, bar, task)
         _end_stream(ports)
-        bar.update(task, description="measuring what is left")
-        _await("the detectors", lambda: _all_measured(http), paths.logs / "detect.log")
+        _await_measured(http, bar, task, paths.logs / "detect.log")
         bar.update(task, description="running the candidate over the recorded traffic")
         run = _shadow_run(http, paths)
         bar.stop()
@@ -117,8 +118,6 @@ def _progress_bar(console: Console) -> Iterator[Progress]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console) as bar:
-        original = bar.add_task
-        bar.add_task = lambda *args, **more: original(*args, **{"reached": "", **more})  # type: ignore[method-assign]
         yield bar
 
 
@@ -127,6 +126,11 @@ def _start_parts(closing: ExitStack, options: DemoOptions, paths: DemoPaths) -> 
     supervisor = Supervisor(parts, {CONFIG_VARIABLE: str(paths.config)}, paths.logs)
     closing.callback(supervisor.stop)
     supervisor.start()
+    stop = Stop()
+    watching = threading.Thread(target=supervisor.watch, args=(stop,), daemon=True)
+    watching.start()
+    closing.callback(watching.join)
+    closing.callback(stop.set)
 
 
 def _start_inference(closing: ExitStack, paths: DemoPaths, ports: Ports) -> None:
@@ -156,7 +160,7 @@ def _declare(http: httpx.Client, flights: Flights, paths: DemoPaths) -> None:
         raise UnavailableError(f"the reference was refused: {answer.text}")
 
 
-def _replay(flights: Flights, options: DemoOptions, ports: Ports, bar: Progress, task: object) -> ReplayProgress:
+def _replay(flights: Flights, options: DemoOptions, ports: Ports, bar: Progress, task: TaskID) -> ReplayProgress:
     start, end = REPLAYED[0], min(REPLAYED[1], options.until or REPLAYED[1])
     chosen = flights.between(start, end)
     total = (end - start).total_seconds()
@@ -164,9 +168,9 @@ def _replay(flights: Flights, options: DemoOptions, ports: Ports, bar: Progress,
     def show(done: ReplayProgress) -> None:
         if done.reached is not None:
             passed = min(total, (done.reached - start).total_seconds())
-            bar.update(task, completed=passed, reached=f"{done.reached:%d %b}  {done.predictions:>7,} predictions")  # type: ignore[arg-type]
+            bar.update(task, completed=passed, reached=f"{done.reached:%d %b}  {done.predictions:>7,} predictions")
 
-    bar.update(task, description="replaying the flights", total=total, completed=0.0)  # type: ignore[arg-type]
+    bar.update(task, description="replaying the flights", total=total, completed=0.0)
     monitor = Client(MODEL, "1", url=ports.gateway_url, settings=ClientSettings(retry_s=_CLIENT_RETRY_S))
     try:
         return replay(chosen, monitor, SystemClock(), ReplaySettings(ports.inference_url), show)
@@ -180,9 +184,26 @@ def _end_stream(ports: Ports) -> None:
     httpx.post(f"{ports.gateway_url}/v1/events", json=event, timeout=_PATIENCE_S).raise_for_status()
 
 
-def _all_measured(http: httpx.Client) -> bool:
-    windows = http.get(f"/v1/models/{MODEL}/windows").raise_for_status().json()
-    return bool(windows) and all(window["state"] == "measured" for window in windows)
+def _await_measured(http: httpx.Client, bar: Progress, task: TaskID, log: Path) -> None:
+    """Wait until every window stands as measured, as long as some more do."""
+    before, deadline = -1, time.monotonic() + _PATIENCE_S
+    while True:
+        windows = http.get(f"/v1/models/{MODEL}/windows").raise_for_status().json()
+        measured = sum(window["state"] == "measured" for window in windows)
+        bar.update(
+            task,
+            description="measuring what is left",
+            total=len(windows),
+            completed=measured,
+            reached=f"{measured} windows",
+        )
+        if windows and measured == len(windows):
+            return
+        if measured > before:
+            before, deadline = measured, time.monotonic() + _PATIENCE_S
+        if time.monotonic() > deadline:
+            raise UnavailableError(f"the detectors measured nothing more within {_PATIENCE_S:.0f} s: see {log}")
+        time.sleep(_LOOK_S)
 
 
 def _shadow_run(http: httpx.Client, paths: DemoPaths) -> str:
