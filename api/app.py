@@ -4,7 +4,7 @@ from threading import Lock
 
 from fastapi import FastAPI
 
-from api import health, models, problems
+from api import alerts, arrivals, health, measurements, models, problems, reference, retraining, shadow_runs
 from api.bodies import BoundedBodies
 from api.caller import Keys, Parts
 from api.metrics import ApiMetrics, Counted
@@ -13,7 +13,16 @@ from kernel.clock import Clock
 from store.database import Database
 from store.records import RecordLog
 
-_ROUTERS = (models.router, health.router)
+_ROUTERS = (
+    models.router,
+    reference.router,
+    measurements.router,
+    alerts.router,
+    shadow_runs.router,
+    retraining.router,
+    arrivals.router,
+    health.router,
+)
 _PROBLEMS = (400, 401, 403, 404, 413, 422, 429, 503)
 
 

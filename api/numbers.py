@@ -1,4 +1,4 @@
-"""Numbers in answers: one that does not exist is null, never NaN."""
+"""Values in answers: what does not exist is null, never NaN and never an empty name."""
 
 import math
 from typing import Annotated
@@ -21,3 +21,11 @@ def plain(value: object) -> object:
 
 Number = Annotated[float | None, BeforeValidator(plain)]
 """A number, or null."""
+
+
+def _name(value: object) -> object:
+    return None if value == "" else value
+
+
+Name = Annotated[str | None, BeforeValidator(_name)]
+"""A name, or null where storage has "" for all, or for none."""

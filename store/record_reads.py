@@ -79,6 +79,23 @@ class RecordReader:
         if found is not None:
             yield from found.to_batches(max_chunksize=batch_rows)
 
+    def rows(self, model: str, start_us: int, end_us: int) -> Iterator[pa.Table]:
+        """All flat columns of a model's predictions with ts in [start, end), each identity once within its day.
+
+        Yields:
+            A table for each day (UTC) that has some, in order: no more than a day is held at once.
+        """
+        kind = RecordKind.PREDICTIONS
+        of_model = "from records where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ?"
+        distinct = f"select distinct epoch_us(date_trunc('day', ts)) as day_us {of_model} order by day_us"
+        days = self._query(kind, distinct, [model, start_us, end_us], between_us=(start_us, end_us))
+        for day_us in [] if days is None else days["day_us"].to_pylist():
+            span = max(start_us, day_us), min(end_us, day_us + DAY_US)
+            query = f"select * {of_model} {_IDENTITY} order by ts, version, id"
+            found = self._query(kind, query, [model, *span], between_us=span)
+            if found is not None and found.num_rows:
+                yield from_stored(found, kind)
+
     def labelled(self, model: str, start_us: int, end_us: int) -> pa.Table | None:
         """A model's predictions with ts in [start, end) beside their labels, each identity once.
 

@@ -1,0 +1,150 @@
+"""Alerts and incidents: list, acknowledge, resolve."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.caller import Admin, Viewer
+from api.listing import Items, Limit
+from api.moments import Moment
+from api.numbers import Name, Number
+from store import alerts as stored
+from store.alerts import Alert, Incident
+
+router = APIRouter(prefix="/v1", tags=["alerts"])
+
+Tier = Literal["P0", "P1", "P2"]
+AlertState = Literal["pending", "firing", "acknowledged", "resolved"]
+
+
+class EvidenceOut(BaseModel):
+    """One metric's part in an alert, in its last abnormal window."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    metric: str
+    value: Number
+    expected: Number
+    p_value: Number
+    status: str
+
+
+class AlertOut(BaseModel):
+    """One alert. Windows are event time; opened, fired, acknowledged and resolved are by the wall clock."""
+
+    alert: str
+    rule: str
+    tier: Tier
+    state: AlertState
+    model: str
+    version: Name
+    segment: Name
+    window: str = Field(description="Length of the windows.")
+    metric: str
+    column: Name
+    value: Number
+    expected: Number
+    summary: str
+    evidence: list[EvidenceOut]
+    first_window: Moment
+    last_window: Moment
+    opened: Moment
+    fired: Moment | None
+    acknowledged: Moment | None
+    acknowledged_by: Name
+    resolved: Moment | None
+    resolved_by: Name
+    resolution: Name = Field(description="calm, withdrawn (late data took it back) or person; null while it is open.")
+    incident: Name
+
+    @classmethod
+    def of(cls, alert: Alert) -> "AlertOut":
+        """A stored alert."""
+        return cls.model_validate(
+            {
+                **{name: getattr(alert, name) for name in cls.model_fields if hasattr(alert, name)},
+                **{n: getattr(alert, f"{n}_us") for n in ("first_window", "last_window", "opened", "fired")},
+                **{n: getattr(alert, f"{n}_us") for n in ("acknowledged", "resolved")},
+                "window": alert.size,
+                "evidence": [EvidenceOut.model_validate(e) for e in alert.details.evidence],
+                "resolved_by": alert.details.resolved_by,
+                "resolution": alert.details.resolution,
+            }
+        )
+
+
+class IncidentOut(BaseModel):
+    """Alerts of one model and tier that fired in the same window."""
+
+    incident: str
+    model: str
+    tier: Tier
+    state: Literal["open", "resolved"]
+    title: str
+    opened: Moment
+    resolved: Moment | None
+    alerts: list[str]
+
+
+class By(BaseModel):
+    """A person who acts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: str = Field(min_length=1, max_length=255, description="Who it is.")
+
+
+@router.get("/alerts")
+def alerts(
+    caller: Viewer,
+    model: str | None = None,
+    tier: Tier | None = None,
+    state: AlertState | None = None,
+    limit: Limit = 100,
+) -> Items[AlertOut]:
+    """Alerts, newest first."""
+    found = stored.alerts(caller.db, caller.workspace, model, state, tier, limit)
+    return Items(items=[AlertOut.of(alert) for alert in found])
+
+
+@router.get("/alerts/{alert}")
+def alert(alert: str, caller: Viewer) -> AlertOut:
+    """One alert."""
+    return AlertOut.of(stored.alert(caller.db, caller.workspace, alert))
+
+
+@router.post("/alerts/{alert}/ack")
+def acknowledge(alert: str, person: By, caller: Admin) -> AlertOut:
+    """Take an alert on: it no longer escalates."""
+    return AlertOut.of(stored.acknowledge(caller.db, caller.workspace, alert, person.by, caller.now_us))
+
+
+@router.post("/alerts/{alert}/resolve")
+def resolve(alert: str, person: By, caller: Admin) -> AlertOut:
+    """Say that it is over; windows that are abnormal after this open a new alert."""
+    return AlertOut.of(stored.resolve(caller.db, caller.workspace, alert, person.by, caller.now_us))
+
+
+@router.get("/incidents")
+def incidents(
+    caller: Viewer,
+    model: str | None = None,
+    state: Annotated[Literal["open", "resolved"] | None, Query()] = None,
+    limit: Limit = 100,
+) -> Items[IncidentOut]:
+    """Incidents with their alerts, newest first."""
+    found = stored.incidents(caller.db, caller.workspace, model, state, limit)
+    return Items(items=[_incident(caller, one) for one in found])
+
+
+def _incident(caller: Viewer, incident: Incident) -> IncidentOut:
+    members = stored.incident_alerts(caller.db, caller.workspace, incident)
+    return IncidentOut.model_validate(
+        {
+            **{name: getattr(incident, name) for name in ("incident", "model", "tier", "state", "title")},
+            "opened": incident.opened_us,
+            "resolved": incident.resolved_us,
+            "alerts": [member.alert for member in members],
+        }
+    )

@@ -1,0 +1,121 @@
+"""The reference of a model: rows that were sent, or a window of its own record log."""
+
+from typing import Annotated
+from uuid import uuid4
+
+import msgspec
+from fastapi import APIRouter, Header, Request
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from api.caller import Admin, Caller
+from api.moments import read_moment
+from api.reference_building import from_log, from_rows
+from driftglass_client.wire import CONTENT_ARROW, CONTENT_JSON, CONTENT_NDJSON, HEADER_MODEL
+from kernel.errors import ContractError
+from store import references
+from stream.message import Message, Partition
+
+router = APIRouter(prefix="/v1/models", tags=["models"])
+
+_LISTED = 1_000
+_NOWHERE = Partition("api", 0)
+_ROWS = {"schema": {"type": "string", "format": "binary"}}
+_BODIES = {
+    "required": True,
+    "content": {
+        CONTENT_JSON: {
+            "schema": {
+                "description": "One prediction, an array of them, each with an optional label; or a window of the record log.",
+                "anyOf": [
+                    {"type": "array", "items": {"type": "object"}},
+                    {
+                        "type": "object",
+                        "properties": {name: {"type": "string", "format": "date-time"} for name in ("from", "to")},
+                    },
+                ],
+            }
+        },
+        CONTENT_NDJSON: _ROWS,
+        CONTENT_ARROW: _ROWS,
+    },
+}
+
+
+class RowProblem(BaseModel):
+    """Why a row was rejected, by its index in the body."""
+
+    index: int
+    field: str
+    reason: str
+
+
+class ReferencePut(BaseModel):
+    """What became of the rows."""
+
+    reference: str
+    rows: int = Field(description="Rows that make the reference.")
+    labels: int = Field(description="Of those, rows with a label.")
+    rejected: int
+    errors: list[RowProblem] = Field(description="The first 1,000.")
+
+
+@router.put("/{model}/reference", openapi_extra={"requestBody": _BODIES})
+async def put_reference(
+    model: str, request: Request, caller: Admin, content_type: Annotated[str, Header()] = CONTENT_JSON
+) -> ReferencePut:
+    """Put a reference in force: every window is then measured again. A new model is registered.
+
+    The rows are predictions as POST /v1/predictions takes them, each with an optional "label" (a class, or a number); or
+    {"from": ts, "to": ts} takes a window of the model's own record log with the labels that came.
+    """
+    body = await request.body()
+    kind = content_type.split(";")[0].strip().lower()
+    return await run_in_threadpool(_put, model, body, kind, caller)
+
+
+def _put(model: str, body: bytes, content_type: str, caller: Caller) -> ReferencePut:
+    window = _window(body) if content_type in ("", CONTENT_JSON) else None
+    if window is not None:
+        built = from_log(caller, model, *window)
+    else:
+        message = Message(_NOWHERE, 0, body, content_type, {HEADER_MODEL: model}, caller.now_us)
+        built = from_rows(caller, model, message, uuid4().hex)
+    put = references.put(
+        caller.db, caller.workspace, model, built.profile, built.performance, built.provenance, caller.now_us
+    )
+    problems = [RowProblem(index=r.row, field=r.field, reason=r.reason) for r in built.refusals[:_LISTED]]
+    return ReferencePut(
+        reference=put,
+        rows=built.profile.rows,
+        labels=built.labels,
+        rejected=len(built.refusals),
+        errors=problems,
+    )
+
+
+class _Window(msgspec.Struct, forbid_unknown_fields=True):
+    since: str = msgspec.field(name="from")
+    until: str = msgspec.field(name="to")
+
+
+def _window(body: bytes) -> tuple[int, int] | None:
+    """The window that a body names; None where it holds rows."""
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None  # the codecs say what is wrong with it
+    if not isinstance(found, dict) or not {"from", "to"} & found.keys():
+        return None
+    try:
+        window = msgspec.convert(found, _Window)
+    except msgspec.ValidationError as error:
+        raise ContractError("", f'a window is {{"from": ts, "to": ts}}: {error}') from error
+    return _moment("from", window.since), _moment("to", window.until)
+
+
+def _moment(field: str, text: str) -> int:
+    try:
+        return read_moment(text)
+    except ValueError as error:
+        raise ContractError(field, f"is {text!r}; it {error}") from error

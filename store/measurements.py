@@ -1,0 +1,110 @@
+"""Measurements as they are read page by page."""
+
+import base64
+import binascii
+from dataclasses import dataclass, fields
+
+import msgspec
+import sqlalchemy as sa
+
+from kernel.errors import ContractError
+from store.database import Database
+from store.tables import measurements as t
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMeasurement:
+    """A measurement as it is stored: version and segment are "" for all, column is "" for the whole model."""
+
+    model: str
+    version: str
+    segment: str
+    size: str
+    window_start_us: int
+    window_end_us: int
+    span_start_us: int
+    metric: str
+    column: str
+    value: float | None
+    expected: float | None
+    excess: float | None
+    p_value: float | None
+    p_change: float | None
+    alpha: float | None
+    lower: float | None
+    upper: float | None
+    rows: float | None
+    reference_rows: float | None
+    status: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which measurements; None for any.
+
+    Attributes:
+        start_us, end_us: windows that start in [start, end).
+    """
+
+    model: str | None = None
+    version: str | None = None
+    size: str | None = None
+    metric: str | None = None
+    column: str | None = None
+    segment: str | None = None
+    start_us: int | None = None
+    end_us: int | None = None
+
+
+_COLUMNS = [t.c[f.name] for f in fields(StoredMeasurement)]
+# The key of the table, ordered as its index by series has it: a page costs its rows, wherever it begins.
+_ORDER = (t.c.model, t.c.metric, t.c.column, t.c.window_start_us, t.c.version, t.c.segment, t.c.size)
+_Key = tuple[str, str, str, int, str, str, str]
+
+
+def page(
+    db: Database, workspace: str, wanted: Wanted, limit: int, cursor: str | None = None
+) -> tuple[list[StoredMeasurement], str | None]:
+    """Measurements by model, metric and column, each series by its windows; and the cursor of the next page.
+
+    A walk along the cursors meets every row that is there throughout exactly once, whatever is added or replaced meanwhile.
+
+    Args:
+        cursor: as the page before gave it; None for the first page.
+
+    Returns:
+        At most `limit` rows, and None as the cursor after the last.
+
+    Raises:
+        ContractError: the cursor is none of ours.
+    """
+    query = sa.select(*_COLUMNS).where(t.c.workspace == workspace, *_conditions(wanted))
+    if cursor is not None:
+        query = query.where(sa.tuple_(*_ORDER) > sa.tuple_(*_decode(cursor)))
+    with db.read() as connection:
+        found = [StoredMeasurement(*row) for row in connection.execute(query.order_by(*_ORDER).limit(limit + 1))]
+    rows = found[:limit]
+    return rows, _encode(rows[-1]) if len(found) > limit else None
+
+
+def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    names = ("model", "version", "size", "metric", "column", "segment")
+    same = [t.c[name] == getattr(wanted, name) for name in names if getattr(wanted, name) is not None]
+    since = [] if wanted.start_us is None else [t.c.window_start_us >= wanted.start_us]
+    until = [] if wanted.end_us is None else [t.c.window_start_us < wanted.end_us]
+    return [*same, *since, *until]
+
+
+def _encode(last: StoredMeasurement) -> str:
+    key = [getattr(last, column.name) for column in _ORDER]
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> _Key:
+    try:
+        packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        key: _Key = msgspec.json.decode(packed, type=_Key)
+    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
+        raise ContractError("cursor", "is none that this API gave; take `next` of the page before") from error
+    return key
