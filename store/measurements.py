@@ -3,6 +3,7 @@
 import base64
 import binascii
 from dataclasses import dataclass, fields
+from typing import Annotated
 
 import msgspec
 import sqlalchemy as sa
@@ -60,7 +61,8 @@ class Wanted:
 _COLUMNS = [t.c[f.name] for f in fields(StoredMeasurement)]
 # The key of the table, ordered as its index by series has it: a page costs its rows, wherever it begins.
 _ORDER = (t.c.model, t.c.metric, t.c.column, t.c.window_start_us, t.c.version, t.c.segment, t.c.size)
-_Key = tuple[str, str, str, int, str, str, str]
+_Moment = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Key = tuple[str, str, str, _Moment, str, str, str]
 
 
 def page(
@@ -81,7 +83,7 @@ def page(
     """
     query = sa.select(*_COLUMNS).where(t.c.workspace == workspace, *_conditions(wanted))
     if cursor is not None:
-        query = query.where(sa.tuple_(*_ORDER) > sa.tuple_(*_decode(cursor)))
+        query = query.where(sa.tuple_(*_ORDER) > _after(cursor))
     with db.read() as connection:
         found = [StoredMeasurement(*row) for row in connection.execute(query.order_by(*_ORDER).limit(limit + 1))]
     rows = found[:limit]
@@ -99,6 +101,12 @@ def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
 def _encode(last: StoredMeasurement) -> str:
     key = [getattr(last, column.name) for column in _ORDER]
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def _after(cursor: str) -> sa.Tuple:
+    """The key as PostgreSQL wants it: each value of its column's own type."""
+    pairs = zip(_decode(cursor), _ORDER, strict=True)
+    return sa.tuple_(*(sa.literal(value, column.type) for value, column in pairs))
 
 
 def _decode(cursor: str) -> _Key:

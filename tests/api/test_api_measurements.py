@@ -114,7 +114,7 @@ def test_a_walk_meets_every_row_once_while_rows_are_added(api: Any, measured: An
     assert met == sorted(met)
 
 
-@pytest.mark.parametrize("cursor", ["x", "bm9uc2Vuc2U", "W10", "é", "WyJhIiwiYiJd"])
+@pytest.mark.parametrize("cursor", ["x", "bm9uc2Vuc2U", "W10", "é", "WyJhIiwiYiJd", "WyIiLCIiLCIiLDFlMzAsIiIsIiIsIiJd"])
 def test_a_strange_cursor_is_refused(api: Any, cursor: str) -> None:
     assert api.refused(422, api.get("/v1/measurements", cursor=cursor)).startswith("cursor: ")
 
