@@ -26,7 +26,7 @@ def show() -> None:
     names = [row.model for row in reads.fleet()]
     if not names:
         st.header("No model has sent anything yet", anchor=False)
-        st.page_link("app.py", label="How to send a first prediction", icon=":material/arrow_back:")
+        st.markdown("The Fleet page says how to send a first prediction.")
         return
     scene = _choose(names)
     if scene is None:

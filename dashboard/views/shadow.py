@@ -36,16 +36,12 @@ def show() -> None:
     styled = _table(runs).style.map(_verdict_style, subset=["Verdict"])
     st.dataframe(styled, hide_index=True, column_config=_columns(), key="runs", alt="Shadow runs, newest first")
     names = {run.run: run for run in runs}
-    first = next((i for i, run in enumerate(runs) if run.comparison), 0)
-    chosen = st.selectbox(
-        "Run opened",
-        list(names),
-        first,
-        key="run",
-        bind="query-params",
-        format_func=lambda n: _title(names[n]),
-        width=520,
-    )
+    asked_for = st.query_params.get("run", "")
+    first = next((run.run for run in runs if run.comparison), runs[0].run)
+    at = list(names).index(asked_for if asked_for in names else first)
+    chosen = st.selectbox("Run opened", list(names), at, format_func=lambda name: _title(names[name]), width=520)
+    if chosen != asked_for:
+        st.query_params["run"] = chosen
     _run(names[chosen])
 
 

@@ -1,0 +1,165 @@
+"""Every page in a real browser, in both themes: what people see, and that nothing fails on the way."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+TIMEOUT_MS = 60_000  # other tests share the cores
+FAILURE = "[data-testid=stException], [data-testid=stAlertContentError]"
+
+
+@pytest.fixture(params=["light", "dark"])
+def theme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def tab(browser: Browser, theme: str) -> Iterator[Page]:
+    """A tab far from UTC; at the end nothing may have failed, on the page or behind it, or been asked of another host."""
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 1600}, color_scheme=theme, timezone_id="America/New_York"
+    )
+    context.set_default_timeout(TIMEOUT_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
+    page = context.new_page()
+    thrown: list[str] = []
+    hosts: set[str] = set()
+    page.on("pageerror", lambda error: thrown.append(str(error)))
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2]) if request.url.startswith("http") else None)
+    yield page
+    expect(page.locator(FAILURE)).to_have_count(0)
+    assert thrown == []
+    assert {host.split(":")[0] for host in hosts} == {"127.0.0.1"}
+
+
+def heading(page: Page, text: str) -> None:
+    expect(page.get_by_role("heading", name=text, exact=True)).to_be_visible()
+
+
+def drawn(page: Page, label: str) -> None:
+    """A chart is there and has been drawn."""
+    marks = page.locator(f'[data-testid=stVegaLiteChart][aria-label="{label}"] svg .mark-group')
+    expect(marks.first).to_be_visible()
+
+
+def cell(page: Page, text: str) -> Locator:
+    """A cell of a table; it is drawn on a canvas and repeated in the page for those who do not see it."""
+    return page.locator("[role=gridcell]", has_text=text).first
+
+
+def open_model(page: Page, dashboard: str, query: str = "") -> None:
+    page.goto(f"{dashboard}/model?model=flight-delay{query}")
+    heading(page, "flight-delay")
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=re.compile(label)).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def test_the_fleet_lists_every_model(tab: Page, dashboard: str) -> None:
+    tab.goto(dashboard)
+    heading(tab, "Fleet")
+    for text in ("▲ P1 firing", "flight-delay", "card-fraud", "◌ no window yet", "1: wind_speed"):
+        expect(cell(tab, text)).to_be_attached()
+
+
+def test_the_theme_is_the_readers(tab: Page, dashboard: str, theme: str) -> None:
+    tab.goto(dashboard)
+    heading(tab, "Fleet")
+    background = tab.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 22, 29)"}[theme]
+
+
+def test_a_row_of_the_fleet_opens_its_model(tab: Page, dashboard: str) -> None:
+    tab.goto(dashboard)
+    expect(cell(tab, "card-fraud")).to_be_attached()
+    box = tab.locator("[data-testid=stDataFrame] canvas").first.bounding_box()
+    assert box is not None
+    tab.mouse.click(box["x"] + 180, box["y"] + 33 + 40 + 20)
+    heading(tab, "card-fraud")
+    expect(tab).to_have_url(re.compile(r"/model\?.*model=card-fraud"))
+
+
+def test_drift_opens_the_column_in_need(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard)
+    drawn(tab, "PSI of every column over time")
+    heading(tab, "temp, 27 Nov 2013, beside the reference")
+    drawn(tab, "Histogram of temp")
+    drawn(tab, "PSI of temp over time")
+
+
+def test_a_column_and_a_window_are_chosen_by_name(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard)
+    choose(tab, "Column opened", "carrier")
+    heading(tab, "carrier, 27 Nov 2013, beside the reference")
+    drawn(tab, "Shares of the values of carrier")
+    expect(tab).to_have_url(re.compile("column=carrier"))
+
+
+def test_a_click_on_the_map_opens_its_cell(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard)
+    heading(tab, "temp, 27 Nov 2013, beside the reference")
+    heat_map = tab.locator('[aria-label="PSI of every column over time"]')
+    heat_map.locator('path[aria-label*="column: carrier"]').nth(44).click()
+    expect(tab.get_by_role("heading", name=re.compile(r"^carrier, \d+ \w+ 2013, beside"))).to_be_visible()
+    expect(tab).to_have_url(re.compile(r"window=.*column=carrier|column=carrier.*window="))
+
+
+def test_a_month_is_a_window_like_any_other(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard, "&size=1mo&column=carrier&window=Oct+2013")
+    heading(tab, "carrier, Oct 2013, beside the reference")
+
+
+def test_health_shows_four_charts(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard, "&section=Health")
+    for label in ("Rows over time", "Error rate over time", "Throughput over time", "Latency p50, p90, p99 over time"):
+        drawn(tab, label)
+
+
+def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard, "&section=Performance")
+    for name in ("Accuracy", "ROC AUC", "F1", "Precision", "Recall", "Log loss", "Label coverage"):
+        heading(tab, name)
+    drawn(tab, "ROC AUC over time, reference 0.785")
+
+
+def test_an_alert_is_acknowledged(browser: Browser, dashboard: str) -> None:
+    page = browser.new_page()
+    page.set_default_timeout(TIMEOUT_MS)
+    expect.set_options(timeout=TIMEOUT_MS)
+    open_model(page, dashboard, "&section=Alerts&version=3")
+    expect(page.get_by_text("wind_speed is missing in 31% of the rows, not in 2%")).to_be_visible()
+    page.get_by_label("Acknowledge as").fill("grace")
+    page.get_by_label("Acknowledge as").press("Enter")
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_text("acknowledged by grace")).to_be_visible()
+    expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    expect(page.locator(FAILURE)).to_have_count(0)
+
+
+def test_a_shadow_run_shows_its_verdict_and_why(tab: Page, dashboard: str) -> None:
+    tab.goto(f"{dashboard}/shadow")
+    heading(tab, "january-to-march.onnx")
+    expect(tab.get_by_text("Accuracy is 0.0067 higher (95% interval 0.0058 to 0.0076).")).to_be_visible()
+    expect(tab.get_by_text("McNemar's statistic")).to_be_visible()
+    for label in ("Churn matrix", "Latency of both", "Difference of each metric"):
+        drawn(tab, label)
+
+
+def test_a_failed_run_says_why(browser: Browser, dashboard: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{dashboard}/shadow?run=run-4", timeout=TIMEOUT_MS)
+    expect(page.get_by_role("alert")).to_have_text(re.compile("wants 12 features"), timeout=TIMEOUT_MS)
+
+
+def test_an_empty_workspace_says_how_to_begin(tab: Page, empty_dashboard: str) -> None:
+    tab.goto(empty_dashboard)
+    heading(tab, "No model has sent anything yet")
+    expect(tab.get_by_text("log_prediction")).to_be_visible()
+    tab.goto(f"{empty_dashboard}/shadow")
+    heading(tab, "No candidate has been tried yet")
+    tab.goto(f"{empty_dashboard}/model")
+    heading(tab, "No model has sent anything yet")
