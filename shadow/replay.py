@@ -126,7 +126,7 @@ class Replay:
         notes.batch_rows.append(batch.num_rows)
         notes.recorded.update(n for n in self._sources if batch.column(FEATURE + n).null_count < batch.num_rows)
         notes.positive = notes.positive or _last_of_two(self._candidate.classes)
-        return _beside(batch, predictions, notes.positive)
+        return beside(batch, predictions, notes.positive)
 
     def _predict(self, batch: pa.RecordBatch, notes: _Notes) -> Predictions:
         try:
@@ -170,7 +170,8 @@ def _last_of_two(classes: tuple[str, ...]) -> str:
     return max(classes) if len(classes) == 2 else ""
 
 
-def _beside(batch: pa.RecordBatch, predictions: Predictions, positive: str) -> pa.RecordBatch:
+def beside(batch: pa.RecordBatch, predictions: Predictions, positive: str) -> pa.RecordBatch:
+    """What the champion said beside what the candidate says, row by row; scores are the positive class's."""
     nothing = np.full(batch.num_rows, np.nan)
     columns = {name: batch[name] for name in ("version", "id", "ts_us", "weight", "latency_ms")}
     columns["champion"], columns["champion_value"] = batch["prediction"], batch["prediction_value"]
@@ -187,12 +188,11 @@ def score_of(maps: pa.MapArray, name: str) -> FloatArray:
     [0.25, nan]
     """
     offsets = maps.offsets.to_numpy()
-    first, last = int(offsets[0]), int(offsets[-1])
-    here = np.flatnonzero(pc.equal(maps.keys.slice(first, last - first), name).to_numpy(zero_copy_only=False))
+    first, entries = int(offsets[0]), int(offsets[-1] - offsets[0])
+    here = pc.equal(maps.keys.slice(first, entries), name).to_numpy(zero_copy_only=False)
+    owner = np.repeat(np.arange(len(maps)), np.diff(offsets))
     values = np.full(len(maps), np.nan)
-    values[np.searchsorted(offsets, here + first, side="right") - 1] = maps.items.slice(first, last - first).to_numpy(
-        zero_copy_only=False
-    )[here]
+    values[owner[here]] = maps.items.slice(first, entries).to_numpy(zero_copy_only=False)[here]
     return values
 
 

@@ -28,6 +28,9 @@ class OnnxCandidate:
         threads: within one operator; 0 for one a core.
         providers: execution providers, the preferred first.
 
+    Attributes:
+        session: ONNX Runtime's own, for benchmarks.
+
     Raises:
         UnavailableError: ONNX Runtime is not installed, there is no such file, or it is no ONNX model.
         ContractError: its inputs or outputs are not those of a model on features.
@@ -44,10 +47,10 @@ class OnnxCandidate:
     ) -> None:
         if not path.is_file():
             raise UnavailableError(f"there is no candidate at {path}: export the model to ONNX, or correct the path")
-        self._session, self._errors = _open(path, threads, providers)
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        self._feeds = Feeds(self._session.get_inputs(), features or _listed(metadata, "features", path))
-        self._outputs = Outputs(self._session.get_outputs(), classes or _listed(metadata, "classes", path))
+        self.session, self._errors = _open(path, threads, providers)
+        metadata = self.session.get_modelmeta().custom_metadata_map
+        self._feeds = Feeds(self.session.get_inputs(), features or _listed(metadata, "features", path))
+        self._outputs = Outputs(self.session.get_outputs(), classes or _listed(metadata, "classes", path))
 
     @property
     def inputs(self) -> dict[str, Source]:
@@ -73,7 +76,7 @@ class OnnxCandidate:
         """
         fed = self._feeds.feed(batch)
         try:
-            found = self._session.run(self._outputs.names, fed.tensors)
+            found = self.session.run(self._outputs.names, fed.tensors)
         except self._errors as error:
             raise CandidateError(_first_line(error)) from error
         predictions = self._outputs.read(found)

@@ -46,6 +46,6 @@ def texts(column: pa.Array) -> NDArray[np.object_]:
     if not pa.types.is_string(column.type):
         column = column.cast(pa.string())
     # One Python string for each distinct value, not for each row.
-    encoded = column.fill_null("").dictionary_encode()
+    encoded = (column.fill_null("") if column.null_count else column).dictionary_encode()
     values: NDArray[np.object_] = np.array(encoded.dictionary.to_pylist(), np.object_)[encoded.indices.to_numpy()]
     return values

@@ -142,7 +142,9 @@ Record = Callable[..., Traffic]
 def record(log: RecordLog, flights: pd.DataFrame, trained: dict[str, Pipeline]) -> Record:
     """Records the flights as predicted by a model, and the labels of a share of them."""
 
-    def write(champion: str = "weak", labelled: float = 1.0, version: str = "1") -> Traffic:
+    def write(
+        champion: str = "weak", labelled: float = 1.0, version: str = "1", as_text: Sequence[str] = ()
+    ) -> Traffic:
         model = trained[champion]
         frame = flights.assign(champion=model.predict(flights[list(FEATURES)]))
         frame[["score.late", "score.on_time"]] = model.predict_proba(flights[list(FEATURES)])
@@ -153,6 +155,7 @@ def record(log: RecordLog, flights: pd.DataFrame, trained: dict[str, Pipeline]) 
             **{f"feature.{name}": pa.array(frame[name], from_pandas=True) for name in FEATURES},
             **{name: pa.array(frame[name]) for name in ("score.late", "score.on_time", "latency_ms")},
         }
+        predictions |= {name: predictions[name].cast(pa.string()) for name in (f"feature.{n}" for n in as_text)}
         append(log, RecordKind.PREDICTIONS, frame, predictions)
         known = frame.iloc[: round(labelled * len(frame))]
         if len(known):

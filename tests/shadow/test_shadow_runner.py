@@ -14,11 +14,14 @@ from sklearn.pipeline import Pipeline
 
 from kernel.clock import DAY_US, SystemClock
 from kernel.errors import ContractError, NotFoundError, UnavailableError
+from kernel.profile import Kind
 from shadow.runner import ShadowRunner, submit
 from shadow.settings import ShadowSettings
 from shadow.spec import Bars, RunSpec
-from store import shadow_runs, shadow_view
+from store import columns, models, shadow_runs, shadow_view
+from store.columns import Column
 from store.database import Database
+from store.models import Model
 from store.record_reads import RecordReader
 from store.records import RecordLog
 from store.shadow_view import ShadowRun
@@ -54,7 +57,7 @@ def test_a_better_candidate_is_promoted_and_its_numbers_are_scikit_learns(
 ) -> None:
     traffic = record("weak")
     frame = traffic.frame
-    found = do(spec_of(candidates["strong"], traffic), batch_rows=500, slice_days=7)
+    found = do(spec_of(candidates["strong"], traffic), batch_rows=100, slice_days=7)
     assert (found.state, found.verdict, found.error) == ("done", "promote", "")
     assert "Accuracy rises" in found.reasons[0]
     assert "2,400 labelled rows of 40 days" in found.reasons[0]
@@ -145,6 +148,27 @@ def test_a_feature_that_was_never_recorded_is_named(do: Do, record: Any, candida
     assert "recorded no 'arr_delay' in this span" in found.error
 
 
+def test_a_feature_is_read_from_where_the_registry_says(
+    db: Database, do: Do, record: Any, candidates: dict[str, Path]
+) -> None:
+    traffic = record("weak", as_text=["dep_delay"])
+    columns.add(db, WORKSPACE, "flight-delay", [Column("feature.dep_delay", Kind.CATEGORICAL)])
+    found = do(spec_of(candidates["weak"], traffic))
+    assert found.comparison is not None
+    assert found.comparison.agreement == 1.0
+
+
+def test_the_models_positive_class_is_taken(db: Database, do: Do, record: Any, candidates: dict[str, Path]) -> None:
+    traffic = record("weak")
+    models.declare(db, WORKSPACE, Model("flight-delay", positive_class="on_time"), 1)
+    found = do(spec_of(candidates["strong"], traffic, positive_class=""))
+    assert found.comparison is not None
+    recall = next(delta for delta in found.comparison.metrics if delta.metric == "recall")
+    frame = traffic.frame
+    theirs = metrics.recall_score(frame["label"], frame["champion"], pos_label="on_time")
+    assert recall.champion == pytest.approx(theirs)
+
+
 def test_an_empty_span_fails_with_a_sentence(do: Do, record: Any, candidates: dict[str, Path]) -> None:
     traffic = record()
     found = do(spec_of(candidates["weak"], traffic, start_us=traffic.end_us, end_us=traffic.end_us + DAY_US))
@@ -175,7 +199,7 @@ def test_a_crashed_runner_is_taken_over_and_cannot_write(
 
 
 def test_a_runner_that_lost_its_lease_drops_its_work(
-    db: Database, reader: RecordReader, record: Any, candidates: dict[str, Path]
+    db: Database, log: RecordLog, reader: RecordReader, record: Any, candidates: dict[str, Path]
 ) -> None:
     class Stalling(RecordReader):
         """While this runner reads, its lease runs out and another claims the run."""
@@ -188,7 +212,7 @@ def test_a_runner_that_lost_its_lease_drops_its_work(
 
     name = submit(db, WORKSPACE, spec_of(candidates["strong"], record("weak")), 1)
     stalled = ShadowRunner(
-        db, Stalling(reader._log, WORKSPACE), WORKSPACE, SystemClock(), ShadowSettings(lease_s=0.05), "stalled"
+        db, Stalling(log, WORKSPACE), WORKSPACE, SystemClock(), ShadowSettings(lease_s=0.05), "stalled"
     )
     assert stalled.step() == 0
     assert (shadow_runs.one(db, WORKSPACE, name).state, shadow_runs.one(db, WORKSPACE, name).owner) == (
