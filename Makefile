@@ -11,10 +11,10 @@ help: ## list what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup: ## install Driftglass with what the demo needs
-	@$(UV) sync --frozen --no-dev --inexact $(EXTRAS)
+	@$(UV) sync --frozen --no-dev --inexact --compile-bytecode $(EXTRAS)
 
 setup-dev: ## the same, with the tools of the developers
-	@$(UV) sync --frozen --group dev --inexact $(EXTRAS)
+	@$(UV) sync --frozen --group dev --inexact --compile-bytecode $(EXTRAS)
 
 services: ## install Kafka, PostgreSQL and Chromium for the tests
 	@./scripts/services.sh

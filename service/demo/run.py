@@ -54,11 +54,13 @@ class DemoOptions:
 
     Attributes:
         until: replay only the flights before this moment; None for the whole year.
+        on_replay: called when the replay begins.
     """
 
     data: Path
     dashboard: bool = True
     until: datetime | None = None
+    on_replay: Callable[[], None] = lambda: None
 
 
 @contextmanager
@@ -86,6 +88,7 @@ def running_demo(options: DemoOptions, console: Console) -> Iterator[Summary]:
         _await("the API", lambda: _answers(f"{ports.api_url}/readyz"), paths.logs / "api.log")
         _declare(http, flights, paths)
         _start_inference(closing, paths, ports)
+        options.on_replay()
         done = _replay(flights, options, ports, bar, task)
         _end_stream(ports)
         _await_measured(http, bar, task, paths.logs / "detect.log")
@@ -212,10 +215,10 @@ def _shadow_run(http: httpx.Client, paths: DemoPaths) -> str:
         "version": "1",
         "candidate": "2",
         "path": str(paths.candidate),
-        "start": SHADOWED[0].isoformat(),
-        "end": SHADOWED[1].isoformat(),
+        "from": SHADOWED[0].isoformat(),
+        "to": SHADOWED[1].isoformat(),
     }
-    run = str(http.post("/v1/shadow-runs", json=body).raise_for_status().json()["id"])
+    run = str(http.post("/v1/shadow-runs", json=body).raise_for_status().json()["run"])
     _await(
         "the shadow run",
         lambda: http.get(f"/v1/shadow-runs/{run}").json()["state"] in ("done", "failed"),

@@ -51,14 +51,14 @@ def read_summary(
         http: a client on the API's base URL.
         run: the shadow run's id.
     """
-    alerts = [a for a in _get(http, "/v1/alerts", model=MODEL) if a["fired_at"]]
+    alerts = [a for a in _get(http, "/v1/alerts", model=MODEL, limit=_PAGE)["items"] if a["fired"]]
     return Summary(
         predictions=predictions,
         labels=labels,
         months=_months(measurements(http, window="1mo")),
         alerts=sorted(alerts, key=lambda a: (a["first_window"], a["rule"], a["column"] or "")),
-        retraining_requests=len(_get(http, "/v1/retraining-requests", model=MODEL)),
-        dead_letters=len(_get(http, "/v1/dead-letters")),
+        retraining_requests=len(_get(http, "/v1/retraining-requests", model=MODEL, limit=_PAGE)["items"]),
+        dead_letters=_get(http, "/v1/dead-letters", limit=1)["count"],
         shadow=_get(http, f"/v1/shadow-runs/{run}"),
         seconds=round(seconds, 1),
         addresses={"dashboard": ports.dashboard_url, "api": f"{ports.api_url}/docs", "gateway": ports.gateway_url},

@@ -3,8 +3,8 @@ from typing import Any
 
 import polars as pl
 import pytest
-from driftglass_client import Client, ClientSettings
 
+from driftglass_client import Client, ClientSettings
 from kernel.clock import ManualClock, SystemClock, from_datetime
 from kernel.errors import UnavailableError
 from service.demo.flights import FEATURES, Flights

@@ -1,0 +1,186 @@
+"""The whole demo, with its collector killed by SIGKILL at ten random moments: not one count differs from the raw flights."""
+
+import os
+import random
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+import httpx
+import polars as pl
+import pytest
+import sqlalchemy as sa
+from rich.console import Console
+from sklearn.metrics import roc_auc_score
+
+from kernel.profile import WindowProfile
+from kernel.profile_codec import decode_profile
+from service.demo.flights import FEATURES, Flights
+from service.demo.model import OnnxModel
+from service.demo.paths import DemoPaths
+from service.demo.run import REPLAYED, SHADOWED, DemoOptions, running_demo
+from service.demo.summary import Summary, measurements
+from store.columns import dictionaries
+from store.database import Database
+from store.records import RecordLog
+from store.tables import profiles
+from stream.codecs.topics import RecordKind
+
+KILLS = 10
+BETWEEN_KILLS_S = (1.0, 7.0)
+STARTS = [*(datetime(2013, month, 1, tzinfo=UTC) for month in range(2, 13)), datetime(2014, 1, 1, tzinfo=UTC)]
+MONTHS = list(pairwise(STARTS))
+
+
+@dataclass(frozen=True)
+class Done:
+    summary: Summary
+    paths: DemoPaths
+    kills: int
+    daily: list[dict]
+
+
+class Killer(threading.Thread):
+    """Kills the collector's process again and again while the replay runs."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.kills = 0
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        moments = random.Random(20130208)
+        while self.kills < KILLS and not self.done.wait(moments.uniform(*BETWEEN_KILLS_S)):
+            for pid in collectors():
+                os.kill(pid, signal.SIGKILL)
+                self.kills += 1
+
+
+def collectors() -> list[int]:
+    """Our own child processes that run the collector and have had the time to begin."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+            command = (status.parent / "cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent == os.getpid() and b"service.cli" in command and b"collect" in command:
+            found.append(int(status.parent.name))
+    return found
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
+    folder = tmp_path_factory.mktemp("whole")
+    killer = Killer()
+    options = DemoOptions(folder / "data", dashboard=False, on_replay=killer.start)
+    before = dict(os.environ)
+    try:
+        with running_demo(options, Console(quiet=True)) as summary:
+            killer.done.set()
+            killer.join()
+            api = summary.addresses["api"].removesuffix("/docs")
+            with httpx.Client(base_url=api, timeout=60) as http:
+                daily = list(measurements(http, window="1d", metric="rows"))
+            yield Done(summary, DemoPaths(options.data), killer.kills, daily)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.mark.timeout(900)
+def test_the_collector_was_killed_ten_times(done: Done) -> None:
+    assert done.kills == KILLS
+
+
+def test_every_flight_is_in_the_record_log_once(done: Done, flights: Flights) -> None:
+    replayed = flights.between(*REPLAYED).frame
+    for kind, ids in (
+        (RecordKind.PREDICTIONS, replayed["id"]),
+        (RecordKind.LABELS, replayed.filter(pl.col("label").is_not_null())["id"]),
+    ):
+        table = RecordLog(str(done.paths.data / "records")).table("default", kind)
+        found = duckdb.execute("select id from read_parquet(?)", [table.file_uris()]).fetchall()
+        # A label may come twice when the gateway died between storing and answering; which of them counts does not change.
+        stored = Counter(row[0] for row in found)
+        assert set(stored) == set(ids)
+        if kind is RecordKind.PREDICTIONS:
+            assert stored.total() == len(ids)
+
+
+def test_every_count_of_the_profiles_is_that_of_the_raw_flights(done: Done, flights: Flights) -> None:
+    replayed = flights.between(*REPLAYED).frame
+    db = Database(f"sqlite:///{done.paths.data}/driftglass.db")
+    with db.read() as connection:
+        blobs = connection.scalars(sa.select(profiles.c.blob).where(profiles.c.segment == "")).all()
+    whole = WindowProfile.merge([decode_profile(blob) for blob in blobs])
+    codes = dictionaries(db, "default", "flight-delay")
+    db.close()
+    assert whole.rows == replayed.height
+    for name in FEATURES:
+        column, values = whole.columns[f"feature.{name}"], replayed[name].drop_nulls()
+        assert column.missing == replayed[name].null_count(), name
+        assert column.values == len(values), name
+        if values.dtype == pl.String:
+            value_of = {code: value for value, code in codes[f"feature.{name}"].items()}
+            counted = {
+                value_of[i]: n for i, n in zip(column.cells.index.tolist(), column.cells.rows.tolist(), strict=True)
+            }
+            assert counted == dict(values.value_counts().iter_rows()), name
+        else:
+            assert (column.low, column.high) == (values.min(), values.max()), name
+            assert column.moments.mean == pytest.approx(values.mean(), rel=1e-9), name
+
+
+def test_every_day_has_its_rows(done: Done, flights: Flights) -> None:
+    days = flights.between(*REPLAYED).frame.group_by(pl.col("ts").dt.date()).len()
+    expected = {day.isoformat(): rows for day, rows in days.iter_rows()}
+    assert {item["window_start"][:10]: item["value"] for item in done.daily} == expected
+
+
+@pytest.mark.parametrize(("start", "end"), MONTHS, ids=[f"{start:%b}" for start, _ in MONTHS])
+def test_each_month_agrees_with_the_raw_flights(done: Done, truth: Callable, start: datetime, end: datetime) -> None:
+    expected, month = truth(start, end), done.summary.months[f"{start:%Y-%m}"]
+    assert month["rows"] == expected.rows
+    for metric in ("accuracy", "roc_auc", "precision", "recall", "f1", "log_loss"):
+        # Scores travel as float64 of a float32 probability, so that these are the same numbers to rounding.
+        assert month[metric] == pytest.approx(getattr(expected, metric), rel=1e-9), metric
+    assert month["label_coverage"] == pytest.approx(expected.labels / expected.rows, rel=1e-12)
+    for name, psi in expected.psi.items():
+        # Within one cell of the deciles: 5% of the value, and 0.005 where there is nearly nothing.
+        assert month["psi"][name] == pytest.approx(psi, rel=0.05, abs=0.005), name
+        assert month["js_distance"][name] == pytest.approx(expected.js_distance[name], rel=0.05, abs=0.01), name
+        assert month["missing_share"][name] == pytest.approx(expected.missing_share[name], abs=1e-12), name
+
+
+def test_an_alert_fired_for_a_true_reason_and_one_resolved(done: Done) -> None:
+    storm = [a for a in done.summary.alerts if a["metric"] == "missing_share" and a["column"] == "dep_delay"]
+    assert any(a["first_window"].startswith("2013-02-08") and a["resolved"] for a in storm)
+    drifted = {a["column"] for a in done.summary.alerts if a["metric"] == "psi"}
+    assert "temp" in drifted
+    assert not drifted & {"carrier", "origin", "distance", "sched_hour"}
+    assert done.summary.retraining_requests >= 1
+    assert done.summary.dead_letters == 0
+
+
+def test_the_shadow_run_agrees_with_the_raw_flights(done: Done, flights: Flights) -> None:
+    run = done.summary.shadow
+    assert run["state"] == "done"
+    assert run["verdict"] in ("promote", "hold", "reject")
+    assert run["reasons"]
+    frame = flights.between(*SHADOWED).frame
+    candidate = OnnxModel(done.paths.candidate)
+    scored = candidate.score(frame.select(FEATURES).to_dict(as_series=False))
+    late = scored.probabilities[:, candidate.classes.index("late")]
+    labelled = frame["label"].is_not_null().to_numpy()
+    expected = roc_auc_score((frame["label"] == "late").to_numpy()[labelled], late[labelled])
+    (auc,) = [m for m in run["comparison"]["metrics"] if m["metric"] == "roc_auc"]
+    assert run["comparison"]["rows"] == frame.height
+    assert auc["candidate"] == pytest.approx(expected, rel=1e-6)
