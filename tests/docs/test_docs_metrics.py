@@ -1,0 +1,87 @@
+"""Every metric that is measured is in docs/statistics.md, and every one that stands there is measured."""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from detectors import column_drift
+from detectors.health import measure_health
+from detectors.performance import Outcomes, measure_performance
+from kernel.clock import DAY_US
+from kernel.grid import Grid
+from kernel.measurement import Measurement, Status
+from kernel.profile import Kind
+from kernel.profiling import ColumnSpec, profile_rows
+
+_ROWS = 200
+
+
+@pytest.fixture
+def measured() -> list[Measurement]:
+    """All measurements of a small window that has every kind of column and of outcome."""
+    return [*_of_profiles(), *_of_labels(_classes()), *_of_labels(_numbers())]
+
+
+def _of_profiles() -> Iterator[Measurement]:
+    values = np.linspace(0.0, 1.0, _ROWS)
+    table = pa.table(
+        {
+            "feature.delay": values,
+            "feature.night": values > 0.5,
+            "prediction": np.where(values > 0.5, "late", "on_time"),
+            "score.late": values,
+            "latency_ms": 10 + values,
+            "queue_ms": 1 + values,
+        }
+    )
+    specs = {
+        "feature.delay": ColumnSpec(Kind.NUMERIC, grid=Grid.fit(values)),
+        "feature.night": ColumnSpec(Kind.BOOLEAN),
+        "prediction": ColumnSpec(Kind.CATEGORICAL, categories={"late": 1, "on_time": 2}),
+        "score.late": ColumnSpec(Kind.SCORE),
+        "latency_ms": ColumnSpec(Kind.POSITIVE),
+        "queue_ms": ColumnSpec(Kind.POSITIVE),
+    }
+    profile = profile_rows(table, specs)
+    yield from measure_health(profile, profile, DAY_US, 1e-4)
+    for name in ("feature.delay", "feature.night", "prediction", "score.late"):
+        plain = name.removeprefix("feature.")
+        yield from column_drift.measure_column(plain, name, profile, profile, column_drift.Test(1e-4))
+
+
+def _classes() -> Outcomes:
+    scores = np.linspace(0.0, 1.0, _ROWS)
+    actual = np.where(np.arange(_ROWS) % 3 == 0, "late", "on_time")
+    predicted = np.where(scores > 0.5, "late", "on_time")
+    days = np.arange(_ROWS) % 40
+    return Outcomes(predicted, actual, {"late": scores}, None, days, _ROWS)
+
+
+def _numbers() -> Outcomes:
+    actual = np.linspace(0.0, 1.0, _ROWS)
+    return Outcomes(actual + 0.1, actual, {}, None, np.arange(_ROWS) % 40, _ROWS)
+
+
+def _of_labels(found: Outcomes) -> Iterator[Measurement]:
+    yield from measure_performance(found, {}, "late" if not found.is_regression else "")
+
+
+def test_the_page_and_the_detectors_have_the_same_metrics(docs, measured) -> None:
+    table = docs.page("statistics.md").table("What is measured")
+    written = {name for cells in table for name in re.findall(r"`(\w+)`", cells[0])}
+    assert written == {measurement.metric for measurement in measured}
+
+
+def test_the_page_names_every_status(docs) -> None:
+    written = {cells[0].strip("`") for cells in docs.page("statistics.md").table("Statuses")}
+    assert written == {status.value for status in Status}
+
+
+def test_what_the_page_says_is_told_only_is_never_abnormal_here(docs, measured) -> None:
+    table = docs.page("statistics.md").table("What is measured")
+    told = {name for cells in table if cells[-1] == "told only" for name in re.findall(r"`(\w+)`", cells[0])}
+    assert {m.alpha for m in measured if m.metric in told} == {None}
+    assert {m.status for m in measured if m.metric in told} == {Status.OK}
