@@ -6,7 +6,7 @@ after a crash come out the same.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,8 @@ from kernel.profiling import profile_windows
 from store.commit import Flush, ProfileKey, WindowKey
 from store.models import Model
 from store.registry import Registry
-from stream.codecs.batch import Batch
+from stream.codecs.batch import Batch, Decoded
+from stream.codecs.declared import check_declared
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
 
@@ -100,6 +101,14 @@ class Folder:
         self._registry = registry
         self._clock = clock
         self._max_segments = max_segments
+
+    def check(self, decoded: Decoded) -> Decoded:
+        """Refuse the records in which a value is not of its column's declared type; an inferred type never refuses."""
+        declared = self._registry.declared({batch.model for batch in decoded.batches})
+        checked = [check_declared(b, declared[b.model]) if declared.get(b.model) else (b, []) for b in decoded.batches]
+        batches = [batch for batch, _ in checked if batch.table.num_rows]
+        refusals = [refusal for _, found in checked for refusal in found]
+        return replace(decoded, batches=batches, refusals=[*decoded.refusals, *refusals])
 
     def fold(
         self, kind: RecordKind, records: Sequence[Records], spans: Mapping[Partition, tuple[int | None, int]]

@@ -141,6 +141,8 @@ class Sink:
         if not mine:
             return Flushed()
         decoded = [decode(progress.messages, kind) for progress in mine.values()]
+        if kind is RecordKind.PREDICTIONS:
+            decoded = [self._folder.check(d) for d in decoded]
         refused = self._bury(decoded)
         spans = {partition: (progress.offset, progress.end) for partition, progress in mine.items()}
         if kind is RecordKind.EVENTS:

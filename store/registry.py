@@ -59,6 +59,11 @@ class Registry:
         self._columns |= column_rows.of_models(self._db, self._workspace, wanted)
         return {name: known[name] for name in wanted if name in known}
 
+    def declared(self, names: Iterable[str]) -> dict[str, dict[str, Kind]]:
+        """What people have declared of each model's columns, by stored name."""
+        found = column_rows.of_models(self._db, self._workspace, names)
+        return {model: {c.name: c.kind for c in of.values() if c.declared} for model, of in found.items()}
+
     def specs(self, model: str, table: pa.Table, *, provisional: bool = True) -> Mapping[str, ColumnSpec]:
         """How to count the columns of a flat table; new columns, grids and categories are written first.
 

@@ -65,8 +65,10 @@ def measured_windows(db: Database, workspace: str, scope: Scope, limit: int) -> 
         return tuple(Window(start, end) for start, end in connection.execute(query))
 
 
-def series(db: Database, workspace: str, scope: Scope, metrics: Sequence[str], since_us: int) -> pa.Table:
-    """Every value of these metrics in the windows that start at `since_us` or later, by window, metric and column.
+def series(
+    db: Database, workspace: str, scope: Scope, metrics: Sequence[str], since_us: int, column: str | None = None
+) -> pa.Table:
+    """Every value of these metrics in the windows that start at `since_us` or later, of one column or of all; by window.
 
     Returns:
         A table of schema SERIES. Status and bounds are the decision's where there is one, else the measurement's; `lower` and
@@ -85,6 +87,8 @@ def series(db: Database, workspace: str, scope: Scope, metrics: Sequence[str], s
         .where(_within(measurements, workspace, scope), m.metric.in_(metrics), m.window_start_us >= since_us)
         .order_by(m.window_start_us, m.metric, m.column)
     )  # fmt: skip
+    if column is not None:
+        query = query.where(m.column == column)
     with db.read() as connection:
         return _table(connection.execute(query).all())
 

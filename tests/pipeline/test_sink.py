@@ -6,7 +6,8 @@ from collector.sink import Sink
 from kernel.clock import HOUR_US
 from kernel.errors import FencedError
 from kernel.profile import Kind
-from store import dead_letters
+from store import columns, dead_letters
+from store.columns import Column
 from store.commit import next_offsets
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
@@ -118,6 +119,21 @@ def test_a_feature_that_is_a_number_here_and_text_there_is_kept_and_counted(work
     workspace.sink().recover([PREDICTIONS])
     delay = workspace.profile().columns["feature.delay"]
     assert (delay.values + delay.misfit + delay.missing) == 3
+
+
+def test_only_a_declared_type_refuses_and_the_letter_names_the_field(workspace, messages, prediction) -> None:
+    columns.add(
+        workspace.db, "default", "flight-delay", [Column("feature.delay", Kind.NUMERIC, declared=True, fixed=True)]
+    )
+    sink = workspace.sink()
+    sink.recover([PREDICTIONS])
+    records = [prediction(0), prediction(1, features={"delay": "late!"}), prediction(2, features={"carrier": 7})]
+    sink.take({PREDICTIONS: messages(records)})
+    flushed = sink.flush()
+    assert (flushed.accepted, flushed.refused) == (2, 1)
+    (letter,) = dead_letters.listing(workspace.db, "default", 10)
+    assert (letter.offset, letter.field) == (1, "features.delay")
+    assert b"late!" in letter.body
 
 
 def test_labels_touch_the_windows_of_their_predictions(workspace, messages, prediction) -> None:
