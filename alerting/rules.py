@@ -121,6 +121,5 @@ def default_rules() -> tuple[Rule, ...]:
             "escalate_after": "4h",
         },
         {"name": "quality", "tier": "P2", "metrics": ["missing_share", "unseen_share"]},
-        {"name": "latency", "tier": "P2", "metrics": ["latency_p50", "latency_p90", "latency_p99"], "for": 2},
     )
     return tuple(Rule.model_validate(rule) for rule in rules)

@@ -46,7 +46,7 @@ class AlertingSettings(Section):
     retraining: RetrainingSettings = RetrainingSettings()
     retry: RetrySettings = RetrySettings()
     interval_s: float = Field(2.0, gt=0, description="Seconds between two passes.")
-    dashboard_url: str = Field("http://localhost:8501", description="Where messages link to.")
+    dashboard_url: str = Field("http://localhost:7463", description="Where messages link to.")
     overlap: DurationUs = Field(
         MINUTE_US, ge=0, description="Decisions this old are read again: longer than any writer takes to commit."
     )

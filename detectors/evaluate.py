@@ -162,7 +162,7 @@ class Evaluator:
 
     def _alpha(self, model: Model, series: int, columns: int) -> float:
         """The level of each planned test: its fixed part of the dial."""
-        days = [(size.end(0) - size.start(0)) / DAY_US for size in model.sizes]
+        days = [(size.end(size.start(0)) - size.start(0)) / DAY_US for size in model.sizes]
         tests = series * (_TESTS_A_COLUMN * columns + 1)
         return dial.alpha(self._settings.false_alarms, dial.windows_per_quarter(*days), tests)
 

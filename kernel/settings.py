@@ -81,8 +81,7 @@ class SettingsTree(BaseSettings):
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",
-        nested_model_default_partial_update=True,
-    )
+            )
 
     @classmethod
     def settings_customise_sources(  # the signature is pydantic-settings'

@@ -164,11 +164,11 @@ class RecordReader:
             return None
         with duckdb.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
-            if not _offer(connection, table, _files(table, between_us, added_since_us)):
-                return None
-            if labels is not None:
-                connection.register("labels", labels)
             try:
+                if not _offer(connection, table, _files(table, between_us, added_since_us)):
+                    return None
+                if labels is not None:
+                    connection.register("labels", labels)
                 return connection.sql(query, params=values).to_arrow_table()
             except duckdb.Error as error:
                 raise UnavailableError(f"the record log cannot be read: {error}") from error

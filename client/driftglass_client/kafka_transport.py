@@ -42,11 +42,12 @@ class KafkaTransport:
         deadline_s = time.monotonic() + timeout_s
         try:
             producer = self._connected(timeout_s)
-            partitions = sorted(producer.partitions_for(message.topic) or ())
+            topic = wire.topic_in(message.topic, message.workspace)
+            partitions = sorted(producer.partitions_for(topic) or ())
             if not partitions:
-                raise UnavailableError(f"topic {message.topic} has no partitions yet")
+                raise UnavailableError(f"topic {topic} has no partitions yet")
             future = producer.send(
-                message.topic,
+                topic,
                 value=message.body,
                 headers=_headers(message),
                 partition=partitions[(message.bucket or 0) % len(partitions)],

@@ -64,6 +64,18 @@ NUMBER_COLUMNS = (PREDICTION_VALUE, LABEL_VALUE, "latency_ms", "queue_ms", "batc
 """float64 in Arrow."""
 
 
+def topic_in(topic: str, workspace: str) -> str:
+    """A topic of ours as another workspace has it: one topic carries one workspace.
+
+    >>> topic_in(LABELS_TOPIC, "fraud")
+    'driftglass.fraud.labels'
+    """
+    if workspace == DEFAULT_WORKSPACE:
+        return topic
+    root, _, kind = topic.rpartition(".")
+    return f"{root}.{workspace}.{kind}"
+
+
 def bucket_of(workspace: str, model: str, id: str, buckets: int = BUCKETS) -> int:  # noqa: A002 - the field's own name
     """The bucket, 0 to buckets - 1, of everything that carries this id; partition = bucket % number of partitions.
 

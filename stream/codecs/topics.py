@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from driftglass_client.wire import DEFAULT_WORKSPACE
+from driftglass_client.wire import DEFAULT_WORKSPACE, topic_in
 
 
 class RecordKind(StrEnum):
@@ -19,7 +19,7 @@ def topic_of(kind: RecordKind, workspace: str = DEFAULT_WORKSPACE) -> str:
     >>> topic_of(RecordKind.PREDICTIONS), topic_of(RecordKind.LABELS, "fraud")
     ('driftglass.predictions', 'driftglass.fraud.labels')
     """
-    return f"driftglass.{kind}" if workspace == DEFAULT_WORKSPACE else f"driftglass.{workspace}.{kind}"
+    return topic_in(f"driftglass.{kind}", workspace)
 
 
 def kind_of(topic: str) -> RecordKind:

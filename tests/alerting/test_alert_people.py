@@ -2,6 +2,7 @@
 
 import pytest
 
+from alerting.rules import Rule, default_rules
 from kernel.errors import ContractError, NotFoundError
 from store.alerts import acknowledge, alert, incidents, open_alerts, resolve
 
@@ -127,7 +128,8 @@ def test_alerts_are_listed_by_what_is_asked(lab):
     lab.decide("d", model="fraud")
     lab.decide("g", column="", metric="error_rate")
     lab.decide("g", column="", metric="latency_p90")
-    lab.alerting().step()
+    slow = {"name": "slow", "tier": "P2", "metrics": ["latency_p90"], "for": 2}
+    lab.alerting({"rules": [*default_rules(), Rule.model_validate(slow)]}).step()
 
     assert {a.model for a in lab.alerts(model="fraud")} == {"fraud"}
     assert {a.metric for a in lab.alerts(tier="P0")} == {"error_rate"}
