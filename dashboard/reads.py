@@ -60,9 +60,9 @@ def windows(scope: measured.Scope, limit: int) -> tuple[measured.Window, ...]:
 
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)
-def series(scope: measured.Scope, metrics: tuple[str, ...], since_us: int) -> pa.Table:
-    """Measurements of these metrics since then."""
-    return measured.series(database(), workspace(), scope, metrics, since_us)
+def series(scope: measured.Scope, metrics: tuple[str, ...], since_us: int, column: str | None = None) -> pa.Table:
+    """Measurements of these metrics since then, of one column or of all."""
+    return measured.series(database(), workspace(), scope, metrics, since_us, column)
 
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)

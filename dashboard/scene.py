@@ -23,6 +23,7 @@ class Scene:
         """Where the period starts."""
         return self.windows[-1].start_us
 
-    def frame(self, *metrics: str) -> pd.DataFrame:
-        """These metrics over the period, to draw."""
-        return frame(reads.series(self.scope, metrics, self.since_us), self.scope.size)
+    def frame(self, *metrics: str, column: str | None = None, since_us: int | None = None) -> pd.DataFrame:
+        """These metrics over the period, or since then, to draw; of one column or of all."""
+        since_us = self.since_us if since_us is None else since_us
+        return frame(reads.series(self.scope, metrics, since_us, column), self.scope.size)

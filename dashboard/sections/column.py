@@ -20,8 +20,7 @@ _SHARES = ("missing_share", "unseen_share")
 
 def show(scene: Scene, name: str, opened: Window, metric: str) -> None:
     """Draw it; `metric` is the one whose trend is shown."""
-    data = scene.frame(*COLUMN_METRICS)
-    data = data[data["column"] == name]
+    data = scene.frame(*COLUMN_METRICS, column=name)
     now = data[data["start_us"] == opened.start_us].set_index("metric")
     span_us = _span_start(now, opened)
     view = reads.column(scene.card.model, scene.scope.version, name, span_us, opened.end_us)

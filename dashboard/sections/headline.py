@@ -34,8 +34,7 @@ def _unit(text: str, unit: str) -> str:
 
 
 def _drifted(scene: Scene) -> str:
-    data = scene.frame(*COLUMN_METRICS)
-    now = data[data["start_us"] == scene.windows[0].start_us]
+    now = scene.frame(*COLUMN_METRICS, since_us=scene.windows[0].start_us)
     return f"{now.loc[now['abnormal'], 'column'].nunique()} of {now['column'].nunique()}"
 
 

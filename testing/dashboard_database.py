@@ -1,0 +1,196 @@
+"""A database as the collector, the detectors, the alerting and the shadow leave it, made up: two models, their alerts and some
+shadow runs. The random draws are fixed.
+"""
+
+import numpy as np
+
+from kernel.clock import DAY_US, HOUR_US
+from store.database import Database
+from store.migrate import migrate
+from testing.dashboard_rows import DAYS, START_US, Rows, add_model
+
+
+def _alerts(rows: Rows) -> None:
+    last = START_US + (DAYS - 1) * DAY_US
+    common = {
+        "model": "flight-delay",
+        "version": "",
+        "segment": "",
+        "size": "1d",
+        "details": {},
+        "seen_window_us": last,
+    }
+    for alert, tier, state, metric, column, value, first_day, summary in (
+        (
+            "a1",
+            "P1",
+            "firing",
+            "missing_share",
+            "wind_speed",
+            0.31,
+            285,
+            "wind_speed is missing in 31% of the rows, not in 2%",
+        ),
+        (
+            "a2",
+            "P2",
+            "acknowledged",
+            "psi",
+            "temp",
+            0.9,
+            120,
+            "temp has moved away from the reference: psi 0.9, expected 0.012",
+        ),
+        ("a3", "P2", "pending", "psi", "distance", 0.11, 299, "distance may be moving: psi 0.11"),
+        ("a4", "P0", "resolved", "error_rate", "", 0.041, 178, "4.1% of the predictions failed; 0.4% is ordinary"),
+    ):
+        acknowledged = {"acknowledged_us": last, "acknowledged_by": "ada"} if state == "acknowledged" else {}
+        resolved = {"resolved_us": START_US + 181 * DAY_US} if state == "resolved" else {}
+        opened = START_US + (first_day + 1) * DAY_US
+        stamps = {"acknowledged_us": None, "acknowledged_by": "", "resolved_us": None} | acknowledged | resolved
+        rows.add(
+            "alerts",
+            **common,
+            alert=alert,
+            fingerprint=f"{metric}/{column}",
+            rule=f"drift-{tier}",
+            tier=tier,
+            state=state,
+            metric=metric,
+            column=column,
+            value=value,
+            expected=0.02,
+            summary=summary,
+            opened_us=opened,
+            fired_us=None if state == "pending" else opened + HOUR_US,
+            incident="" if state == "pending" else "i1",
+            first_window_us=START_US + first_day * DAY_US,
+            last_window_us=START_US + 180 * DAY_US if resolved else last,
+            **stamps,
+        )
+    rows.add(
+        "incidents",
+        incident="i1",
+        model="flight-delay",
+        tier="P1",
+        state="open",
+        title="wind_speed goes missing",
+        opened_us=last,
+    )
+    rows.add(
+        "events",
+        topic="driftglass.events",
+        partition=0,
+        offset=0,
+        row=0,
+        model="flight-delay",
+        kind="deploy",
+        ts_us=START_US + 240 * DAY_US,
+        title="version 3",
+        url="",
+        details={},
+    )
+
+
+def _shadow(rows: Rows) -> None:
+    result = {
+        "rows": 291_000,
+        "agreement": 0.941,
+        "kappa": 0.812,
+        "classes": ["late", "on_time"],
+        "churn": [[51_200, 9_300], [7_869, 222_631]],
+        "mcnemar": {"b": 6_420, "c": 8_310, "statistic": 242.5, "p_value": 1.1e-54},
+        "metrics": [
+            {
+                "metric": m,
+                "champion": a,
+                "candidate": a + d,
+                "difference": d,
+                "lower": d - h,
+                "upper": d + h,
+                "rows": 282_000,
+            }
+            for m, a, d, h in (
+                ("accuracy", 0.842, 0.0067, 0.0009),
+                ("roc_auc", 0.781, 0.0142, 0.003),
+                ("f1", 0.537, 0.021, 0.006),
+                ("log_loss", 0.402, -0.011, 0.0025),
+                ("recall", 0.48, -0.004, 0.007),
+            )
+        ],
+        "latency_ms": {
+            "champion": {"p50": 0.42, "p90": 0.61, "p99": 1.05},
+            "candidate": {"p50": 0.55, "p90": 0.83, "p99": 1.62},
+        },
+        "labels": 282_000,
+        "label_coverage": 0.969,
+    }
+    done = START_US + 305 * DAY_US
+    common = {
+        "model": "flight-delay",
+        "version": "3",
+        "spec": {},
+        "error": "",
+        "progress": 1.0,
+        "started_us": done - HOUR_US,
+    }
+    for run, candidate, state, verdict, reasons, body, hours in (
+        (
+            "run-7",
+            "january-to-march.onnx",
+            "done",
+            "promote",
+            [
+                "Accuracy is 0.0067 higher (95% interval 0.0058 to 0.0076).",
+                "Latency p99 of 1.62 ms stays under the limit of 50 ms.",
+            ],
+            result,
+            5,
+        ),
+        (
+            "run-6",
+            "deep-64.onnx",
+            "done",
+            "reject",
+            ["Log loss is 0.09 higher."],
+            result | {"mcnemar": None, "metrics": [], "labels": 0},
+            4,
+        ),
+        ("run-5", "january-only.onnx", "done", "hold", ["Only 212 labels: too few to tell."], result, 3),
+        ("run-8", "retrained.onnx", "running", "", [], {}, 6),
+        ("run-4", "broken.onnx", "failed", "", [], {}, 2),
+    ):
+        own = {"progress": 0.42} if state == "running" else {}
+        own |= {"error": "broken.onnx wants 12 features, the model has 10"} if state == "failed" else {"error": ""}
+        rows.add(
+            "shadow_runs",
+            **(common | own),
+            run=run,
+            candidate=candidate,
+            state=state,
+            verdict=verdict,
+            reasons=reasons,
+            result=body,
+            created_us=done + hours * HOUR_US,
+            finished_us=done + (hours + 1) * HOUR_US if state == "done" else None,
+        )
+
+
+def fill(url: str) -> None:
+    """Migrate a database and fill it."""
+    db = Database(url)
+    migrate(db)
+    seed(db)
+    db.close()
+
+
+def seed(db: Database) -> None:
+    """Fill a migrated database."""
+    rng = np.random.default_rng(20130201)
+    rows = Rows()
+    add_model(rows, "flight-delay", rng, 1.0, 0)
+    add_model(rows, "card-fraud", rng, 46.0, -400)
+    rows.add("models", model="churn", task="", window="1h", rollups=[], segments=[], registered_us=START_US)
+    _alerts(rows)
+    _shadow(rows)
+    rows.insert(db)

@@ -1,0 +1,218 @@
+"""Made-up rows of a model of ten columns over 300 days with their monthly roll-ups, as collector and detectors leave them."""
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from kernel.clock import DAY_US, from_datetime
+from kernel.counting import count
+from kernel.grid import Grid
+from kernel.profile import Cells, ColumnProfile, Kind, WindowProfile
+from kernel.profile_codec import encode_profile
+from kernel.windows import WindowSize
+from store import tables
+from store.database import Database
+
+WORKSPACE = "default"
+DAYS = 300
+ROWS = 900
+START_US = from_datetime(datetime(2013, 2, 1, tzinfo=UTC))
+CARRIERS = ["UA", "B6", "EV", "DL", "AA", "MQ", "US", "9E", "WN", "VX", "FL", "AS"]
+AIRPORTS = ["EWR", "JFK", "LGA"]
+DESTINATIONS = [f"{a}{b}{c}" for a, b, c in itertools.product("ABCD", "OX", "LNRST")]
+Draw = Callable[[np.random.Generator, int], Any]
+
+
+@dataclass
+class Rows:
+    """What is to be inserted, by table."""
+
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def add(self, table: str, **values: Any) -> None:
+        """Note a row."""
+        self.tables.setdefault(table, []).append({"workspace": WORKSPACE, **values})
+
+    def insert(self, db: Database) -> None:
+        """Write all rows in one transaction."""
+        with db.write() as connection:
+            for name, rows in self.tables.items():
+                for _, alike in itertools.groupby(rows, key=lambda row: list(row)):
+                    connection.execute(tables.metadata.tables[name].insert(), list(alike))
+
+
+def _dep_delay(rng: np.random.Generator, day: int) -> Any:
+    late = rng.exponential(34 if 178 <= day < 186 else 18, ROWS)
+    return np.where(rng.random(ROWS) < 0.18, 0.0, np.round(late - 9, 1))
+
+
+def _temp(rng: np.random.Generator, day: int) -> Any:
+    return rng.normal(52 - 24 * np.cos(2 * np.pi * (day + 20) / 365), 9, ROWS)
+
+
+def _wind(rng: np.random.Generator, day: int) -> Any:
+    wind = rng.gamma(3.2, 3.1, ROWS)
+    wind[rng.random(ROWS) < (0.31 if day >= 285 else 0.02)] = np.nan
+    return wind
+
+
+def _carrier(rng: np.random.Generator, day: int) -> Any:
+    shares = np.r_[np.array([18, 17, 16, 14, 10, 8, 6, 5, 4, 2, 1, 0.0])]
+    shares[11] = 22 if 240 <= day < 262 else 0
+    return rng.choice(12, ROWS, p=shares / shares.sum()) + 1
+
+
+NUMERIC: dict[str, Draw] = {
+    "dep_delay": _dep_delay,
+    "distance": lambda rng, _day: rng.lognormal(6.7, 0.6, ROWS),
+    "temp": _temp,
+    "hour": lambda rng, _day: np.clip(np.round(rng.normal(13, 4.5, ROWS)), 5, 23),
+    "wind_speed": _wind,
+    "visib": lambda rng, _day: np.where(rng.random(ROWS) < 0.82, 10.0, rng.uniform(0, 10, ROWS)),
+}
+CATEGORICAL: dict[str, tuple[list[str], Draw]] = {
+    "carrier": (CARRIERS, _carrier),
+    "origin": (AIRPORTS, lambda rng, _day: rng.choice(3, ROWS, p=[0.36, 0.33, 0.31]) + 1),
+    "dest": (DESTINATIONS, lambda rng, _day: np.minimum(rng.zipf(1.6, ROWS), len(DESTINATIONS))),
+    "prediction": (["late", "on_time"], lambda rng, _day: 2 - (rng.random(ROWS) < 0.22)),
+}
+
+
+def _wire(column: str) -> str:
+    return column if column == "prediction" else f"feature.{column}"
+
+
+def _categories(codes: Any) -> ColumnProfile:
+    return ColumnProfile(Kind.CATEGORICAL, 0, Cells.of_dense(np.bincount(codes)))
+
+
+def _score(rng: np.random.Generator) -> ColumnProfile:
+    p = rng.beta(1.6, 4.2, ROWS)
+    cell = np.clip(np.floor(np.log(p / (1 - p)) * 64) + 1024, 0, 2047).astype(np.int64)
+    return ColumnProfile(Kind.SCORE, 0, Cells.of_dense(np.bincount(np.where(p >= 0.5, 2048, 0) + cell)))
+
+
+def _numeric(values: Any, kind: Kind, version: int, grid: Grid) -> ColumnProfile:
+    return ColumnProfile.numeric(kind, version, count(values.astype(np.float64), grid), grid.centre, None)
+
+
+def window_profile(rng: np.random.Generator, day: int, grids: Mapping[str, Grid]) -> WindowProfile:
+    """The profile of a day."""
+    columns = {_wire(n): _numeric(draw(rng, day), Kind.NUMERIC, 1, grids[n]) for n, draw in NUMERIC.items()}
+    columns |= {_wire(n): _categories(draw(rng, day)) for n, (_, draw) in CATEGORICAL.items()}
+    holiday = Cells.of_dense(np.bincount(rng.random(ROWS) < 0.08, minlength=2))
+    columns["feature.holiday"] = ColumnProfile(Kind.BOOLEAN, 0, holiday)
+    columns["score.late"] = _score(rng)
+    columns["latency_ms"] = _numeric(rng.lognormal(2.4, 0.4, ROWS), Kind.POSITIVE, 0, Grid.identity())
+    return WindowProfile(ROWS, 4, ROWS, ROWS, columns)
+
+
+def _psi(window: ColumnProfile, reference: ColumnProfile) -> float:
+    """Roughly: on about ten groups of the reference's cells."""
+    cells = int(max(window.cells.index.max(), reference.cells.index.max())) + 1
+    p, q = (c.cells.dense(cells) / max(1.0, c.cells.dense(cells).sum()) for c in (window, reference))
+    group = np.clip(np.floor(np.cumsum(q) * 10 - 1e-9), 0, 9).astype(int)
+    p, q = (np.maximum(np.bincount(group, s, minlength=10), 1e-4) for s in (p, q))
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+def _measure(rows: Rows, model: str, version: str, size: str, start_us: int, metric: str, **found: Any) -> None:
+    key = {"model": model, "version": version, "segment": "", "size": size, "window_start_us": start_us}
+    key |= {"metric": metric, "column": found.pop("column", ""), "window_end_us": WindowSize(size).end(start_us)}
+    common = {n: found.get(n) for n in ("value", "expected", "p_value", "lower", "upper")}
+    status = found.get("status", "ok")
+    rows.add("measurements", **key, **common, span_start_us=start_us, rows=float(ROWS), reference_rows=27_000.0,
+             status=status, basis=found.get("basis", "iid-null"))  # fmt: skip
+    abnormal = status in ("drift", "degraded")
+    rows.add("decisions", **key, **common, status=status, abnormal=abnormal, alpha=2e-4, decided_us=start_us + DAY_US)
+
+
+def _measure_columns(
+    rows: Rows, where: tuple[str, str, str, int], window: WindowProfile, reference: WindowProfile
+) -> None:
+    for name, profile in window.columns.items():
+        column = name.removeprefix("feature.")
+        if column == "latency_ms":
+            continue
+        psi = _psi(profile, reference.columns[name])
+        status = "drift" if psi > 0.16 else "ok"
+        p = float(np.exp(-max(0.0, psi - 0.02) * 120))
+        lower = max(0.0, psi - 0.05)
+        numbers = {"column": column, "expected": 0.012, "p_value": p, "status": status, "lower": lower}
+        _measure(rows, *where, "psi", value=psi, **numbers)
+        _measure(rows, *where, "js_distance", value=float(np.sqrt(psi / 8)), **(numbers | {"lower": None}))
+        missing = (profile.nan + profile.missing) / window.rows
+        alarm = "drift" if missing > 0.2 else "ok"
+        _measure(rows, *where, "missing_share", value=missing, column=column, expected=0.02, status=alarm)
+        if profile.kind is Kind.CATEGORICAL:
+            full = profile.cells.dense(100)
+            unseen = full[12] / full.sum() if column == "carrier" else 0.0
+            unseen_status = "drift" if unseen > 0.05 else "ok"
+            _measure(rows, *where, "unseen_share", value=unseen, column=column, expected=0.0, status=unseen_status)
+
+
+def _measure_model(
+    rows: Rows, where: tuple[str, str, str, int], rng: np.random.Generator, day: int, scale: float
+) -> None:
+    weekly = scale * ROWS * (1.08 if day % 7 < 5 else 0.8) * rng.uniform(0.96, 1.04)
+    slow = 2.4 if 178 <= day < 182 else 1.0
+    _measure(rows, *where, "rows", value=float(round(weekly)), expected=scale * 900.0)
+    _measure(rows, *where, "throughput", value=weekly / 86_400 / scale)
+    errors = 0.041 if day in (178, 179) else rng.uniform(0.002, 0.006)
+    _measure(rows, *where, "error_rate", value=errors, expected=0.004, status="degraded" if errors > 0.02 else "ok")
+    for metric, value in (("latency_p50", 11.0), ("latency_p90", 18.5), ("latency_p99", 31.0)):
+        _measure(
+            rows, *where, metric, value=value * slow * rng.uniform(0.95, 1.05), status="degraded" if slow > 1 else "ok"
+        )
+    coverage = 0.97 if day < DAYS - 3 else 0.12
+    fall = 0.06 if 150 <= day < 215 else 0.0
+    for metric, value in (
+        ("accuracy", 0.842), ("precision", 0.61), ("recall", 0.48), ("f1", 0.537), ("roc_auc", 0.781), ("log_loss", 0.402),
+    ):  # fmt: skip
+        value = value + (fall if metric == "log_loss" else -fall) + rng.normal(0, 0.012)
+        half = 0.024 / np.sqrt(coverage)
+        status = "insufficient" if coverage < 0.5 else "degraded" if fall and metric == "accuracy" else "ok"
+        _measure(rows, *where, metric, value=value, lower=value - half, upper=value + half, status=status)
+    _measure(rows, *where, "label_coverage", value=coverage)
+
+
+def add_model(rows: Rows, model: str, rng: np.random.Generator, scale: float, shift: int) -> None:
+    rows.add("models", model=model, task="binary", window="1d", rollups=["1mo"], positive_class="late", segments=[],
+             registered_us=START_US)  # fmt: skip
+    grids = {n: Grid.fit(np.concatenate([draw(rng, day) for day in range(30)])) for n, draw in NUMERIC.items()}
+    for name, grid in grids.items():
+        rows.add(
+            "grids",
+            model=model,
+            column=_wire(name),
+            version=1,
+            centre=grid.centre,
+            edges=grid.edges.astype("<u2").tobytes(),
+        )
+    for name, (values, _) in CATEGORICAL.items():
+        for code, value in enumerate(values, 1):
+            rows.add("categories", model=model, column=_wire(name), code=code, value=value)
+    reference = WindowProfile.merge(window_profile(rng, day, grids) for day in range(30))
+    performance = {m: {"value": v, "lower": v - 0.004, "upper": v + 0.004, "rows": 27_000}
+                   for m, v in (("accuracy", 0.845), ("roc_auc", 0.785), ("f1", 0.54), ("log_loss", 0.4))}  # fmt: skip
+    rows.add("references", model=model, reference="january", rows=27_000, blob=encode_profile(reference),
+             performance=performance, provenance={"kind": "upload"}, active=True, created_us=START_US)  # fmt: skip
+    months: dict[int, list[WindowProfile]] = {}
+    for day in range(DAYS):
+        start_us = START_US + day * DAY_US
+        window = window_profile(rng, day + shift, grids)
+        months.setdefault(WindowSize("1mo").start(start_us), []).append(window)
+        rows.add("profiles", model=model, version="3", segment="", window_start_us=start_us, topic="driftglass.predictions",
+                 partition=0, rows=ROWS, blob=encode_profile(window))  # fmt: skip
+        for version in ("", "3") if day >= 240 else ("",):
+            where = (model, version, "1d", start_us)
+            _measure_columns(rows, where, window, reference)
+            _measure_model(rows, where, rng, day + shift, scale)
+    for start_us, parts in months.items():
+        where = (model, "", "1mo", start_us)
+        _measure_columns(rows, where, WindowProfile.merge(parts), reference)
+        _measure_model(rows, where, rng, (start_us - START_US) // DAY_US + shift, scale * 30)
