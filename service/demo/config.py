@@ -14,7 +14,15 @@ _RULES: list[dict[str, Any]] = [
     # The weather moves with the seasons, and a day's weather always differs from January's: judge it by the week.
     {"name": "drift", "tier": "P1", "metrics": ["psi"], "size": "1w", "for": 2},
     {"name": "performance", "tier": "P1", "metrics": ["accuracy", "roc_auc"], "size": "1mo"},
-    {"name": "quality", "tier": "P2", "metrics": ["missing_share"], "size": "1d", "resolve_after": 1},
+    # On a bad day in January 11% of the departures were cancelled; what alerts is a storm.
+    {
+        "name": "quality",
+        "tier": "P2",
+        "metrics": ["missing_share"],
+        "size": "1d",
+        "when": "value > 0.15",
+        "resolve_after": 1,
+    },
 ]
 
 
