@@ -181,6 +181,7 @@ def _measure_model(
 
 
 def add_model(rows: Rows, model: str, rng: np.random.Generator, scale: float, shift: int) -> None:
+    """A model with grids, dictionaries, reference, profiles and measurements: `scale` times the rows, `shift` days on."""
     rows.add("models", model=model, task="binary", window="1d", rollups=["1mo"], positive_class="late", segments=[],
              registered_us=START_US)  # fmt: skip
     grids = {n: Grid.fit(np.concatenate([draw(rng, day) for day in range(30)])) for n, draw in NUMERIC.items()}
