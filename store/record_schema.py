@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kernel.clock import DAY_US
 from stream.codecs.topics import RecordKind
 
 TIMESTAMP = pa.timestamp("us", "UTC")
@@ -62,7 +63,7 @@ def to_stored(table: pa.Table, kind: RecordKind) -> pa.Table:
         columns[name] = table[name].cast(type_) if name in names else pa.nulls(rows, type_)
     for name, prefix, value in MAPS[kind]:
         columns[name] = _to_map(table, prefix, value)
-    columns[PARTITION_COLUMN] = pc.strftime(_event_time(columns, kind), "%Y-%m-%d")
+    columns[PARTITION_COLUMN] = _days(_event_time(columns, kind))
     return pa.table(columns)
 
 
@@ -82,6 +83,14 @@ def _event_time(columns: dict[str, pa.Array | pa.ChunkedArray], kind: RecordKind
     return columns["ts"]
 
 
+def _days(moments: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The day of each moment as text; written once a day, because writing a date costs a microsecond."""
+    days = moments.cast(pa.int64()).to_numpy() // DAY_US
+    found, place = np.unique(days, return_inverse=True)
+    names = pc.strftime(pa.array(found * DAY_US, TIMESTAMP), "%Y-%m-%d")
+    return names.take(pa.array(place))
+
+
 def _belongs(type_: pa.DataType, value: pa.DataType) -> bool:
     if pa.types.is_floating(value):
         return bool(pa.types.is_floating(type_) or pa.types.is_integer(type_) or pa.types.is_boolean(type_))
@@ -95,6 +104,8 @@ def _to_map(table: pa.Table, prefix: str, value: pa.DataType) -> pa.Array:
     rows, width = table.num_rows, len(fields)
     keys = [f.name.removeprefix(prefix) for f in fields]
     arrays = [table[f.name].combine_chunks().cast(value) for f in fields]
+    if pa.types.is_floating(value) and width and not any(a.null_count for a in arrays):
+        return _full_map(keys, np.column_stack([a.to_numpy() for a in arrays]))
     if pa.types.is_floating(value) and width:
         present = np.column_stack([a.is_valid().to_numpy(zero_copy_only=False) for a in arrays])
         values = np.column_stack([a.fill_null(0.0).to_numpy() for a in arrays])
@@ -107,6 +118,15 @@ def _to_map(table: pa.Table, prefix: str, value: pa.DataType) -> pa.Array:
         present, items = np.zeros((rows, 0), bool), pa.array([], value)
     index = np.broadcast_to(np.arange(width, dtype=np.int32), present.shape)[present]
     return _map_array(present, index, keys, items)
+
+
+def _full_map(keys: Sequence[str], values: np.ndarray) -> pa.MapArray:
+    """A map in which every row has every key; values of shape (rows, keys)."""
+    rows, width = values.shape
+    index = np.tile(np.arange(width, dtype=np.int32), rows)
+    dictionary = pa.DictionaryArray.from_arrays(pa.array(index), pa.array(keys, pa.string()))
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * width)
+    return pa.MapArray.from_arrays(offsets, dictionary, pa.array(values.ravel()))
 
 
 def _map_array(present: np.ndarray, index: np.ndarray, keys: Sequence[str], items: pa.Array) -> pa.Array:
