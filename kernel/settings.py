@@ -81,7 +81,7 @@ class SettingsTree(BaseSettings):
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",
-            )
+    )
 
     @classmethod
     def settings_customise_sources(  # the signature is pydantic-settings'

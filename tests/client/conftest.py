@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from driftglass_client import Client, ClientSettings, wire
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from driftglass_client import Client, wire
 
 TEN = datetime(2013, 3, 1, 10, tzinfo=UTC)

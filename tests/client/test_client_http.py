@@ -7,6 +7,7 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
+
 from driftglass_client import Client, wire
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient, NewTopic
+
 from driftglass_client import Client, ClientSettings, KafkaTransport, wire
 from driftglass_client.errors import UnavailableError
 from driftglass_client.transport import Message
-from kafka import KafkaConsumer, TopicPartition
-from kafka.admin import KafkaAdminClient, NewTopic
 
 PARTITIONS = 3
 

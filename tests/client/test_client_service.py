@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from driftglass_client import Client, DriftglassMiddleware
 
 

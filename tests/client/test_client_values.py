@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+
 from driftglass_client import values, wire
 from driftglass_client.errors import InvalidRecordError
 
