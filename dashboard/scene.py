@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 
 from dashboard import reads
 from dashboard.charts.time_axis import frame

@@ -72,6 +72,7 @@ class ShadowRun:
 
     Attributes:
         state: queued, running, done, failed.
+        from_us, to_us: the recorded traffic that it replays, in event time; None where the spec does not say.
         verdict: promote, hold, reject; "" before the end.
         comparison: None before the end.
     """
@@ -80,6 +81,8 @@ class ShadowRun:
     model: str
     version: str
     candidate: str
+    from_us: int | None
+    to_us: int | None
     state: str
     progress: float | None
     verdict: str
@@ -119,8 +122,8 @@ def run(db: Database, workspace: str, name: str) -> ShadowRun:
 
 def _run(row: sa.Row[Any]) -> ShadowRun:
     return ShadowRun(
-        row.run, row.model, row.version, row.candidate, row.state, row.progress, row.verdict, tuple(row.reasons or ()),
-        row.error, row.created_us, row.started_us, row.finished_us, _comparison(row.result) if row.result else None,
+        row.run, row.model, row.version, row.candidate, row.spec.get("start_us"), row.spec.get("end_us"), row.state,
+        row.progress, row.verdict, tuple(row.reasons or ()), row.error, row.created_us, row.started_us, row.finished_us, _comparison(row.result) if row.result else None,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """A candidate against the champion: where they differ, by how much, how fast."""
 
 import altair as alt
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 
 from dashboard.palette import Palette
 from dashboard.text import count, metric_name, number, share

@@ -2,7 +2,7 @@
 
 import altair as alt
 import numpy as np
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 
 from dashboard.bars import Histogram, Values
 from dashboard.palette import Palette

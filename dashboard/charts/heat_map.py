@@ -1,7 +1,7 @@
 """Drift of every column over time: columns down, windows across, colour for how far, an orange bar under what was called drift."""
 
 import altair as alt
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 
 from dashboard.charts.time_axis import when
 from dashboard.palette import Palette

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import altair as alt
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 
 from dashboard.charts.time_axis import HEIGHT, when
 from dashboard.palette import Palette

@@ -1,6 +1,6 @@
 """A column opened: its distribution in the window beside the reference's, its numbers, its trend."""
 
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 import streamlit as st
 
 from dashboard import reads

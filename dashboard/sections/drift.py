@@ -1,6 +1,6 @@
 """Drift: every column over time, and one of them opened."""
 
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 import streamlit as st
 
 from dashboard.charts.heat_map import PICK, heat_map

@@ -1,6 +1,6 @@
 """The newest window in six numbers."""
 
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 import streamlit as st
 
 from dashboard.scene import Scene

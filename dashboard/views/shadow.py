@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
@@ -89,14 +89,15 @@ def _columns() -> dict[str, Any]:
 
 def _run(run: ShadowRun) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.header(run.candidate, anchor=False, width="content")
+        st.header(f"Candidate {run.candidate}", anchor=False, width="content")
         if run.verdict in VERDICTS:
             colour, icon, _ = VERDICTS[run.verdict]
             st.badge(run.verdict, icon=icon, color=colour)
         else:
             st.badge(run.state, color="red" if run.state == "failed" else "blue")
     version = f", version {run.version}" if run.version else ""
-    st.caption(f"against {run.model}{version} · {moment(run.started_us)} to {moment(run.finished_us)} UTC")
+    traffic = f" on its traffic of {moment(run.from_us)} to {moment(run.to_us)} UTC" if run.from_us else ""
+    st.caption(f"against {run.model}{version}{traffic} · finished {moment(run.finished_us)} UTC")
     if run.reasons:
         st.markdown("  \n".join(plain(reason) for reason in run.reasons))
     if run.error:

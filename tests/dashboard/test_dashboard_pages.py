@@ -142,7 +142,7 @@ def test_an_alert_is_acknowledged(browser: Browser, dashboard: str) -> None:
 
 def test_a_shadow_run_shows_its_verdict_and_why(tab: Page, dashboard: str) -> None:
     tab.goto(f"{dashboard}/shadow")
-    heading(tab, "january-to-march.onnx")
+    heading(tab, "Candidate january-to-march.onnx")
     expect(tab.get_by_text("Accuracy is 0.0067 higher (95% interval 0.0058 to 0.0076).")).to_be_visible()
     expect(tab.get_by_text("McNemar's statistic")).to_be_visible()
     for label in ("Churn matrix", "Latency of both", "Difference of each metric"):
