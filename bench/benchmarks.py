@@ -1,0 +1,202 @@
+"""What is measured beside what, and the bars of the project's contract."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.child import Subject, run
+from testing.kafka_broker import kafka_bootstrap_servers
+
+ARROW_RECORDS = 500_000
+JSON_RECORDS = 100_000
+
+Arguments = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of a subject's report.
+
+    Attributes:
+        subject: its name in the benchmark.
+        scale: what it is multiplied with for the table.
+    """
+
+    subject: str
+    name: str
+    unit: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What the ratio (or, without a peer, our figure) must reach: at least or at most `value`."""
+
+    value: float
+    at_least: bool
+
+    def met(self, ratio: float) -> bool:
+        """Whether it is reached."""
+        return ratio >= self.value if self.at_least else ratio <= self.value
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table.
+
+    Attributes:
+        peer: None where ours stands alone.
+        times_faster: the ratio is peer / ours, else ours / peer.
+        bar: None where the row only informs.
+    """
+
+    what: str
+    ours: Figure
+    peer: Figure | None
+    bar: Bar | None
+    times_faster: bool = False
+
+
+@contextmanager
+def _nothing() -> Iterator[Arguments]:
+    yield ()
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Subjects that take turns, and what is read off them.
+
+    Attributes:
+        prepare: what must stand before the first turn; yields further arguments of every subject.
+    """
+
+    name: str
+    subjects: tuple[Subject, ...]
+    rows: tuple[Row, ...]
+    prepare: Callable[[], AbstractContextManager[Arguments]] = _nothing
+
+
+def at_least(value: float) -> Bar:
+    return Bar(value, at_least=True)
+
+
+def at_most(value: float) -> Bar:
+    return Bar(value, at_least=False)
+
+
+def _cpu(subject: str) -> Figure:
+    return Figure(subject, "cpu_seconds", "s")
+
+
+def _rss(subject: str) -> Figure:
+    return Figure(subject, "peak_rss_mb", "MB")
+
+
+def _faster(what: str, peer: str, bar: float) -> Row:
+    return Row(what, _cpu("driftglass"), _cpu(peer), at_least(bar), times_faster=True)
+
+
+_WINDOW = "drift, 1M x 50 window"
+
+DRIFT = Benchmark(
+    "drift",
+    (
+        Subject("driftglass", "drift_driftglass"),
+        Subject("Evidently PSI", "drift_evidently", "evidently"),
+        Subject("NannyML JS", "drift_nannyml", "nannyml"),
+        Subject("whylogs profile", "drift_whylogs", "whylogs"),
+        Subject("scipy JS, 30 bins", "drift_scipy"),
+    ),
+    (
+        _faster(_WINDOW, "Evidently PSI", 300),
+        Row(f"{_WINDOW}: peak RSS", _rss("driftglass"), _rss("Evidently PSI"), at_most(0.4)),
+        _faster(_WINDOW, "NannyML JS", 20),
+        _faster(_WINDOW, "whylogs profile", 150),
+        _faster(_WINDOW, "scipy JS, 30 bins", 10),
+    ),
+)
+
+COUNTING = Benchmark(
+    "counting",
+    (Subject("driftglass", "counting", arguments=("profile",)), Subject("searchsorted", "counting", arguments=("searchsorted",))),
+    (_faster("1M x 50 rows into a profile", "searchsorted", 12),),
+)  # fmt: skip
+
+
+def _ingest(log: str, what: str, records: int, where: Callable[[], AbstractContextManager[str]]) -> Benchmark:
+    depths = {"append": "bare loop with Delta append"} | (
+        {} if what == "arrow" else {"decode": "bare consume + msgspec"}
+    )
+    subjects = (
+        Subject("driftglass", "ingest_driftglass", arguments=(what,)),
+        *(Subject(name, "ingest_bare", arguments=(what, depth)) for depth, name in depths.items()),
+    )
+    barred = depths["append" if what == "arrow" else "decode"]
+    title = f"{log} log to committed, {what}"
+    rate = [Figure(subject.name, "records_per_s", "k/s", 1e-3) for subject in subjects]
+    rows = [Row(title, rate[0], peer, at_least(0.6) if peer.subject == barred else None) for peer in rate[1:]]
+    memory = Row(f"{title}: peak RSS", _rss("driftglass"), _rss(depths["append"]), None)
+
+    @contextmanager
+    def filled() -> Iterator[Arguments]:
+        with where() as place:
+            sent = run(Subject("filling the log", "ingest_fill", arguments=(what, str(records), place)))
+            yield f"{sent['messages']:.0f}", str(records), place
+
+    return Benchmark(f"{log}-{what}", subjects, (*rows, memory), filled)
+
+
+@contextmanager
+def _kafka() -> Iterator[str]:
+    with TemporaryDirectory() as folder, kafka_bootstrap_servers(Path(folder)) as servers:
+        yield f"kafka:{servers}"
+
+
+def _nanoseconds(subject: str, figure: str) -> Figure:
+    return Figure("call site", f"{subject}_{figure}_ns", "ns")
+
+
+def _call(peer: str, name: str, figure: str, bar: Bar | None) -> Row:
+    ours = _nanoseconds("client", figure)
+    return Row(f"log_prediction / {name}, {figure}", ours, _nanoseconds(peer, figure), bar)
+
+
+CALL_SITE = Benchmark(
+    "call-site",
+    (Subject("call site", "call_site", "opentelemetry"),),
+    (
+        _call("deque", "bare deque.append(tuple)", "median", None),
+        _call("deque", "bare deque.append(tuple)", "p99", at_most(3)),
+        _call("opentelemetry", "OpenTelemetry histogram.record", "median", None),
+        _call("opentelemetry", "OpenTelemetry histogram.record", "p99", at_most(0.1)),
+    ),
+)
+
+
+def _milliseconds(figure: str) -> Figure:
+    return Figure("closed window", f"{figure}_ms", "ms")
+
+
+CLOSED_WINDOW = Benchmark(
+    "closed-window",
+    (Subject("closed window", "closed_window"),),
+    (
+        Row("closed window, 100 columns, 10^4 rows", _milliseconds("measure_1e4"), None, at_most(50)),
+        Row("closed window, 100 columns, 10^8 rows", _milliseconds("measure_1e8"), None, at_most(50)),
+        Row("closed window, 10^8 / 10^4 rows", _milliseconds("measure_1e8"), _milliseconds("measure_1e4"), at_most(1.25)),
+        Row("closed window, whole step on SQLite, 10^8 / 10^4", _milliseconds("step_1e8"), _milliseconds("step_1e4"), None),
+    ),
+)  # fmt: skip
+
+BENCHMARKS = (
+    DRIFT,
+    COUNTING,
+    CLOSED_WINDOW,
+    CALL_SITE,
+    _ingest("local", "arrow", ARROW_RECORDS, TemporaryDirectory),
+    _ingest("local", "json", JSON_RECORDS, TemporaryDirectory),
+    _ingest("kafka", "arrow", ARROW_RECORDS, _kafka),
+    _ingest("kafka", "json", JSON_RECORDS, _kafka),
+)

@@ -1,0 +1,44 @@
+"""The peers' environments, each made once by uv below bench/.peers: no two of them agree on their dependencies."""
+
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+FOLDER = HERE / ".peers"
+UV = HERE.parent / "scripts" / "uv.sh"
+
+REQUIREMENTS = {
+    "evidently": ("evidently==0.7.23", "pandas<3"),  # with pandas 3 it fails when it is imported
+    "nannyml": ("nannyml==0.13.1", "pandas<3", "statsmodels"),  # which it imports and does not declare
+    "whylogs": ("whylogs==1.6.4", "pandas<3"),
+    "opentelemetry": ("opentelemetry-sdk==1.45.2", "pyarrow"),  # Arrow for our client, which runs beside it
+}
+
+
+class PeerMissingError(Exception):
+    """A peer cannot be installed here; the message says why."""
+
+
+@cache
+def python_of(name: str) -> Path:
+    """The interpreter of a peer's environment, which is made where it is missing or out of date.
+
+    Raises:
+        PeerMissingError: uv cannot make it.
+    """
+    folder, wanted = FOLDER / name, "\n".join(REQUIREMENTS[name])
+    python, made = folder / "bin" / "python", folder / "made-from"
+    if not (made.is_file() and made.read_text() == wanted):
+        shutil.rmtree(folder, ignore_errors=True)
+        _uv(name, "venv", "--python", "3.11", str(folder))
+        _uv(name, "pip", "install", "--python", str(python), *REQUIREMENTS[name])
+        made.write_text(wanted)
+    return python
+
+
+def _uv(name: str, *words: str) -> None:
+    done = subprocess.run([UV, *words, "--quiet"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if done.returncode:
+        raise PeerMissingError(f"{name} cannot be installed: {done.stderr.strip()[-500:]}")
