@@ -22,7 +22,8 @@ PARTITIONS = 3
 def topics(kafka: str) -> Iterator[str]:
     admin = KafkaAdminClient(bootstrap_servers=kafka)
     present = set(admin.list_topics())
-    wanted = {wire.PREDICTIONS_TOPIC, wire.LABELS_TOPIC} - present
+    kinds, workspaces = (wire.PREDICTIONS_TOPIC, wire.LABELS_TOPIC), (wire.DEFAULT_WORKSPACE, "team")
+    wanted = {wire.topic_in(kind, workspace) for kind in kinds for workspace in workspaces} - present
     if wanted:
         admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in sorted(wanted)])
     yield kafka
@@ -61,7 +62,7 @@ def test_a_prediction_and_its_label_meet_in_one_partition(topics: str) -> None:
     assert client.stats()["sent"] == 1_000
     client.close()
     places = []
-    for topic in (wire.PREDICTIONS_TOPIC, wire.LABELS_TOPIC):
+    for topic in ("driftglass.team.predictions", "driftglass.team.labels"):
         records = read_all(topics, topic, model)
         assert all(dict(record.headers)[wire.HEADER_WORKSPACE] == b"team" for record in records)
         partitions = len({record.partition for record in records})
