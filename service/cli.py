@@ -41,6 +41,8 @@ def main_options(
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config.resolve())  # the parts' own processes read it too
     level = logging.INFO if verbose else logging.WARNING
+    if not verbose:  # what kafka-python tells step by step is one sentence of ours in the end
+        logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
     logging.basicConfig(
         level=level, format="%(message)s", handlers=[RichHandler(console=Console(stderr=True), show_path=False)]
     )

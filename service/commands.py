@@ -32,7 +32,7 @@ def migrate(settings: Settings) -> str:
 def collect(wiring: Wiring, stop: Stop, *, gateway: bool, consume: bool) -> None:
     """Serve the gateway and read the log until asked to stop; then drain."""
     serving = wiring.settings.gateway
-    server = Server(wiring.gateway(), serving.host, serving.port) if gateway else None
+    server = Server(wiring.gateway(), serving.host, serving.port, "gateway.port") if gateway else None
     if server:
         server.start()
     try:
@@ -42,7 +42,7 @@ def collect(wiring: Wiring, stop: Stop, *, gateway: bool, consume: bool) -> None
             while not (stop.wait(_LOOK_S) or _died(server)):
                 pass
         if _died(server):
-            raise UnavailableError(f"gateway.port: {serving.host}:{serving.port} is taken; name another port")
+            raise UnavailableError("the gateway has ended: see the log above")
     finally:
         if server:
             server.stop(_DRAIN_S)
@@ -70,11 +70,11 @@ def shadow(wiring: Wiring, stop: Stop) -> None:
 def api(wiring: Wiring, stop: Stop) -> None:
     """Serve the REST API until asked to stop."""
     serving = wiring.settings.api
-    server = Server(wiring.api(), serving.host, serving.port)
+    server = Server(wiring.api(), serving.host, serving.port, "api.port")
     server.start()
     while not stop.wait(_LOOK_S):
         if not server.alive:
-            raise UnavailableError(f"api.port: {serving.host}:{serving.port} is taken; name another port")
+            raise UnavailableError("the API has ended: see the log above")
     server.stop(_DRAIN_S)
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import socket
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -61,13 +62,21 @@ class Server:
     """An HTTP application on its own thread.
 
     Args:
-        port: 0 takes a free one; `port` says which.
+        setting: the setting that names the port, for the error.
+
+    Raises:
+        UnavailableError: the port is taken, or the address is not this machine's.
     """
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        config = uvicorn.Config(app, host=host, port=port, log_level="warning", access_log=False, lifespan="off")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name="http", daemon=True)
+    def __init__(self, app: FastAPI, host: str, port: int, setting: str) -> None:
+        self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
+        try:
+            listener = socket.create_server((host, port))
+        except OSError as error:
+            raise UnavailableError(
+                f"{setting}: {host}:{port} cannot be listened on ({error.strerror}); name another"
+            ) from error
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="http", daemon=True)
 
     def start(self) -> None:
         """Begin to listen."""
