@@ -1,7 +1,7 @@
 """The collector's loop: read, keep, flush; and begin again from what is committed whenever something failed."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from collector.settings import CollectorSettings
@@ -63,12 +63,15 @@ class Collector:
         self._clock = clock
         self._settings = settings
         self._assigned: set[Partition] = set()
+        self._begun: dict[Partition, int] = {}  # where reading began, for those of which nothing was ever committed
+        self._stopping: Callable[[], bool] = lambda: False
         self._times = _Times(flushed_us=clock.now_us())
         self.totals = Totals()
         self._source = open_source(self)
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Work until `stopping` says so; then flush and hand the partitions back."""
+        self._stopping = stopping
         try:
             while not stopping():
                 self.step()
@@ -85,19 +88,22 @@ class Collector:
     def on_assigned(self, partitions: Sequence[Partition]) -> None:
         """Take partitions over: recover them, and read on where they stand."""
         self._assigned |= set(partitions)
+        self._forget_beginnings(partitions)
         self._recover(partitions)
 
     def on_revoked(self, partitions: Sequence[Partition]) -> None:
         """Let partitions go, with all that is not committed; whoever comes next reads it again."""
         self._assigned -= set(partitions)
-        for topic, mine in _by_topic(partitions).items():
-            self._sinks[topic].drop(mine)
+        self._forget_beginnings(partitions)
+        self._drop(partitions)
 
     def _read(self) -> None:
         messages = self._source.poll(_POLL_S)
+        for partition, batch in messages.items():
+            self._begun.setdefault(partition, batch[0].offset)
         for topic, mine in _by_topic(messages).items():
             self._sinks[topic].take({partition: messages[partition] for partition in mine})
-        if not messages and self._since(self._times.looked_us) >= _LOOK_FOR_IDLENESS_S:
+        if self._since(self._times.looked_us) >= _LOOK_FOR_IDLENESS_S:
             self._look_for_idleness()
 
     def _flush(self) -> None:
@@ -115,8 +121,6 @@ class Collector:
         self._times.trimmed_us = self._clock.now_us()
 
     def _look_for_idleness(self) -> None:
-        if self._pending_bytes():
-            return
         for topic, mine in _by_topic(sorted(self._assigned)).items():
             ends = self._source.ends(mine)
             self._sinks[topic].note_idle(ends)
@@ -135,27 +139,42 @@ class Collector:
             work()
         except (FencedError, UnavailableError) as error:
             _log.warning("%s; reading again from what is committed", error)
+            self._drop(self._assigned)  # half done, they must not be flushed again
             if isinstance(error, UnavailableError):
-                self._clock.sleep(self._times.pause_s)
-                self._times.pause_s = min(2 * self._times.pause_s, _LONGEST_PAUSE_S)
+                self._pause()
             self._recover_until_done()
 
     def _recover_until_done(self) -> None:
-        while True:
+        while not self._stopping():
             try:
                 self._recover(sorted(self._assigned))
             except UnavailableError as error:
                 _log.warning("%s; trying again in %.1f s", error, self._times.pause_s)
-                self._clock.sleep(self._times.pause_s)
-                self._times.pause_s = min(2 * self._times.pause_s, _LONGEST_PAUSE_S)
+                self._pause()
             else:
                 return
+
+    def _pause(self) -> None:
+        if not self._stopping():
+            self._clock.sleep(self._times.pause_s)
+            self._times.pause_s = min(2 * self._times.pause_s, _LONGEST_PAUSE_S)
 
     def _recover(self, partitions: Sequence[Partition]) -> None:
         self.totals.recoveries += 1
         for topic, mine in _by_topic(partitions).items():
-            for partition, offset in self._sinks[topic].recover(mine).items():
-                self._source.seek(partition, offset)
+            committed = self._sinks[topic].recover(mine)
+            for partition in mine:
+                offset = committed.get(partition, self._begun.get(partition))
+                if offset is not None:
+                    self._source.seek(partition, offset)
+
+    def _drop(self, partitions: Iterable[Partition]) -> None:
+        for topic, mine in _by_topic(sorted(partitions)).items():
+            self._sinks[topic].drop(mine)
+
+    def _forget_beginnings(self, partitions: Sequence[Partition]) -> None:
+        for partition in partitions:
+            self._begun.pop(partition, None)
 
     def _pending_bytes(self) -> int:
         return sum(sink.pending_bytes for sink in self._unique_sinks())

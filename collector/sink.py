@@ -109,7 +109,8 @@ class Sink:
         for partition, batch in messages.items():
             progress = self._open[partition]
             progress.messages.extend(batch)
-            progress.size += sum(len(message.value) for message in batch)
+            # An empty message counts too: it moves the offset.
+            progress.size += sum(max(1, len(message.value)) for message in batch)
 
     @property
     def pending_bytes(self) -> int:
@@ -132,9 +133,9 @@ class Sink:
 
     def note_idle(self, ends: Mapping[Partition, int]) -> None:
         """Note which partitions were read to the end of the log, as looked up just before."""
-        note_idle(
-            self._db, self._workspace, {p: end for p, end in ends.items() if p in self._open}, self._clock.now_us()
-        )
+        caught_up = {p: end for p, end in ends.items() if p in self._open and self._open[p].offset == end}
+        if caught_up:
+            note_idle(self._db, self._workspace, caught_up, self._clock.now_us())
 
     def _flush_kind(self, kind: RecordKind, due: Mapping[Partition, Progress]) -> Flushed:
         mine = {p: progress for p, progress in due.items() if kind_of(p.topic) is kind}
