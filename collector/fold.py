@@ -20,6 +20,7 @@ from store.models import Model
 from store.registry import Registry
 from stream.codecs.batch import Batch, Decoded
 from stream.codecs.declared import check_declared
+from stream.codecs.texts import concat
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
 
@@ -51,7 +52,7 @@ def gather(
         by_place[batch.partition, batch.model].append(batch.table)
     kept, doubled = [], 0
     for (partition, model), tables in by_place.items():
-        table = _joined(tables)
+        table = concat(tables).combine_chunks()
         if kind is RecordKind.PREDICTIONS:
             fresh = filters[partition].admit(identities(model, table["version"], table["id"]), now_us)
             doubled += int(len(fresh) - fresh.sum())
@@ -59,22 +60,6 @@ def gather(
         if table.num_rows:
             kept.append(Records(partition, model, _with_provenance(table, partition, model, now_us)))
     return kept, doubled
-
-
-def _joined(tables: Sequence[pa.Table]) -> pa.Table:
-    """One table of several; a column that is text in one of them is text in all."""
-    types: dict[str, set[pa.DataType]] = defaultdict(set)
-    for table in tables:
-        for column in table.schema:
-            types[column.name].add(column.type)
-    mixed = {name for name, found in types.items() if len(found) > 1}
-    return pa.concat_tables([_as_text(t, mixed) for t in tables], promote_options="default").combine_chunks()
-
-
-def _as_text(table: pa.Table, names: set[str]) -> pa.Table:
-    for name in names.intersection(table.column_names):
-        table = table.set_column(table.column_names.index(name), name, table[name].cast(pa.string()))
-    return table
 
 
 def _with_provenance(table: pa.Table, partition: Partition, model: str, now_us: int) -> pa.Table:

@@ -193,9 +193,7 @@ class Sink:
         if end is None or end <= (offset or 0):
             return offset
         rows = self._reader.span(kind, partition, offset or 0, end)
-        records = (
-            [] if rows is None else [_of_model(partition, rows, name) for name in pc.unique(rows["model"]).to_pylist()]
-        )
+        records = [Records(partition, model, table) for model, table in rows.items()]
         try:
             flush = self._folder.fold(kind, records, {partition: (offset, end)})
             commit(self._db, self._workspace, flush, self._clock.now_us())
@@ -215,9 +213,3 @@ class Sink:
                 mine = rows.filter(pc.equal(rows["model"], model))
                 seen.admit(identities(model, mine["version"], mine["id"]), now_us)
         return seen
-
-
-def _of_model(partition: Partition, rows: object, model: str) -> Records:
-    mine = rows.filter(pc.equal(rows["model"], model))  # type: ignore[attr-defined,index]
-    keep = [name for name in mine.column_names if mine[name].null_count < mine.num_rows]
-    return Records(partition, model, mine.select(keep))

@@ -24,6 +24,9 @@ PREDICTION, PREDICTION_VALUE = "prediction", "prediction_value"
 POSITIVE_COLUMNS = ("latency_ms", "queue_ms")
 OTHER_CATEGORY = 0  # the code of everything past the dictionary's limit
 OTHER_SEGMENT = "other"
+_FLAGS = {"false": 0, "true": 1, "0": 0, "1": 1}  # the record log keeps booleans as 0 and 1
+_NO_FLAG = -1
+_NUMBER_TEXT = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,27 @@ def natural_kind(name: str, type_: pa.DataType) -> Kind:
     if pa.types.is_boolean(type_):
         return Kind.BOOLEAN
     return Kind.NUMERIC if pa.types.is_floating(type_) or pa.types.is_integer(type_) else Kind.CATEGORICAL
+
+
+def strangers(kind: Kind, values: pa.ChunkedArray) -> int:
+    """How many of the values that are not null are not of the kind; a text may read as a number or a boolean.
+
+    >>> strangers(Kind.NUMERIC, pa.chunked_array([["1.5", "n/a", None]]))
+    1
+    """
+    present = len(values) - values.null_count
+    text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+    if kind is Kind.CATEGORICAL:
+        return 0 if text else present
+    if kind is Kind.NUMERIC and text:
+        return present - _trues(pc.match_substring_regex(values, _NUMBER_TEXT))
+    if kind is Kind.BOOLEAN and not pa.types.is_boolean(values.type):
+        return present - _trues(pc.is_in(values.cast(pa.string()), pa.array(list(_FLAGS))))
+    return present if kind is Kind.NUMERIC and pa.types.is_boolean(values.type) else 0
+
+
+def _trues(flags: pa.ChunkedArray) -> int:
+    return int(pc.sum(flags).as_py() or 0)
 
 
 def profile_rows(table: pa.Table, specs: Mapping[str, ColumnSpec]) -> WindowProfile:
@@ -201,19 +225,22 @@ def _numbers(column: pa.Array) -> tuple[Float64Array, NDArray[np.bool_] | None]:
     """The values as float64, and which of them are no numbers, None of a column of numbers; text may read as a number."""
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return column.cast(pa.float64()).to_numpy(zero_copy_only=False), None
-    numeric = pc.match_substring_regex(column, r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$")
+    numeric = pc.match_substring_regex(column, _NUMBER_TEXT)
     text = pc.if_else(numeric, pc.utf8_trim_whitespace(column), "nan")
     return text.cast(pa.float64()).to_numpy(zero_copy_only=False), ~numeric.to_numpy(zero_copy_only=False)
 
 
 def _categories(column: pa.Array, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
-    if spec.kind is Kind.BOOLEAN and pa.types.is_floating(column.type):
-        column = column.cast(pa.bool_())  # the record log keeps booleans as 0 and 1
+    known, unknown = (_FLAGS, _NO_FLAG) if spec.kind is Kind.BOOLEAN else (spec.categories, OTHER_CATEGORY)
     encoded = column.cast(pa.string()).dictionary_encode()
-    known = {"false": 0, "true": 1} if spec.kind is Kind.BOOLEAN else spec.categories
-    codes = np.array([known.get(v, OTHER_CATEGORY) for v in encoded.dictionary.to_pylist()], np.int64)
+    codes = np.array([known.get(v, unknown) for v in encoded.dictionary.to_pylist()], np.int64)
     index = codes[encoded.indices.to_numpy()] if len(codes) else np.empty(0, np.int64)
-    return ColumnProfile(spec.kind, spec.version, _cells(index, max(known.values(), default=0) + 1, None, weights))
+    fits = index >= 0
+    misfits = int(len(fits) - fits.sum())
+    if misfits:
+        index, weights = index[fits], None if weights is None else weights[fits]
+    cells = _cells(index, max(known.values(), default=0) + 1, None, weights)
+    return ColumnProfile(spec.kind, spec.version, cells, misfit=misfits)
 
 
 def _scores(

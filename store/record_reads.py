@@ -35,12 +35,18 @@ class RecordReader:
         self._workspace = workspace
         self._horizon_us = label_horizon_us
 
-    def span(self, kind: RecordKind, partition: Partition, first: int, end: int) -> pa.Table | None:
-        """The flat rows of one partition with offsets in [first, end), in the order they came; None where there are none."""
+    def span(self, kind: RecordKind, partition: Partition, first: int, end: int) -> dict[str, pa.Table]:
+        """The flat rows of one partition with offsets in [first, end), in the order they came, by model.
+
+        Each model by itself: a feature that is a number in one may be a text in another.
+        """
         where = 'topic = ? and "partition" = ? and "offset" >= ? and "offset" < ? order by "offset", row'
         values = [partition.topic, partition.number, first, end]
         found = self._query(kind, f"select * from records where {where}", values)
-        return None if found is None or not found.num_rows else from_stored(found, kind)
+        if found is None:
+            return {}
+        models = pa.compute.unique(found["model"]).to_pylist()
+        return {model: from_stored(found.filter(pa.compute.equal(found["model"], model)), kind) for model in models}
 
     def identities(self, kind: RecordKind, partition: Partition, since_us: int) -> pa.Table | None:
         """model, version and id of a partition's rows that were taken in since then; None where there are none."""

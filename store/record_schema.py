@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kernel.clock import DAY_US
+from stream.codecs.texts import as_text
 from stream.codecs.topics import RecordKind
 
 TIMESTAMP = pa.timestamp("us", "UTC")
@@ -72,8 +73,8 @@ def from_stored(table: pa.Table, kind: RecordKind) -> pa.Table:
     columns = {name: table[name] for name, _ in PLAIN[kind] if table[name].null_count < table.num_rows}
     for source, prefix, _ in MAPS[kind]:
         for name, values in _from_map(table[source].combine_chunks(), prefix).items():
-            # A feature that came as a number here and as text there is text.
-            columns[name] = pc.coalesce(values, columns[name].cast(pa.string())) if name in columns else values
+            # A feature that came as a number here and as text or a list there is text.
+            columns[name] = pc.coalesce(as_text(values), as_text(columns[name])) if name in columns else values
     return pa.table(columns)
 
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from kernel.clock import Clock
 from kernel.grid import Grid
 from kernel.profile import Kind
-from kernel.profiling import ColumnSpec, is_profiled, natural_kind, stored_name
+from kernel.profiling import ColumnSpec, is_profiled, natural_kind, stored_name, strangers
 from store import columns as column_rows
 from store import models as model_rows
 from store.columns import Column
@@ -133,13 +133,15 @@ class Registry:
 
 
 def _inferred(column: Column, values: pa.ChunkedArray) -> Column:
-    """The column after these values: its kind is settled for good after 1,000 of them."""
+    """The column after these values: its kind is settled for good after 1,000 of them, by what most of them are."""
     seen = column.seen + len(values) - values.null_count
-    natural = natural_kind(column.name, values.type)
-    strange = 0 if natural is column.kind else len(values) - values.null_count
-    misfits = column.misfits + strange
+    misfits = column.misfits + strangers(column.kind, values)
     fixed = seen >= INFERRED_AFTER
-    kind = Kind.CATEGORICAL if fixed and 2 * misfits > seen else column.kind
+    kind = column.kind
+    if fixed and 2 * misfits > seen:
+        natural = natural_kind(column.name, values.type)
+        usual = Kind.NUMERIC if kind is Kind.CATEGORICAL else Kind.CATEGORICAL  # what the misfits mostly are
+        kind = natural if natural is not kind else usual
     return replace(column, kind=kind, fixed=fixed, seen=seen, misfits=misfits)
 
 

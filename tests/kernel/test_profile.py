@@ -69,7 +69,7 @@ def test_merging_parts_in_any_order_and_grouping_equals_profiling_all_rows(seed,
     assert counts(merged) == counts(whole)
     for name, column in whole.columns.items():
         other = merged.columns[name]
-        np.testing.assert_allclose(other.cells.weight, column.cells.weight, rtol=1e-12)
+        np.testing.assert_allclose(other.cells.shares_of, column.cells.shares_of, rtol=1e-12)
         np.testing.assert_allclose(other.moments.mean, column.moments.mean, rtol=1e-12)
 
 

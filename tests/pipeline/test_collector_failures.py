@@ -30,7 +30,7 @@ class AwayOnce(Sink):
 
 
 class AlwaysAway(Sink):
-    def recover(self, partitions):
+    def recover(self, _partitions):
         raise UnavailableError("the database is away")
 
 
