@@ -19,7 +19,7 @@ class Counts(NamedTuple):
         sums: sum of x - centre per cell, shape (cells,).
         nan, pos_inf, neg_inf: how many of each; they are in no cell.
         squares: sum of (x - centre)^2 of the finite values.
-        low, high: smallest and largest finite x - centre; (inf, -inf) when there is none.
+        low, high: smallest and largest finite x; (inf, -inf) when there is none.
     """
 
     rows: NDArray[np.int64]
@@ -84,8 +84,8 @@ def _count(values: Float64Array, centre: float, cells: CodeArray, n_cells: int) 
             rows[cell] += 1
             sums[cell] += deviation
             squares += deviation * deviation
-            low = min(low, deviation)
-            high = max(high, deviation)
+            low = min(low, value)
+            high = max(high, value)
         elif np.isnan(value):
             nan += 1
         elif value > 0:

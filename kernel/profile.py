@@ -171,7 +171,7 @@ class ColumnProfile:
         return cls(
             kind, grid, Cells.of_dense(counts.rows, counts.sums, weights),
             nan=counts.nan, pos_inf=counts.pos_inf, neg_inf=counts.neg_inf,
-            moments=moments, low=counts.low + centre, high=counts.high + centre,
+            moments=moments, low=counts.low, high=counts.high,
         )  # fmt: skip
 
     @classmethod

@@ -150,8 +150,8 @@ def test_each_month_agrees_with_the_raw_flights(done: Done, truth: Callable, sta
     expected, month = truth(start, end), done.summary.months[f"{start:%Y-%m}"]
     assert month["rows"] == expected.rows
     for metric in ("accuracy", "roc_auc", "precision", "recall", "f1", "log_loss"):
-        # Scores travel as float64 of a float32 probability, so that these are the same numbers to rounding.
-        assert month[metric] == pytest.approx(getattr(expected, metric), rel=1e-9), metric
+        # Of a flight scored in another batch the last bit of the float32 probability may differ, and with it a tie.
+        assert month[metric] == pytest.approx(getattr(expected, metric), rel=1e-7), metric
     assert month["label_coverage"] == pytest.approx(expected.labels / expected.rows, rel=1e-12)
     for name, psi in expected.psi.items():
         # Within one cell of the deciles: 5% of the value, and 0.005 where there is nearly nothing.
@@ -176,11 +176,11 @@ def test_the_shadow_run_agrees_with_the_raw_flights(done: Done, flights: Flights
     assert run["verdict"] in ("promote", "hold", "reject")
     assert run["reasons"]
     frame = flights.between(*SHADOWED).frame
+    labelled = frame.filter(pl.col("label").is_not_null())
     candidate = OnnxModel(done.paths.candidate)
-    scored = candidate.score(frame.select(FEATURES).to_dict(as_series=False))
+    scored = candidate.score(labelled.select(FEATURES).to_dict(as_series=False))
     late = scored.probabilities[:, candidate.classes.index("late")]
-    labelled = frame["label"].is_not_null().to_numpy()
-    expected = roc_auc_score((frame["label"] == "late").to_numpy()[labelled], late[labelled])
+    expected = roc_auc_score((labelled["label"] == "late").to_numpy(), late)
     (auc,) = [m for m in run["comparison"]["metrics"] if m["metric"] == "roc_auc"]
     assert run["comparison"]["rows"] == frame.height
     assert auc["candidate"] == pytest.approx(expected, rel=1e-6)

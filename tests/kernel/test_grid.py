@@ -73,7 +73,7 @@ def test_what_is_not_finite_is_counted_apart() -> None:
     values = np.array([1.0, np.nan, np.inf, -np.inf, 2.0, np.nan])
     counts = count(values, Grid.fit(values))
     assert (counts.rows.sum(), counts.nan, counts.pos_inf, counts.neg_inf) == (2, 2, 1, 1)
-    assert (counts.low, counts.high) == (-0.5, 0.5)
+    assert (counts.low, counts.high) == (1.0, 2.0)
 
 
 def test_without_a_finite_value_there_is_no_grid() -> None:
