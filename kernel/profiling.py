@@ -82,7 +82,7 @@ def strangers(kind: Kind, values: pa.ChunkedArray) -> int:
     >>> strangers(Kind.NUMERIC, pa.chunked_array([["1.5", "n/a", None]]))
     1
     """
-    present = len(values) - values.null_count
+    present = int(len(values) - values.null_count)
     text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
     if kind is Kind.CATEGORICAL:
         return 0 if text else present

@@ -18,6 +18,7 @@ from stream.codecs.topics import RecordKind
 from stream.message import Partition
 
 LABEL_HORIZON_US = 90 * DAY_US
+_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # 0001-01-01 and 9999-12-31
 _IDENTITY = (
     'qualify row_number() over (partition by version, id order by ingested_at, topic, "partition", "offset", row) = 1'
 )
@@ -194,8 +195,13 @@ def _files(table: DeltaTable, between_us: tuple[int, int] | None, added_since_us
         return [f"{table.table_uri.rstrip('/').removeprefix('file://')}/{name}" for name in names]
     if between_us is None:
         return list(table.file_uris())
-    first, last = (to_datetime(max(0, us)).strftime("%Y-%m-%d") for us in between_us)
+    first, last = (_day(us) for us in between_us)
     return list(table.file_uris(file_pruning_predicate=[("day", ">=", first), ("day", "<=", last)]))
+
+
+def _day(ts_us: int) -> str:
+    """The name of a moment's day; of a moment outside the years 1 to 9999 that of the nearest day within."""
+    return to_datetime(min(max(ts_us, _FIRST_US), _LAST_US)).date().isoformat()
 
 
 def _offer(connection: duckdb.DuckDBPyConnection, table: DeltaTable, files: list[str]) -> bool:

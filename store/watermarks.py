@@ -34,7 +34,8 @@ def watermark(reaches: Sequence[Reach], ended_us: int | None, now_us: int) -> in
 
     The smallest of its partitions' largest ts; a partition that was read to its end a minute ago or more does not hold it back.
     Where all are, event time moves with the clock if it is within a day of it; and after an end-of-stream event, once all was
-    read, every window may close.
+    read, every window may close. All of this holds up to the last look at the log, and no further: while nobody looks, nobody
+    knows what lies there.
 
     Args:
         ended_us: when an end-of-stream event of the model was taken in; None where there is none.
@@ -47,10 +48,11 @@ def watermark(reaches: Sequence[Reach], ended_us: int | None, now_us: int) -> in
     furthest = max(r.max_ts_us for r in reaches)
     if ended_us is not None and all(r.idle_since_us is not None and r.checked_us >= ended_us for r in reaches):
         return 2**62
-    busy = [r for r in reaches if r.idle_since_us is None or now_us - r.idle_since_us < IDLE_AFTER_US]
+    busy = [r for r in reaches if r.idle_since_us is None or r.checked_us - r.idle_since_us < IDLE_AFTER_US]
     if busy:
         return min(r.max_ts_us for r in busy)
-    return max(furthest, now_us) if abs(now_us - furthest) <= DAY_US else furthest
+    looked_us = min(now_us, *(r.checked_us for r in reaches))
+    return max(furthest, looked_us) if abs(looked_us - furthest) <= DAY_US else furthest
 
 
 def of_models(db: Database, workspace: str, now_us: int) -> dict[str, int]:

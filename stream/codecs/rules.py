@@ -25,8 +25,10 @@ from stream.codecs.texts import Column
 from stream.codecs.topics import RecordKind
 
 AHEAD_US = 5 * MINUTE_US
+_AHEAD = "lies more than 5 minutes ahead of the time at which the record was received"
 _FIRST_US = -62_135_596_800_000_000  # 0001-01-01
-_LAST_US = 253_402_300_799_999_999  # 9999-12-31
+LONGEST_MS = 1e12  # thirty years
+LIGHTEST, HEAVIEST = 1e-9, 1e9  # sums of the squares of any number of weights stay far from where float64 ends
 MISSING = "is missing"
 
 
@@ -55,11 +57,10 @@ def breaches(table: pa.Table, kind: RecordKind, *, beside: bool = False) -> Iter
         yield from _of_labels(table, beside=beside)
     for name in (LATENCY_MS, QUEUE_MS):
         if name in present:
-            yield Breach(
-                _not(pc.greater_equal(table[name], 0.0), table[name]), name, "must be a finite number, 0 or more"
-            )
+            yield Breach(_outside(table[name], 0.0, LONGEST_MS), name, f"must be a number from 0 to {LONGEST_MS:g}")
     if WEIGHT in present:
-        yield Breach(_not(pc.greater(table[WEIGHT], 0.0), table[WEIGHT]), WEIGHT, "must be a finite number above 0")
+        fault = _outside(table[WEIGHT], LIGHTEST, HEAVIEST)
+        yield Breach(fault, WEIGHT, f"must be a number from {LIGHTEST:g} to {HEAVIEST:g}")
     if BATCH_SIZE in present:
         yield Breach(pc.less(table[BATCH_SIZE], 1), BATCH_SIZE, "must be 1 or more")
     for name in sorted(n for n in present if n == COST or n.startswith(SCORE_PREFIX)):
@@ -67,8 +68,9 @@ def breaches(table: pa.Table, kind: RecordKind, *, beside: bool = False) -> Iter
     yield from _of_types(table)
 
 
-def _not(holds: Column, column: Column) -> Column:
-    return pc.or_(pc.invert(holds), _infinite(column))
+def _outside(column: Column, least: float, most: float) -> Column:
+    """Not a number between these; NaN is no number."""
+    return pc.invert(pc.and_(pc.greater_equal(column, least), pc.less_equal(column, most)))
 
 
 def _infinite(column: Column) -> Column:
@@ -79,12 +81,13 @@ def _of_time(table: pa.Table) -> Iterator[Breach]:
     ts_us = pc.cast(table[TS], INTEGER)
     yield Breach(pc.is_null(ts_us), TS, MISSING)
     ahead = pc.greater(pc.subtract(ts_us, table[RECEIVED_US]), AHEAD_US)
-    yield Breach(ahead, TS, "lies more than 5 minutes ahead of the time at which the record was received")
+    yield Breach(ahead, TS, _AHEAD)
     yield Breach(pc.less(ts_us, _FIRST_US), TS, "lies before the year 1")
     if PREDICTION_TS in table.column_names:
         known = pc.cast(table[PREDICTION_TS], INTEGER)
-        outside = pc.or_(pc.less(known, _FIRST_US), pc.greater(known, _LAST_US))
-        yield Breach(outside, PREDICTION_TS, "lies outside the years 1 to 9999")
+        ahead = pc.greater(pc.subtract(known, table[RECEIVED_US]), AHEAD_US)
+        yield Breach(ahead, PREDICTION_TS, _AHEAD)
+        yield Breach(pc.less(known, _FIRST_US), PREDICTION_TS, "lies before the year 1")
 
 
 def _of_length(table: pa.Table, names: list[str]) -> Iterator[Breach]:

@@ -68,9 +68,10 @@ def test_what_is_missing_is_derived_from_the_place_in_the_log(message: Make, rec
         ({"features": {"a": [1, None]}}, "features.a"), ({"features": {"a": [True]}}, "features.a"),
         ({"features": {"": 1}}, "features."), ({"features": {"a": "b\0"}}, "features.a"),
         ({"prediction": [1]}, "prediction"), ({"scores": {"late": "high"}}, "scores.late"), ({"scores": 1}, "scores"),
-        ({"latency_ms": -1}, "latency_ms"), ({"latency_ms": "fast"}, "latency_ms"), ({"queue_ms": -0.5}, "queue_ms"),
-        ({"weight": 0}, "weight"), ({"weight": -1.0}, "weight"), ({"batch_size": 0}, "batch_size"),
-        ({"batch_size": 1.5}, "batch_size"),
+        ({"latency_ms": -1}, "latency_ms"), ({"latency_ms": 1e308}, "latency_ms"), ({"latency_ms": "fast"}, "latency_ms"),
+        ({"queue_ms": -0.5}, "queue_ms"),
+        ({"weight": 0}, "weight"), ({"weight": -1.0}, "weight"), ({"weight": 1e200}, "weight"), ({"weight": 1e-200}, "weight"),
+        ({"batch_size": 0}, "batch_size"), ({"batch_size": 1.5}, "batch_size"),
         ({"tags": {"gpu": 0}}, "tags.gpu"), ({"error": 5}, "error"), ({"trace_id": 5}, "trace_id"), ({"cost": "free"}, "cost"),
     ],
 )  # fmt: skip
@@ -187,6 +188,7 @@ def test_labels(message: Make, record: Make) -> None:
         (record(id="c"), "label"),
         (record(id="c", label={}), "label"),
         (record(id="c", label=1, prediction_ts="soon"), "prediction_ts"),
+        (record(id="c", label=1, prediction_ts="9999-12-31T23:00:00Z"), "prediction_ts"),
         (record(id="c", label=1, weight=0), "weight"),
     ]
     messages = [message(r, i) for i, r in enumerate([*good, *(r for r, _ in bad)])]

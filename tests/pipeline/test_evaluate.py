@@ -9,7 +9,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_score, recall_score, roc_auc_score
 
-from kernel.clock import DAY_US, to_rfc3339
+from kernel.clock import DAY_US, HOUR_US, MINUTE_US, to_rfc3339
 from kernel.grid import Grid
 from kernel.profiling import ColumnSpec, profile_rows
 from kernel.windows import WindowSize
@@ -155,6 +155,21 @@ def test_late_records_open_a_window_again_and_it_is_measured_again(traffic, work
     traffic.end()
     assert worker.step().measured == 2  # the day and its month
     assert workspace.measured(metric="rows", size="1d")[0].value == ROWS
+
+
+def test_traffic_that_nobody_could_read_is_not_missing_traffic(traffic, workspace) -> None:
+    start_us = workspace.clock.now_us() // DAY_US * DAY_US
+    workspace.clock.advance(start_us + 20 * HOUR_US - workspace.clock.now_us())
+    traffic.send(
+        PREDICTIONS, [{**row, "ts": to_rfc3339(workspace.clock.now_us() - i)} for i, row in enumerate(a_day(0))]
+    )
+    traffic.sink.note_idle(traffic.offsets)
+    workspace.clock.advance(2 * MINUTE_US)
+    traffic.sink.note_idle(traffic.offsets)
+    workspace.clock.advance(6 * HOUR_US)  # the collector is away: the day has ended, but who knows what came
+    assert workspace.evaluator().step().measured == 0
+    traffic.sink.note_idle(traffic.offsets)  # it is back, and finds that nothing came
+    assert workspace.evaluator().step().measured == 1
 
 
 def test_a_window_stays_open_until_its_lateness_has_passed(traffic, workspace) -> None:
