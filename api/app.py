@@ -6,10 +6,11 @@ from fastapi import FastAPI
 
 from api import alerts, arrivals, health, measurements, models, problems, reference, retraining, shadow_runs
 from api.bodies import BoundedBodies
-from api.caller import Keys, Parts
+from api.caller import Parts
 from api.metrics import ApiMetrics, Counted
 from api.settings import ApiSettings
 from kernel.clock import Clock
+from kernel.keys import Keys
 from store.database import Database
 from store.records import RecordLog
 

@@ -9,18 +9,18 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from kernel.errors import ContractError, DriftglassError, FullError, NotFoundError, UnavailableError
+from kernel.errors import (
+    ContractError,
+    DriftglassError,
+    ForbiddenError,
+    FullError,
+    NotFoundError,
+    UnauthorizedError,
+    UnavailableError,
+)
 
 _RETRY_UNAVAILABLE_S = 2
 _PLACES = ("body", "query", "path", "header")
-
-
-class UnauthorizedError(DriftglassError):
-    """No key, or one that is not known: 401."""
-
-
-class ForbiddenError(DriftglassError):
-    """The key's role does not allow this: 403."""
 
 
 class Problem(BaseModel):

@@ -1,23 +1,9 @@
 """Settings of the REST API."""
 
-from typing import Literal
-
 from pydantic import Field
 
-from driftglass_client.wire import DEFAULT_WORKSPACE
+from kernel.keys import ApiKey
 from kernel.settings import Section
-
-Role = Literal["ingest", "admin", "viewer"]
-
-
-class ApiKey(Section):
-    """A key, and what it opens."""
-
-    key: str = Field(min_length=16, description="The secret itself, at least 16 characters.", repr=False)
-    workspace: str = Field(
-        DEFAULT_WORKSPACE, pattern=r"^[A-Za-z0-9_-]{1,100}$", description="The workspace that the key names."
-    )
-    role: Role = Field("viewer", description="viewer may read; admin may also change; ingest may do neither here.")
 
 
 class ApiSettings(Section):

@@ -112,7 +112,7 @@ class Folder:
         watermarks: dict[tuple[Partition, str], int] = {}
         data: dict[WindowKey, int] = defaultdict(int)
         for records, model in known:
-            specs = self._registry.specs(records.model, records.table)
+            specs = self._registry.specs(records.model, records.table, segments=model.segments)
             groups = profile_windows(records.table, specs, model.window, model.segments, self._max_segments)
             profiles |= {ProfileKey(records.partition, records.model, group): p for group, p in groups.items()}
             ts_us = _micros(records.table, "ts")

@@ -9,12 +9,20 @@ from starlette.requests import ClientDisconnect
 
 from collector.gateway_body import Held, TooLargeError, read_body
 from collector.gateway_ingest import Ingest, Posted
-from collector.gateway_keys import ForbiddenError, Keys, UnauthorizedError
+from collector.gateway_keys import workspace_of
 from collector.gateway_metrics import GatewayMetrics
 from collector.gateway_settings import GatewaySettings
 from driftglass_client.wire import CONTENT_JSON, HEADER_MODEL, HTTP_IDEMPOTENCY_KEY
 from kernel.clock import Clock
-from kernel.errors import ContractError, DriftglassError, FullError, UnavailableError
+from kernel.errors import (
+    ContractError,
+    DriftglassError,
+    ForbiddenError,
+    FullError,
+    UnauthorizedError,
+    UnavailableError,
+)
+from kernel.keys import Keys
 from store.database import Database
 from store.migrate import require_current
 from stream.codecs.topics import RecordKind
@@ -79,7 +87,7 @@ async def _take(
     request: Request, kind: RecordKind, keys: Keys, held: Held, max_body_bytes: int, ingest: Ingest
 ) -> Response:
     """Check who asks before reading what is sent; the blocking part runs on a thread, so that appends share one commit."""
-    workspace = keys.workspace_of(request.headers)
+    workspace = workspace_of(keys, request.headers)
     _check_length(request.headers.get("content-length", ""), max_body_bytes)
     encoding = request.headers.get("content-encoding", "").strip().lower()
     with held.body() as account:

@@ -1,23 +1,10 @@
 """Settings of the HTTP gateway."""
 
-from typing import Literal
-
 from pydantic import Field
 
-from driftglass_client.wire import BUCKETS, DEFAULT_WORKSPACE
+from driftglass_client.wire import BUCKETS
+from kernel.keys import ApiKey
 from kernel.settings import Section
-
-Role = Literal["ingest", "admin", "viewer"]
-
-
-class ApiKey(Section):
-    """A key, and what it opens."""
-
-    key: str = Field(min_length=16, description="The secret itself, at least 16 characters.", repr=False)
-    workspace: str = Field(
-        DEFAULT_WORKSPACE, pattern=r"^[A-Za-z0-9_-]{1,100}$", description="The workspace that the key names."
-    )
-    role: Role = Field("ingest", description="ingest and admin may send records; viewer may not.")
 
 
 class GatewaySettings(Section):

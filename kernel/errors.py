@@ -6,6 +6,8 @@ DriftglassError
 ├── NotFoundError       what was asked for does not exist
 ├── UnavailableError    a service or a file is not there now; trying again may help
 │   └── FullError       a buffer or a disk limit is reached; try again after a while
+├── UnauthorizedError   no API key, or one that is not known
+├── ForbiddenError      the API key's role does not allow this
 └── FencedError         another process owns the partition or the lease; drop the work unwritten
 
 A message is one sentence for people: what is wrong, where, and what to do.
@@ -36,6 +38,14 @@ class ContractError(DriftglassError):
 
 class NotFoundError(DriftglassError):
     """What was asked for does not exist."""
+
+
+class UnauthorizedError(DriftglassError):
+    """No API key was sent, or one that is not known."""
+
+
+class ForbiddenError(DriftglassError):
+    """The API key's role does not allow this."""
 
 
 class UnavailableError(DriftglassError):

@@ -88,7 +88,7 @@ def test_400_when_nothing_can_be_read(gateway: Start, body: bytes, kind: str) ->
 
 
 KEYS = [
-    {"key": "k" * 16, "workspace": "fraud"},
+    {"key": "k" * 16, "workspace": "fraud", "role": "ingest"},
     {"key": "v" * 16, "workspace": "fraud", "role": "viewer"},
 ]
 
