@@ -54,11 +54,7 @@ class Docs:
 
     @property
     def pages(self) -> list[Page]:
-        return [Page(path) for path in sorted((self.root / "docs").glob("*.md"))]
-
-    @property
-    def readme(self) -> Page:
-        return Page(self.root / "README.md")
+        return [Page(path) for path in [self.root / "README.md", *sorted((self.root / "docs").glob("*.md"))]]
 
 
 @pytest.fixture

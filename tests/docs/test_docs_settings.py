@@ -25,7 +25,7 @@ def test_a_variable_of_the_settings_page_sets_its_setting(docs, no_variables, mo
 
 
 def test_every_command_is_named(docs) -> None:
-    text = "\n".join(page.text for page in [*docs.pages, docs.readme])
+    text = "\n".join(page.text for page in docs.pages)
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     assert len(names) >= 12
     assert [name for name in names if f"driftglass {name}" not in text] == []
