@@ -24,6 +24,7 @@ PREDICTION, PREDICTION_VALUE = "prediction", "prediction_value"
 POSITIVE_COLUMNS = ("latency_ms", "queue_ms")
 OTHER_CATEGORY = 0  # the code of everything past the dictionary's limit
 OTHER_SEGMENT = "other"
+LONGEST_SEGMENT = 255  # characters of COLUMN=VALUE, which is part of a key
 _FLAGS = {"false": 0, "true": 1, "0": 0, "1": 1}  # the record log keeps booleans as 0 and 1
 _NO_FLAG = -1
 _NUMBER_TEXT = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
@@ -35,7 +36,7 @@ class ColumnSpec:
 
     Attributes:
         grid: the grid of a numeric column; None while no finite value was ever seen.
-        categories: value -> code of a categorical column.
+        categories: value -> code of a categorical column, and of one whose values are told apart as segments.
     """
 
     kind: Kind
@@ -148,9 +149,19 @@ def _segment_labels(table: pa.Table, segment: str, specs: Mapping[str, ColumnSpe
         return pa.repeat(pa.scalar(""), table.num_rows)
     name = FEATURE + segment
     values = table[name].combine_chunks().cast(pa.string()).fill_null("").dictionary_encode()
-    known = specs[name].categories if name in specs else {}
-    told_apart = [v if 0 < known.get(v, 1) <= limit else OTHER_SEGMENT for v in values.dictionary.to_pylist()]
+    spec = specs.get(name, ColumnSpec(Kind.CATEGORICAL))
+    told_apart = [
+        _segment_value(v, spec, limit, LONGEST_SEGMENT - len(segment) - 1) for v in values.dictionary.to_pylist()
+    ]
     return pa.array([f"{segment}={v}" for v in told_apart], pa.string()).take(values.indices)
+
+
+def _segment_value(value: str, spec: ColumnSpec, limit: int, longest: int) -> str:
+    """What a value is called as a segment; "" stands for rows without one."""
+    if spec.kind is Kind.BOOLEAN and value in _FLAGS:
+        return ("false", "true")[_FLAGS[value]]
+    told_apart = 0 < spec.categories.get(value, 0) <= limit and len(value) <= longest
+    return value if told_apart or not value else OTHER_SEGMENT
 
 
 def _groups(

@@ -9,7 +9,9 @@ import sqlalchemy as sa
 from kernel.grid import Grid
 from kernel.profile import Kind
 from store.database import Database, upsert
-from store.tables import categories, columns, grids
+from store.tables import categories, columns, grids, models
+
+_MODELS_A_QUERY = 5_000  # databases limit the values of a statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,12 @@ def of_models(db: Database, workspace: str, names: Iterable[str]) -> dict[str, d
     """The columns of each model, by model and stored name."""
     wanted = sorted(names)
     found: dict[str, dict[str, Column]] = {name: {} for name in wanted}
-    query = sa.select(columns).where(columns.c.workspace == workspace, columns.c.model.in_(wanted))
     with db.read() as connection:
-        for row in connection.execute(query):
-            kind = Kind(row.kind)
-            found[row.model][row.column] = Column(row.column, kind, row.declared, row.fixed, row.seen, row.misfits)
+        for start in range(0, len(wanted), _MODELS_A_QUERY):
+            chosen = columns.c.model.in_(wanted[start : start + _MODELS_A_QUERY])
+            for row in connection.execute(sa.select(columns).where(columns.c.workspace == workspace, chosen)):
+                kind = Kind(row.kind)
+                found[row.model][row.column] = Column(row.column, kind, row.declared, row.fixed, row.seen, row.misfits)
     return found
 
 
@@ -53,6 +56,17 @@ def replace(db: Database, workspace: str, model: str, changed: Sequence[Column])
     with db.write() as connection:
         update = ["kind", "declared", "fixed", "seen", "misfits"]
         upsert(connection, columns, [_row(workspace, model, c) for c in changed], update=update)
+
+
+def infer(db: Database, workspace: str, model: str, inferred: Sequence[Column]) -> None:
+    """Set what was inferred of columns, except of those that were declared meanwhile."""
+    here = (columns.c.workspace == workspace, columns.c.model == model, columns.c.declared.is_(False))
+    with db.write() as connection:
+        for column in sorted(inferred, key=lambda c: c.name):
+            values = {
+                n: v for n, v in _row(workspace, model, column).items() if n in ("kind", "fixed", "seen", "misfits")
+            }
+            connection.execute(sa.update(columns).where(*here, columns.c.column == column.name).values(**values))
 
 
 def newest_grids(db: Database, workspace: str, model: str) -> dict[str, tuple[int, Grid]]:
@@ -105,6 +119,9 @@ def dictionaries(db: Database, workspace: str, model: str) -> dict[str, dict[str
 def add_categories(db: Database, workspace: str, model: str, new: Mapping[str, Iterable[str]], limit: int) -> None:
     """Append values to dictionaries, in order, up to the limit a column; codes begin at 1."""
     with db.write() as connection:
+        # Who adds to the same model waits: codes are given one after the other.
+        mine = (models.c.workspace == workspace, models.c.model == model)
+        connection.execute(sa.select(models.c.model).where(*mine).with_for_update())
         for name, values in sorted(new.items()):
             here = (categories.c.workspace == workspace, categories.c.model == model, categories.c.column == name)
             top = connection.scalar(sa.select(sa.func.max(categories.c.code)).where(*here)) or 0

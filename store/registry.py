@@ -4,7 +4,7 @@ Grids and dictionaries only grow, so a cached entry never lies; of two processes
 race takes the winner's entry by reading it back.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from kernel.clock import Clock
 from kernel.grid import Grid
 from kernel.profile import Kind
-from kernel.profiling import ColumnSpec, is_profiled, natural_kind, stored_name, strangers
+from kernel.profiling import FEATURE, ColumnSpec, is_profiled, natural_kind, stored_name, strangers
 from store import columns as column_rows
 from store import models as model_rows
 from store.columns import Column
@@ -64,10 +64,13 @@ class Registry:
         found = column_rows.of_models(self._db, self._workspace, names)
         return {model: {c.name: c.kind for c in of.values() if c.declared} for model, of in found.items()}
 
-    def specs(self, model: str, table: pa.Table, *, provisional: bool = True) -> Mapping[str, ColumnSpec]:
+    def specs(
+        self, model: str, table: pa.Table, *, segments: Sequence[str] = (), provisional: bool = True
+    ) -> Mapping[str, ColumnSpec]:
         """How to count the columns of a flat table; new columns, grids and categories are written first.
 
         Args:
+            segments: features that need a dictionary whatever their kind, to tell their values apart.
             provisional: whether a grid fitted here comes from traffic and not from a reference.
         """
         present = [(f.name, stored_name(f.name)) for f in table.schema if is_profiled(f.name, f.type)]
@@ -76,14 +79,14 @@ class Registry:
         counted = [(name, stored) for name, stored in present if stored in known]
         numeric = [(n, s) for n, s in counted if known[s].kind is Kind.NUMERIC]
         self._ensure_grids(model, table, numeric, provisional)
-        self._ensure_categories(model, table, [(n, s) for n, s in counted if known[s].kind is Kind.CATEGORICAL])
+        apart = {FEATURE + name for name in segments}
+        told = [(n, s) for n, s in counted if known[s].kind is Kind.CATEGORICAL or s in apart]
+        self._ensure_categories(model, table, told)
         return {stored: self._spec(model, known[stored]) for _, stored in counted}
 
     def _spec(self, model: str, column: Column) -> ColumnSpec:
-        if column.kind is Kind.NUMERIC:
-            version, grid = self._grids[model].get(column.name, (0, None))
-            return ColumnSpec(column.kind, version, grid)
-        return ColumnSpec(column.kind, categories=self._dictionaries.get(model, {}).get(column.name, {}))
+        version, grid = self._grids[model].get(column.name, (0, None)) if column.kind is Kind.NUMERIC else (0, None)
+        return ColumnSpec(column.kind, version, grid, self._dictionaries.get(model, {}).get(column.name, {}))
 
     def _ensure_columns(self, model: str, table: pa.Table, present: list[tuple[str, str]]) -> None:
         known = self._columns.setdefault(model, {})
@@ -96,7 +99,7 @@ class Registry:
             known = self._columns[model] = column_rows.of_models(self._db, self._workspace, [model])[model]
         inferred = [_inferred(known[s], table[n]) for n, s in present if s in known and not known[s].fixed]
         if inferred:
-            column_rows.replace(self._db, self._workspace, model, inferred)
+            column_rows.infer(self._db, self._workspace, model, inferred)
             known |= {c.name: c for c in inferred}
 
     def _ensure_grids(self, model: str, table: pa.Table, numeric: list[tuple[str, str]], provisional: bool) -> None:
