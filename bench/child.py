@@ -1,4 +1,4 @@
-"""A measurement in a process of its own, in the environment that it needs, with every thread pool held to one thread."""
+"""A measurement in a process of its own, in the environment that it needs, with every thread pool held to what it may use."""
 
 import json
 import os
@@ -33,12 +33,14 @@ class Subject:
         module: of bench.workloads; it prints its figures (bench.probe.report).
         environment: of bench.peers; "" is our own.
         arguments: for the module.
+        threads: what every thread pool is held to.
     """
 
     name: str
     module: str
     environment: str = ""
     arguments: tuple[str, ...] = ()
+    threads: int = 1
 
 
 def run(subject: Subject, arguments: tuple[str, ...] = ()) -> Figures:
@@ -50,7 +52,9 @@ def run(subject: Subject, arguments: tuple[str, ...] = ()) -> Figures:
     """
     python = python_of(subject.environment) if subject.environment else Path(sys.executable)
     command = [str(python), "-W", "ignore", "-m", f"bench.workloads.{subject.module}", *subject.arguments, *arguments]
-    environment = os.environ | dict.fromkeys(POOLS, "1") | SILENCE | {"PYTHONPATH": str(ROOT / "client")}
+    environment = (
+        os.environ | dict.fromkeys(POOLS, str(subject.threads)) | SILENCE | {"PYTHONPATH": str(ROOT / "client")}
+    )
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S)
     if done.returncode:
         raise WorkloadError(f"{subject.name} ended with status {done.returncode}: {done.stderr[-1_000:].strip()}")

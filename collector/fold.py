@@ -80,12 +80,14 @@ class Folder:
 
     Args:
         max_segments: values of a segment feature that are told apart.
+        threads: columns of a large batch that are counted at once.
     """
 
-    def __init__(self, registry: Registry, clock: Clock, max_segments: int) -> None:
+    def __init__(self, registry: Registry, clock: Clock, max_segments: int, threads: int = 1) -> None:
         self._registry = registry
         self._clock = clock
         self._max_segments = max_segments
+        self._threads = threads
 
     def check(self, decoded: Decoded) -> Decoded:
         """Refuse the records in which a value is not of its column's declared type; an inferred type never refuses."""
@@ -113,7 +115,9 @@ class Folder:
         data: dict[WindowKey, int] = defaultdict(int)
         for records, model in known:
             specs = self._registry.specs(records.model, records.table, segments=model.segments)
-            groups = profile_windows(records.table, specs, model.window, model.segments, self._max_segments)
+            groups = profile_windows(
+                records.table, specs, model.window, model.segments, self._max_segments, self._threads
+            )
             profiles |= {ProfileKey(records.partition, records.model, group): p for group, p in groups.items()}
             ts_us = _micros(records.table, "ts")
             watermarks[records.partition, records.model] = int(ts_us.max())

@@ -3,7 +3,8 @@
 Nothing here loops over rows; the loops are over columns, windows, versions and segments.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,6 +23,7 @@ Int64Array = NDArray[np.int64]
 FEATURE, SCORE, TAG = "feature.", "score.", "tag."
 PREDICTION, PREDICTION_VALUE = "prediction", "prediction_value"
 POSITIVE_COLUMNS = ("latency_ms", "queue_ms")
+_THREADS_FROM = 100_000  # rows; fewer are counted before a thread has begun
 OTHER_CATEGORY = 0  # the code of everything past the dictionary's limit
 OTHER_SEGMENT = "other"
 LONGEST_SEGMENT = 255  # characters of COLUMN=VALUE, which is part of a key
@@ -98,24 +100,36 @@ def _trues(flags: pa.ChunkedArray) -> int:
     return int(pc.sum(flags).as_py() or 0)
 
 
-def profile_rows(table: pa.Table, specs: Mapping[str, ColumnSpec]) -> WindowProfile:
+def profile_rows(table: pa.Table, specs: Mapping[str, ColumnSpec], threads: int = 1) -> WindowProfile:
     """The profile of all rows of a flat table.
 
     Args:
         table: flat columns (stream.codecs.columns).
         specs: by stored column name; a column without a spec is not counted.
+        threads: how many columns are counted at once, where there are rows enough to be worth it.
     """
     rows = table.num_rows
     weights = _weights(table)
+    counted = [c.name for c in table.schema if stored_name(c.name) in specs and is_profiled(c.name, c.type)]
+
+    def profile(name: str) -> ColumnProfile:
+        return _profile_column(table, name, specs[stored_name(name)], weights)
+
     columns: dict[str, ColumnProfile] = {}
-    for column in table.schema:
-        name = stored_name(column.name)
-        if name in specs and is_profiled(column.name, column.type):
-            part = _profile_column(table, column.name, specs[name], weights)
-            columns[name] = ColumnProfile.merge([columns[name], part]) if name in columns else part
+    for column, part in zip(counted, _each(profile, counted, threads if rows >= _THREADS_FROM else 1), strict=True):
+        name = stored_name(column)
+        columns[name] = ColumnProfile.merge([columns[name], part]) if name in columns else part
     error = table["error"].null_count if "error" in table.column_names else rows
     total, squares = (float(rows), float(rows)) if weights is None else (float(weights.sum()), float(weights @ weights))
     return WindowProfile(rows, rows - error, total, squares, columns)
+
+
+def _each(profile: Callable[[str], ColumnProfile], names: Sequence[str], threads: int) -> list[ColumnProfile]:
+    """Every column's profile, in order; counting leaves the interpreter's lock alone, so threads share the work."""
+    if threads == 1:
+        return [profile(name) for name in names]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(profile, names))
 
 
 def profile_windows(
@@ -124,12 +138,14 @@ def profile_windows(
     size: WindowSize,
     segments: Sequence[str] = (),
     max_segments: int = 50,
+    threads: int = 1,
 ) -> dict[GroupKey, WindowProfile]:
     """The profiles of a flat table by version, segment and window.
 
     Args:
         segments: features by whose values the rows are profiled once more.
         max_segments: values of a segment feature that are told apart; the rest are "other".
+        threads: see profile_rows.
     """
     if not table.num_rows:
         return {}
@@ -140,7 +156,7 @@ def profile_windows(
         labels = _segment_labels(table, segment, specs, max_segments)
         for (version, label, start), rows in _groups(versions, labels, starts):
             part = table if rows is None else table.take(rows)
-            found[GroupKey(version, label, start)] = profile_rows(part, specs)
+            found[GroupKey(version, label, start)] = profile_rows(part, specs, threads)
     return found
 
 

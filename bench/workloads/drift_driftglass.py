@@ -12,6 +12,7 @@ from kernel.profile import Kind
 from kernel.profiling import FEATURE, ColumnSpec, profile_rows
 
 TEST = Test(alpha=1e-4)
+THREADS = 2
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
     rows = _table(window())
 
     def drift(table: pa.Table) -> list[Measurement]:
-        profile = profile_rows(table, specs)
+        profile = profile_rows(table, specs, THREADS)
         return [m for n in NAMES for m in measure_column(n, FEATURE + n, profile, held, TEST)]
 
     found = drift(rows.slice(0, 10_000))  # loads what is compiled
