@@ -80,13 +80,17 @@ class Folder:
 
     Args:
         max_segments: values of a segment feature that are told apart.
+        max_versions: versions of a model that are told apart.
         threads: columns of a large batch that are counted at once.
     """
 
-    def __init__(self, registry: Registry, clock: Clock, max_segments: int, threads: int = 1) -> None:
+    def __init__(
+        self, registry: Registry, clock: Clock, max_segments: int, max_versions: int = 50, threads: int = 1
+    ) -> None:
         self._registry = registry
         self._clock = clock
         self._max_segments = max_segments
+        self._max_versions = max_versions
         self._threads = threads
 
     def check(self, decoded: Decoded) -> Decoded:
@@ -116,7 +120,13 @@ class Folder:
         for records, model in known:
             specs = self._registry.specs(records.model, records.table, segments=model.segments)
             groups = profile_windows(
-                records.table, specs, model.window, model.segments, self._max_segments, self._threads
+                records.table,
+                specs,
+                model.window,
+                model.segments,
+                self._max_segments,
+                self._max_versions,
+                self._threads,
             )
             profiles |= {ProfileKey(records.partition, records.model, group): p for group, p in groups.items()}
             ts_us = _micros(records.table, "ts")

@@ -51,7 +51,7 @@ def weigh(values: Float64Array, weights: Float64Array, grid: Grid) -> tuple[Floa
 
 @numba.njit(nogil=True, cache=True, inline="always")  # type: ignore[untyped-decorator]
 def _code(deviation: float) -> int:
-    bits = np.float32(deviation).view(np.int32)
+    bits = np.float32(deviation + 0.0).view(np.int32)  # + 0.0 makes -0.0 the 0.0 that it equals
     # The sign bit set on positives, all bits flipped on negatives: then integers sort as the floats do.
     return np.uint32(bits ^ ((bits >> 31) | np.int32(-0x80000000))) >> np.uint32(16)  # type: ignore[return-value]
 

@@ -32,7 +32,7 @@ def encode(values: Float64Array, centre: float) -> CodeArray:
     [16511, 32768, 49024]
     """
     with np.errstate(over="ignore"):
-        bits = (values - centre).astype(np.float32).view(np.uint32)
+        bits = (values - centre + 0.0).astype(np.float32).view(np.uint32)  # + 0.0 makes -0.0 the 0.0 that it equals
     flipped = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
     return (flipped >> 16).astype(np.uint16)
 

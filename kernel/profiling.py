@@ -20,12 +20,13 @@ from kernel.windows import WindowSize
 
 Int64Array = NDArray[np.int64]
 
+VERSION = "version"
 FEATURE, SCORE, TAG = "feature.", "score.", "tag."
 PREDICTION, PREDICTION_VALUE = "prediction", "prediction_value"
 POSITIVE_COLUMNS = ("latency_ms", "queue_ms")
 _THREADS_FROM = 100_000  # rows; fewer are counted before a thread has begun
 OTHER_CATEGORY = 0  # the code of everything past the dictionary's limit
-OTHER_SEGMENT = "other"
+OTHER_SEGMENT = OTHER_VERSION = "other"
 LONGEST_SEGMENT = 255  # characters of COLUMN=VALUE, which is part of a key
 _FLAGS = {"false": 0, "true": 1, "0": 0, "1": 1}  # the record log keeps booleans as 0 and 1
 _NO_FLAG = -1
@@ -138,6 +139,7 @@ def profile_windows(
     size: WindowSize,
     segments: Sequence[str] = (),
     max_segments: int = 50,
+    max_versions: int = 50,
     threads: int = 1,
 ) -> dict[GroupKey, WindowProfile]:
     """The profiles of a flat table by version, segment and window.
@@ -145,12 +147,13 @@ def profile_windows(
     Args:
         segments: features by whose values the rows are profiled once more.
         max_segments: values of a segment feature that are told apart; the rest are "other".
+        max_versions: versions that are told apart, where specs has their dictionary; the rest are "other".
         threads: see profile_rows.
     """
     if not table.num_rows:
         return {}
     starts = size.starts(table["ts"].cast(pa.int64()).to_numpy())
-    versions = table["version"].combine_chunks().fill_null("")
+    versions = _version_labels(table, specs, max_versions)
     found: dict[GroupKey, WindowProfile] = {}
     for segment in ["", *(s for s in segments if FEATURE + s in table.column_names)]:
         labels = _segment_labels(table, segment, specs, max_segments)
@@ -158,6 +161,16 @@ def profile_windows(
             part = table if rows is None else table.take(rows)
             found[GroupKey(version, label, start)] = profile_rows(part, specs, threads)
     return found
+
+
+def _version_labels(table: pa.Table, specs: Mapping[str, ColumnSpec], limit: int) -> pa.Array:
+    versions = table[VERSION].combine_chunks().fill_null("")
+    if VERSION not in specs:
+        return versions
+    known = specs[VERSION].categories
+    encoded = versions.dictionary_encode()
+    told_apart = [v if 0 < known.get(v, 0) <= limit else OTHER_VERSION for v in encoded.dictionary.to_pylist()]
+    return pa.array(told_apart, pa.string()).take(encoded.indices)
 
 
 def _segment_labels(table: pa.Table, segment: str, specs: Mapping[str, ColumnSpec], limit: int) -> pa.Array:

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pydantic_settings
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -15,6 +16,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from kernel.errors import SettingsError
 
 CONFIG_VARIABLE = "DRIFTGLASS_CONFIG"
+_PREFIX = "DRIFTGLASS_"
+_OTHERS = ("client_", "test_")
 DEFAULT_CONFIG = Path("driftglass.yaml")
 
 
@@ -77,7 +80,7 @@ class SettingsTree(BaseSettings):
     """The root of a settings tree: environment variables over the file."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DRIFTGLASS_",
+        env_prefix=_PREFIX,
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",
@@ -128,10 +131,24 @@ def load(tree: type[Tree], path: Path | None = None) -> Tree:
 
 
 def _build(tree: type[Tree], values: dict[str, Any], lines: dict[tuple[str | int, ...], int], file: Path) -> Tree:
+    if tree.model_config.get("extra") == "forbid":
+        _know_variables(tree)
     try:
         return tree(**values)
+    except pydantic_settings.SettingsError as error:
+        raise SettingsError(f"a DRIFTGLASS_ variable cannot be read: {error}") from error
     except ValidationError as error:
         raise SettingsError("; ".join(_sentence(e, lines, file) for e in error.errors())) from error  # type: ignore[arg-type]
+
+
+def _know_variables(tree: type[SettingsTree]) -> None:
+    """A misspelt variable is an error too; the client's and the tests' are none of this tree."""
+    for name in sorted(os.environ):
+        section = name.removeprefix(_PREFIX).split("__")[0].lower()
+        foreign = not name.startswith(_PREFIX) or name == CONFIG_VARIABLE or section.startswith(_OTHERS)
+        if not foreign and section not in tree.model_fields:
+            known = ", ".join(_PREFIX + field.upper() for field in tree.model_fields)
+            raise SettingsError(f"the variable {name} names no setting; they begin with {known}")
 
 
 def _sentence(error: dict[str, Any], lines: dict[tuple[str | int, ...], int], file: Path) -> str:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -54,6 +55,7 @@ def up(
 ) -> None:
     """Run every part on this machine, each its own process; the database is brought up to date first."""
     settings = load(Settings)
+    commands.require_free_ports(settings, dashboard=dashboard)
     commands.migrate(settings)
     stop = _stop()
     supervisor = Supervisor([part for part in PARTS if dashboard or part != "dashboard"], {})
@@ -77,18 +79,17 @@ def demo(
     from service.demo.summary import show_summary
 
     console = Console(stderr=as_json)
-    stop = _stop()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end the demo wherever it is, its processes with it
     with running_demo(DemoOptions(data, dashboard=dashboard and not as_json), console) as summary:
         if as_json:
             typer.echo(json.dumps(summary.as_json()))
             return
         show_summary(console, summary)
-        for what, where in summary.addresses.items():
-            console.print(f"{what:<10} {where}")
         if dashboard:
+            for what, where in summary.addresses.items():
+                console.print(f"{what:<10} {where}")
             console.print("Everything stays up until you press Ctrl-C.")
-            while not stop.wait(1.0):
-                pass
+            _stop().wait_for_ever()
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Any
 from api.declaration import apply as apply_declarations
 from dashboard.run import command as dashboard_command
 from kernel.errors import DriftglassError, UnavailableError
-from service.loops import Server, Stop, repeat
+from service.loops import Server, Stop, listen, repeat
 from service.settings import Settings
 from service.wiring import Wiring
 from store import dead_letters as letters
@@ -137,6 +137,18 @@ def _examine(what: str, look: Any) -> dict[str, Any]:
         return {"what": what, "ok": True, "detail": look()}
     except DriftglassError as error:
         return {"what": what, "ok": False, "detail": str(error)}
+
+
+def require_free_ports(settings: Settings, *, dashboard: bool) -> None:
+    """Whether every part will find its port free.
+
+    Raises:
+        UnavailableError: one is taken.
+    """
+    gateway, api, page = settings.gateway, settings.api, settings.dashboard
+    wanted = [("gateway", gateway.host, gateway.port), ("api", api.host, api.port), ("dashboard", page.host, page.port)]
+    for name, host, port in wanted if dashboard else wanted[:-1]:
+        listen(host, port, f"{name}.port").close()
 
 
 def addresses(settings: Settings, *, dashboard: bool) -> list[str]:

@@ -38,6 +38,10 @@ class Stop:
         """Whether to stop."""
         return self._event.is_set()
 
+    def wait_for_ever(self) -> None:
+        """Wait until asked to stop."""
+        self._event.wait()
+
     def wait(self, seconds: float) -> bool:
         """Wait that long, or until asked to stop; whether to stop."""
         return self._event.wait(seconds)
@@ -58,6 +62,23 @@ def repeat(step: Callable[[], object], interval_s: float, stop: Stop) -> None:
             stop.wait(interval_s)
 
 
+def listen(host: str, port: int, setting: str) -> socket.socket:
+    """A socket that listens there.
+
+    Args:
+        setting: the setting that names the port, for the error.
+
+    Raises:
+        UnavailableError: the port is taken, or the address is not this machine's.
+    """
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise UnavailableError(
+            f"{setting}: {host}:{port} cannot be listened on ({error.strerror}); name another"
+        ) from error
+
+
 class Server:
     """An HTTP application on its own thread.
 
@@ -70,12 +91,7 @@ class Server:
 
     def __init__(self, app: FastAPI, host: str, port: int, setting: str) -> None:
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off"))
-        try:
-            listener = socket.create_server((host, port))
-        except OSError as error:
-            raise UnavailableError(
-                f"{setting}: {host}:{port} cannot be listened on ({error.strerror}); name another"
-            ) from error
+        listener = listen(host, port, setting)
         self._thread = threading.Thread(target=self._server.run, args=([listener],), name="http", daemon=True)
 
     def start(self) -> None:

@@ -69,5 +69,5 @@ class Supervisor:
         with ExitStack() as closing:
             log = closing.enter_context((self._logs / f"{part}.log").open("ab")) if self._logs else None
             self._children[part] = subprocess.Popen(  # noqa: S603 - our own interpreter and command
-                command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )

@@ -73,9 +73,8 @@ class Wiring:
     def _sink(self, workspace: str) -> Sink:
         settings = self.settings.collector
         limits = Limits(settings.max_models, settings.max_columns, settings.max_categories)
-        folder = Folder(
-            Registry(self.db, workspace, self.clock, limits), self.clock, settings.max_segments, settings.threads
-        )
+        registry = Registry(self.db, workspace, self.clock, limits)
+        folder = Folder(registry, self.clock, settings.max_segments, settings.max_versions, settings.threads)
         return Sink(workspace, self.db, self.record_log(), folder, self.clock, settings)
 
     def evaluator(self) -> Evaluator:

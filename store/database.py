@@ -17,6 +17,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from kernel.errors import SettingsError, UnavailableError
 
+_BACKENDS = ("sqlite", "postgresql")
 _BUSY_TIMEOUT_S = 30
 _ROWS_A_STATEMENT = 500  # SQLite takes 32,766 bound values a statement
 
@@ -35,6 +36,8 @@ class Database:
             raise SettingsError(
                 f"store.database: {url!r} is no database URL, such as sqlite:///driftglass.db"
             ) from error
+        if self.url.get_backend_name() not in _BACKENDS:
+            raise SettingsError(f"store.database: {url!r} is neither sqlite:///FILE nor postgresql+psycopg://HOST/NAME")
         if self.url.get_backend_name() == "sqlite":
             self._engine = _sqlite_engine(self.url)
         else:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from kernel.clock import Clock
 from kernel.grid import Grid
 from kernel.profile import Kind
-from kernel.profiling import FEATURE, ColumnSpec, is_profiled, natural_kind, stored_name, strangers
+from kernel.profiling import FEATURE, VERSION, ColumnSpec, is_profiled, natural_kind, stored_name, strangers
 from store import columns as column_rows
 from store import models as model_rows
 from store.columns import Column
@@ -81,8 +81,10 @@ class Registry:
         self._ensure_grids(model, table, numeric, provisional)
         apart = {FEATURE + name for name in segments}
         told = [(n, s) for n, s in counted if known[s].kind is Kind.CATEGORICAL or s in apart]
-        self._ensure_categories(model, table, told)
-        return {stored: self._spec(model, known[stored]) for _, stored in counted}
+        named = [(VERSION, VERSION)] if VERSION in table.column_names else []
+        self._ensure_categories(model, table, told + named)
+        versions = ColumnSpec(Kind.CATEGORICAL, categories=self._dictionaries[model].get(VERSION, {}))
+        return {stored: self._spec(model, known[stored]) for _, stored in counted} | {VERSION: versions}
 
     def _spec(self, model: str, column: Column) -> ColumnSpec:
         version, grid = self._grids[model].get(column.name, (0, None)) if column.kind is Kind.NUMERIC else (0, None)

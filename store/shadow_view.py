@@ -123,7 +123,8 @@ def run(db: Database, workspace: str, name: str) -> ShadowRun:
 def _run(row: sa.Row[Any]) -> ShadowRun:
     return ShadowRun(
         row.run, row.model, row.version, row.candidate, row.spec.get("start_us"), row.spec.get("end_us"), row.state,
-        row.progress, row.verdict, tuple(row.reasons or ()), row.error, row.created_us, row.started_us, row.finished_us, _comparison(row.result) if row.result else None,
+        row.progress, row.verdict, tuple(row.reasons or ()), row.error, row.created_us, row.started_us, row.finished_us,
+        _comparison(row.result) if row.result else None,
     )  # fmt: skip
 
 

@@ -77,9 +77,9 @@ def _totals(rows: Sequence[FleetRow]) -> None:
         st.columns(6),
         (
             ("Models", count(len(rows))),
-            ("With a P0 alert", count(of("P0"))),
-            ("With a P1 alert", count(of("P1"))),
-            ("With a P2 alert", count(of("P2"))),
+            ("Worst alert P0", count(of("P0"))),
+            ("Worst alert P1", count(of("P1"))),
+            ("Worst alert P2", count(of("P2"))),
             ("With drift now", count(drifting)),
             ("Open incidents", count(sum(r.incidents for r in rows))),
         ),

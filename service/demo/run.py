@@ -41,7 +41,7 @@ _CLIENT_RETRY_S = 600.0  # a part that is begun again must not cost a record
 _MARK = ".driftglass-demo"
 
 JANUARY = (datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 2, 1, tzinfo=UTC))
-REPLAYED = (datetime(2013, 2, 1, tzinfo=UTC), datetime(2014, 1, 2, tzinfo=UTC))
+REPLAYED = (datetime(2013, 2, 1, tzinfo=UTC), datetime(2014, 1, 1, tzinfo=UTC))
 SHADOWED = (
     datetime(2013, 4, 1, tzinfo=UTC),
     datetime(2014, 1, 1, tzinfo=UTC),
@@ -141,7 +141,9 @@ def _start_inference(closing: ExitStack, paths: DemoPaths, ports: Ports) -> None
     command += ["--port", str(ports.inference), "--gateway", ports.gateway_url]
     environment = {**os.environ, "DRIFTGLASS_CLIENT_RETRY_S": str(_CLIENT_RETRY_S)}
     with (paths.logs / "inference.log").open("ab") as log:
-        child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)  # noqa: S603
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and command
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
     closing.callback(child.wait)
     closing.callback(child.terminate)
     _await("the inference service", lambda: _answers(f"{ports.inference_url}/healthz"), paths.logs / "inference.log")

@@ -13,6 +13,7 @@ from service.demo.config import Ports
 from service.demo.flights import MODEL
 
 _PAGE = 1_000
+_FIXED_WIDTH, _COLUMN_WIDTH = 44, 15  # characters, of the month table
 _PERFORMANCE = ("accuracy", "roc_auc")
 
 
@@ -87,16 +88,17 @@ def _months(found: Iterator[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     months: dict[str, dict[str, Any]] = {}
     for item in found:
         month = months.setdefault(item["window_start"][:7], {})
+        value = None if item["status"] == "insufficient" else item["value"]
         if item["column"] is None:
-            month[item["metric"]] = item["value"]
+            month[item["metric"]] = value
         else:
-            month.setdefault(item["metric"], {})[item["column"]] = item["value"]
+            month.setdefault(item["metric"], {})[item["column"]] = value
     return dict(sorted(months.items()))
 
 
 def show_summary(console: Console, summary: Summary) -> None:
     """Print the findings."""
-    console.print(_month_table(summary.months))
+    console.print(_month_table(summary.months, max(2, (console.width - _FIXED_WIDTH) // _COLUMN_WIDTH)))
     console.print(_alert_table(summary.alerts))
     shadow = summary.shadow
     reasons = "\n".join(f"- {reason}" for reason in shadow["reasons"])
@@ -109,8 +111,8 @@ def show_summary(console: Console, summary: Summary) -> None:
     )
 
 
-def _month_table(months: dict[str, dict[str, Any]]) -> RenderableType:
-    columns = sorted({c for m in months.values() for c in m.get("psi", {})}, key=_by_worst(months))[:6]
+def _month_table(months: dict[str, dict[str, Any]], most: int) -> RenderableType:
+    columns = sorted({c for m in months.values() for c in m.get("psi", {})}, key=_by_worst(months))[:most]
     table = Table(title="flight-delay by month: performance, and PSI of what moved most against January")
     for name in ("month", "rows", *_PERFORMANCE, *columns):
         table.add_column(name, justify="left" if name == "month" else "right")

@@ -119,3 +119,19 @@ def test_two_collectors_that_meet_the_same_windows_and_new_categories_lose_nothi
         rows = connection.scalar(sa.select(sa.func.sum(windows.c.rows)).where(windows.c.size == "1d"))
     assert sum(int(c.rows.sum()) for c in cells) == rows == 240
     assert not any(0 in c.index for c in cells)
+
+
+def test_versions_past_the_limit_are_other(workspace, messages, prediction) -> None:
+    sink = workspace.sink()
+    sink.recover([PARTITIONS[0]])
+    sink.take({PARTITIONS[0]: messages([prediction(n, version=f"v{n:03}") for n in range(200)])})
+    sink.flush()
+    with workspace.db.read() as connection:
+        rows = dict(
+            connection.execute(
+                sa.select(profiles.c.version, sa.func.sum(profiles.c.rows)).group_by(profiles.c.version)
+            ).all()
+        )
+    assert len(rows) == 51
+    assert rows["other"] == 150
+    assert len({version for _, version, _ in workspace.record_rows()}) == 200

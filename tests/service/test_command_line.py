@@ -130,6 +130,42 @@ def test_the_demo_leaves_a_folder_alone_that_is_not_its_own(run: Run, folder: Pa
     assert (folder / "driftglass.yaml").exists()
 
 
+def test_up_does_not_begin_where_a_port_is_taken(run: Run, folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        said = one_sentence(run("up", DRIFTGLASS_DASHBOARD__PORT=str(taken.getsockname()[1])))
+    assert said.startswith("driftglass: dashboard.port")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("DRIFTGLASS_GATWAY__PORT", "1", "DRIFTGLASS_GATEWAY"),
+        ("DRIFTGLASS_LOG", "local", '"log"'),
+        ("DRIFTGLASS_STORE__DATABASE", "mysql://x", "postgresql+psycopg://"),
+    ],
+)
+def test_a_wrong_variable(run: Run, name: str, value: str, says: str) -> None:
+    assert says in one_sentence(run("migrate", **{name: value}))
+
+
+def test_a_demo_that_is_told_to_stop_ends_with_all_its_processes(folder: Path, wait_until: Callable) -> None:
+    data = folder / "demo"
+    command = [sys.executable, "-m", "service.cli", "demo", "--json", "--data", str(data)]
+    with (folder / "demo.log").open("wb") as log:
+        demo = subprocess.Popen(command, env=environment(folder), stdout=log, stderr=log)
+    try:
+        wait_until((data / "logs" / "inference.log").exists, timeout_s=120, what="the inference service")
+        children = [child(demo.pid, part) for part in ("collect", "detect", "alert", "shadow", "api")]
+        demo.terminate()
+        assert demo.wait(60) != 0
+    finally:
+        demo.kill()
+        demo.wait()
+    assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+
+
 def test_the_doctor_says_what_is_there_and_what_is_not(run: Run) -> None:
     sick = run("doctor", "--json")
     assert sick.returncode == 1
