@@ -160,7 +160,7 @@ def _shadow(rows: Rows) -> None:
         ("run-8", "retrained.onnx", "running", "", [], {}, 6),
         ("run-4", "broken.onnx", "failed", "", [], {}, 2),
     ):
-        own = {"progress": 0.42} if state == "running" else {}
+        own: dict[str, Any] = {"progress": 0.42} if state == "running" else {}
         own |= {"error": "broken.onnx wants 12 features, the model has 10"} if state == "failed" else {"error": ""}
         rows.add(
             "shadow_runs",

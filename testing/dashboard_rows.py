@@ -142,7 +142,7 @@ def _measure_columns(
         status = "drift" if psi > 0.16 else "ok"
         p = float(np.exp(-max(0.0, psi - 0.02) * 120))
         lower = max(0.0, psi - 0.05)
-        numbers = {"column": column, "expected": 0.012, "p_value": p, "status": status, "lower": lower}
+        numbers: dict[str, Any] = {"column": column, "expected": 0.012, "p_value": p, "status": status, "lower": lower}
         _measure(rows, *where, "psi", value=psi, **numbers)
         _measure(rows, *where, "js_distance", value=float(np.sqrt(psi / 8)), **(numbers | {"lower": None}))
         missing = (profile.nan + profile.missing) / window.rows
