@@ -2,6 +2,8 @@
 shadow runs. The random draws are fixed.
 """
 
+from typing import Any
+
 import numpy as np
 
 from kernel.clock import DAY_US, HOUR_US
