@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from collector.identity import IdentityFilter, identities
-from kernel.clock import Clock
+from kernel.clock import SECOND_US, Clock
 from kernel.profile import WindowProfile
 from kernel.profiling import profile_windows
 from store.commit import Flush, ProfileKey, WindowKey
@@ -41,9 +41,11 @@ class Records:
 
 
 def gather(
-    kind: RecordKind, batches: Sequence[Batch], filters: Mapping[Partition, IdentityFilter], now_us: int
+    kind: RecordKind, batches: Sequence[Batch], filters: Mapping[Partition, IdentityFilter], clock: Clock
 ) -> tuple[list[Records], int]:
     """The rows of some batches that are to be kept, one table a partition and model, and how many were sent twice.
+
+    Identities age by the clock that never jumps: set to another time of day, a collector forgets none of them.
 
     Labels are never doubles: of several the latest counts, by (ts, value), whenever they come.
     """
@@ -51,10 +53,11 @@ def gather(
     for batch in batches:
         by_place[batch.partition, batch.model].append(batch.table)
     kept, doubled = [], 0
+    now_us, passed_us = clock.now_us(), round(clock.monotonic_s() * SECOND_US)
     for (partition, model), tables in by_place.items():
         table = concat(tables).combine_chunks()
         if kind is RecordKind.PREDICTIONS:
-            fresh = filters[partition].admit(identities(model, table["version"], table["id"]), now_us)
+            fresh = filters[partition].admit(identities(model, table["version"], table["id"]), passed_us)
             doubled += int(len(fresh) - fresh.sum())
             table = table if fresh.all() else table.filter(pa.array(fresh))
         if table.num_rows:

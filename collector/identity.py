@@ -50,21 +50,25 @@ class IdentityFilter:
         """How many identities are remembered."""
         return self._old.count + self._new.count
 
-    def admit(self, keys: Identities, now_us: int) -> NDArray[np.bool_]:
-        """True for each row whose identity is seen for the first time, shape (n,); of equal rows the first. All are remembered."""
-        self._turn(len(keys.high), now_us)
+    def admit(self, keys: Identities, passed_us: int) -> NDArray[np.bool_]:
+        """True for each row whose identity is seen for the first time, shape (n,); of equal rows the first. All are remembered.
+
+        Args:
+            passed_us: the time on a clock that never jumps.
+        """
+        self._turn(len(keys.high), passed_us)
         return self._new.add(keys, self._old)
 
-    def _turn(self, coming: int, now_us: int) -> None:
+    def _turn(self, coming: int, passed_us: int) -> None:
         """Begin a new generation where the newer one is as old as the horizon, or full."""
         if self._new_since_us is None:
-            self._new_since_us = now_us
+            self._new_since_us = passed_us
         full = self._new.count + coming > self._limit // 2
-        if not full and now_us - self._new_since_us < self._horizon_us:
+        if not full and passed_us - self._new_since_us < self._horizon_us:
             return
-        if full and now_us - self._new_since_us < self._horizon_us:
+        if full and passed_us - self._new_since_us < self._horizon_us:
             self.cut_short += self._old.count
-        self._old, self._new, self._new_since_us = self._new, _Table(), now_us
+        self._old, self._new, self._new_since_us = self._new, _Table(), passed_us
 
 
 class _Table:

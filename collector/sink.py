@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from collector.fold import Folder, Records, gather
 from collector.identity import IdentityFilter, identities
 from collector.settings import CollectorSettings
-from kernel.clock import Clock
+from kernel.clock import SECOND_US, Clock
 from kernel.errors import FencedError
 from store import dead_letters
 from store.commit import Flush, commit, next_offsets, note_idle
@@ -152,7 +152,7 @@ class Sink:
             return Flushed(len(found), refused)
         batches = [batch for d in decoded for batch in d.batches]
         filters = {partition: progress.seen for partition, progress in mine.items()}
-        records, doubled = gather(kind, batches, filters, self._clock.now_us())
+        records, doubled = gather(kind, batches, filters, self._clock)
         # Folding settles the types of new columns, so it comes before the record log has rows that need them.
         change = self._folder.fold(kind, records, spans)
         self._record(kind, records, spans)
@@ -206,10 +206,10 @@ class Sink:
         seen = IdentityFilter(horizon_us, limit)
         if kind_of(partition.topic) is not RecordKind.PREDICTIONS:
             return seen
-        now_us = self._clock.now_us()
-        rows = self._reader.identities(RecordKind.PREDICTIONS, partition, now_us - horizon_us)
+        rows = self._reader.identities(RecordKind.PREDICTIONS, partition, self._clock.now_us() - horizon_us)
+        passed_us = round(self._clock.monotonic_s() * SECOND_US)
         if rows is not None:
             for model in pc.unique(rows["model"]).to_pylist():
                 mine = rows.filter(pc.equal(rows["model"], model))
-                seen.admit(identities(model, mine["version"], mine["id"]), now_us)
+                seen.admit(identities(model, mine["version"], mine["id"]), passed_us)
         return seen

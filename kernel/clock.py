@@ -17,6 +17,10 @@ class Clock(Protocol):
         """Microseconds since the epoch, UTC."""
         ...
 
+    def monotonic_s(self) -> float:
+        """Seconds since no moment in particular; unlike the time of day it never jumps, so durations are measured by it."""
+        ...
+
     def sleep(self, seconds: float) -> None:
         """Wait for that long."""
         ...
@@ -28,6 +32,10 @@ class SystemClock:
     def now_us(self) -> int:
         """Microseconds since the epoch, UTC."""
         return time.time_ns() // 1_000
+
+    def monotonic_s(self) -> float:
+        """Seconds that never jump."""
+        return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Wait for that long."""
@@ -45,17 +53,27 @@ class ManualClock:
 
     def __init__(self, now_us: int) -> None:
         self._now_us = now_us
+        self._passed_us = 0
 
     def now_us(self) -> int:
         """Microseconds since the epoch, UTC."""
         return self._now_us
+
+    def monotonic_s(self) -> float:
+        """Seconds that have passed."""
+        return self._passed_us / SECOND_US
 
     def sleep(self, seconds: float) -> None:
         """Move the time forward."""
         self.advance(round(seconds * SECOND_US))
 
     def advance(self, by_us: int) -> None:
-        """Move the time forward by so many microseconds."""
+        """Let so many microseconds pass."""
+        self._now_us += by_us
+        self._passed_us += by_us
+
+    def jump(self, by_us: int) -> None:
+        """Set the time of day forward or back, as an operator does; no time passes."""
         self._now_us += by_us
 
 

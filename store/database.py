@@ -99,7 +99,7 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
 def _translated(url: sa.URL) -> Iterator[None]:
     try:
         yield
-    except sa.exc.OperationalError as error:
+    except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError) as error:
         where = url.render_as_string(hide_password=True)
         raise UnavailableError(f"the database {where} does not answer: {_first_line(error)}") from error
     except sa.exc.ProgrammingError as error:

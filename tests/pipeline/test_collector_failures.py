@@ -29,6 +29,24 @@ class AwayOnce(Sink):
         return super()._bury(decoded)
 
 
+class AwayForAWhile(Sink):
+    """Nothing can be committed, nor recovered, until the store is back."""
+
+    away = False
+
+    def recover(self, partitions):
+        self._refuse()
+        return super().recover(partitions)
+
+    def _bury(self, decoded):
+        self._refuse()
+        return super()._bury(decoded)
+
+    def _refuse(self):
+        if self.away:
+            raise UnavailableError("the database is away")
+
+
 class AlwaysAway(Sink):
     def recover(self, _partitions):
         raise UnavailableError("the database is away")
@@ -96,3 +114,36 @@ def test_an_empty_message_moves_the_offset_though_it_holds_no_bytes(workspace, a
     collector = collect(workspace.sink())
     _send(appender, b"")
     _steps(workspace, collector, lambda: next_offsets(workspace.db, "default", [PREDICTIONS]) == {PREDICTIONS: 1})
+
+
+def test_while_a_store_is_away_nothing_is_read_and_afterwards_nothing_is_missing(
+    workspace, prediction, appender, collect, wait_until
+) -> None:
+    sink = workspace.sink(AwayForAWhile)
+    collector = collect(sink)
+    _send(appender, json.dumps(prediction(0)).encode())
+    wait_until(lambda: collector.step() or sink.pending_bytes > 0)
+    sink.away = True
+    _steps(workspace, collector, lambda: sink.pending_bytes == 0)
+    _send(appender, *(json.dumps(prediction(n)).encode() for n in range(1, 10)))
+    for _ in range(5):
+        workspace.clock.advance(3_000_000)
+        collector.step()
+        assert sink.pending_bytes == 0, "messages are left in the log, not held in memory"
+    sink.away = False
+    _steps(workspace, collector, lambda: next_offsets(workspace.db, "default", [PREDICTIONS]) == {PREDICTIONS: 10})
+    assert len(workspace.record_rows()) == workspace.profile().rows == 10
+
+
+@pytest.mark.parametrize("jump_us", [-7_200_000_000, 7_200_000_000], ids=["back", "ahead"])
+def test_a_clock_that_jumps_delays_nothing_and_forgets_no_id(workspace, prediction, appender, collect, jump_us) -> None:
+    collector = collect(workspace.sink())
+    records = [json.dumps(prediction(n)).encode() for n in range(10)]
+    _send(appender, *records)
+    _steps(workspace, collector, lambda: collector.totals.flushes == 1)
+    for flushes in (2, 3):
+        workspace.clock.jump(jump_us)
+        _send(appender, *records)
+        _steps(workspace, collector, lambda flushes=flushes: collector.totals.flushes == flushes)
+    assert collector.totals.doubled == 20
+    assert len(workspace.record_rows()) == workspace.profile().rows == 10
