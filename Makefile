@@ -1,6 +1,6 @@
 # Everything runs in .venv, which uv makes from uv.lock. ARGS is handed on: make test ARGS="tests/services -x"
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev services demo test lint bench
+.PHONY: help setup setup-dev services demo test faults lint bench
 MAKEFLAGS += --no-print-directory
 
 UV := ./scripts/uv.sh
@@ -24,6 +24,9 @@ demo: setup ## run the demo on the flights of 2013
 
 test: setup-dev services ## run all the tests
 	@$(BIN)/pytest $(ARGS)
+
+faults: setup-dev services ## kill and cut everything for many minutes, and count every record
+	@$(BIN)/python -m testing.faults $(ARGS)
 
 lint: setup-dev ## check style, types and the layers
 	@$(BIN)/ruff check .

@@ -4,7 +4,6 @@ Ready in about 2.5 s on two cores: the storage is formatted once, at installatio
 """
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,20 +13,9 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
-from testing.missing import ServiceMissingError
+from testing.kafka_node import EXTERNAL, format_storage, node_command, require_kafka
 from testing.process import running
 from testing.waiting import free_port, is_listening, wait_until
-
-ROOT = Path(__file__).parent.parent
-INSTALLED = ROOT / ".services" / "kafka"
-PROPERTIES = ROOT / "scripts" / "services" / "kafka" / "server.properties"
-EXTERNAL = "DRIFTGLASS_TEST_KAFKA"
-JVM_OPTIONS = [
-    "-Xmx256m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-]
 
 
 @contextmanager
@@ -40,14 +28,10 @@ def kafka_bootstrap_servers(directory: Path) -> Iterator[str]:
     if external := os.environ.get(EXTERNAL):
         yield external
         return
-    java = shutil.which("java")
-    if java is None or not INSTALLED.is_dir():
-        raise ServiceMissingError(
-            f"Kafka is missing: run scripts/services/kafka.sh (needs a JDK and Maven), or name a broker in {EXTERNAL}."
-        )
+    require_kafka()
     port = free_port()
-    command = _command(java, port, free_port(), directory / "data")
-    shutil.copytree(INSTALLED / "formatted", directory / "data")
+    command = _command(port, free_port(), directory / "data")
+    format_storage(directory / "data")
     with running(command, directory=directory, ready=lambda: _answers(port), stop_signal=signal.SIGKILL):
         yield f"127.0.0.1:{port}"
 
@@ -77,14 +61,14 @@ def create_topic(admin: KafkaAdminClient, name: str, partitions: int) -> None:
     wait_until(known, what=f"a leader for each partition of {name}")
 
 
-def _command(java: str, port: int, controller_port: int, data: Path) -> list[str]:
-    overrides = {
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "log.dirs": str(data),
-    }
-    words = [word for key, value in overrides.items() for word in ("--override", f"{key}={value}")]
-    return [java, *JVM_OPTIONS, "-cp", f"{INSTALLED}/lib/*", "kafka.Kafka", str(PROPERTIES), *words]
+def _command(port: int, controller_port: int, data: Path) -> list[str]:
+    return node_command(
+        {
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+            "log.dirs": str(data),
+        }
+    )
 
 
 def _answers(port: int) -> bool:

@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,12 +22,14 @@ def running(
     ready: Callable[[], bool],
     stop_signal: signal.Signals,
     user: str | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[int]:
     """Run ``command`` in ``directory`` while the block lasts, and yield its process id once ``ready()`` is true.
 
     What the process writes goes to ``directory/server.log``. At the end of the block it gets ``stop_signal``. If this
     process dies without reaching that end (SIGKILL, a test's timeout), the kernel sends the signal instead; the kernel
     watches the calling thread, so call this from the main one. ``user``: run as this user, for root only.
+    ``environment``: all of the process's variables; None for those of this process.
 
     Raises:
         RuntimeError: the process ended before it was ready; the message holds the end of its log.
@@ -38,6 +40,7 @@ def running(
         process = subprocess.Popen(  # noqa: S603 - the commands are written in this package
             [*_as_child(stop_signal, user), *command],
             cwd=directory,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -1,11 +1,13 @@
 """Waiting for a condition instead of sleeping, and finding a port nobody listens on."""
 
+import random
 import socket
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 POLL_INTERVAL_S = 0.02
+KEPT_PORTS = range(20_000, 32_000)  # below those that Linux gives to outgoing connections
 
 T = TypeVar("T")
 
@@ -36,6 +38,22 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+def kept_port() -> int:
+    """Return a free TCP port of 127.0.0.1 that stays free while its server is down, but for a server that asks for just this one.
+
+    A port of `free_port` may become the near end of anyone's connection meanwhile.
+    """
+    for port in random.SystemRandom().sample(KEPT_PORTS, 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    raise AssertionError("no port is free")
 
 
 def is_listening(port: int) -> bool:

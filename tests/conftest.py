@@ -34,7 +34,7 @@ from testing.skips import in_ci, pytest_make_collect_report, pytest_runtest_make
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport", "pytest_terminal_summary"]
 
-SERVICE_MARKERS = {"kafka": "kafka", "postgres_server": "postgres", "chromium": "chromium"}
+SERVICE_MARKERS = {"kafka": "kafka", "cluster": "kafka", "postgres_server": "postgres", "chromium": "chromium"}
 
 # The services and the other tests share the cores, so the time of one example says nothing.
 hypothesis.settings.register_profile("dev", deadline=None)
