@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from kernel.arrays import whole
 from kernel.counting import count, weigh
 from kernel.grid import Float64Array, Grid
 from kernel.profile import Cells, ColumnProfile, Kind, Moments, WindowProfile
@@ -164,7 +165,7 @@ def profile_windows(
 
 
 def _version_labels(table: pa.Table, specs: Mapping[str, ColumnSpec], limit: int) -> pa.Array:
-    versions = table[VERSION].combine_chunks().fill_null("")
+    versions = whole(table[VERSION]).fill_null("")
     if VERSION not in specs:
         return versions
     known = specs[VERSION].categories
@@ -177,7 +178,7 @@ def _segment_labels(table: pa.Table, segment: str, specs: Mapping[str, ColumnSpe
     if not segment:
         return pa.repeat(pa.scalar(""), table.num_rows)
     name = FEATURE + segment
-    values = table[name].combine_chunks().cast(pa.string()).fill_null("").dictionary_encode()
+    values = whole(table[name]).cast(pa.string()).fill_null("").dictionary_encode()
     spec = specs.get(name, ColumnSpec(Kind.CATEGORICAL))
     told_apart = [
         _segment_value(v, spec, limit, LONGEST_SEGMENT - len(segment) - 1) for v in values.dictionary.to_pylist()
@@ -213,12 +214,12 @@ def _weights(table: pa.Table) -> Float64Array | None:
     """The rows' weights, or None where every one is 1."""
     if "weight" not in table.column_names:
         return None
-    weights: Float64Array = table["weight"].combine_chunks().fill_null(1.0).to_numpy(zero_copy_only=False)
+    weights: Float64Array = whole(table["weight"]).fill_null(1.0).to_numpy(zero_copy_only=False)
     return None if (weights == 1.0).all() else weights
 
 
 def _profile_column(table: pa.Table, name: str, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
-    column = _whole(table[name])
+    column = whole(table[name])
     valid = None
     if column.null_count:
         valid = column.is_valid().to_numpy(zero_copy_only=False)
@@ -230,11 +231,6 @@ def _profile_column(table: pa.Table, name: str, spec: ColumnSpec, weights: Float
     else:
         profile = _categories(column, spec, _at(weights, valid))
     return profile if valid is None else _with_missing(profile, valid, weights)
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    """The column in one piece; Arrow's combine_chunks copies even where there is only one."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _at(weights: Float64Array | None, valid: NDArray[np.bool_] | None) -> Float64Array | None:
@@ -289,7 +285,7 @@ def _scores(
     values: Float64Array = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
     index = score_cells(np.nan_to_num(values, nan=0.0))
     if PREDICTION in table.column_names:
-        chosen = pc.equal(table[PREDICTION].combine_chunks(), name.removeprefix(SCORE)).fill_null(False)
+        chosen = pc.equal(whole(table[PREDICTION]), name.removeprefix(SCORE)).fill_null(False)
         index += SCORE_CELLS * _mask(chosen.to_numpy(zero_copy_only=False), valid)
     finite = np.isfinite(values)
     kept, weights = values[finite], _at(weights, valid)

@@ -1,7 +1,7 @@
 """How a flat table of records is kept in the record log, and back.
 
 In memory a feature, a score or a tag is a column of its own (feature.NAME, score.CLASS, tag.NAME); in the record log they are
-maps, so that one table holds every model. Keys are dictionary-encoded on the way in: the maps cost less to write than flat columns.
+maps, so that one table holds every model. Keys and texts are dictionary-encoded on the way in, which makes them cheap to write.
 """
 
 from collections.abc import Sequence
@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kernel.arrays import whole
 from kernel.clock import DAY_US
 from stream.codecs.texts import as_text
 from stream.codecs.topics import RecordKind
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 PARTITION_COLUMN = "day"  # of the event, or of the prediction that a label names
-
+_ROWS_AT_ONCE = 4_096
 
 _PROVENANCE = [
     ("topic", pa.string()), ("partition", pa.int32()), ("offset", pa.int64()), ("row", pa.int32()), ("ingested_at", TIMESTAMP),
@@ -61,7 +62,7 @@ def to_stored(table: pa.Table, kind: RecordKind) -> pa.Table:
     names = set(table.column_names)
     columns: dict[str, pa.Array | pa.ChunkedArray] = {}
     for name, type_ in PLAIN[kind]:
-        columns[name] = table[name].cast(type_) if name in names else pa.nulls(rows, type_)
+        columns[name] = whole(table[name]).cast(type_) if name in names else pa.nulls(rows, type_)
     for name, prefix, value in MAPS[kind]:
         columns[name] = _to_map(table, prefix, value)
     columns[PARTITION_COLUMN] = _days(_event_time(columns, kind))
@@ -72,7 +73,7 @@ def from_stored(table: pa.Table, kind: RecordKind) -> pa.Table:
     """The flat columns again; columns without any value are left out."""
     columns = {name: table[name] for name, _ in PLAIN[kind] if table[name].null_count < table.num_rows}
     for source, prefix, _ in MAPS[kind]:
-        for name, values in _from_map(table[source].combine_chunks(), prefix).items():
+        for name, values in _from_map(whole(table[source]), prefix).items():
             # A feature that came as a number here and as text or a list there is text.
             columns[name] = pc.coalesce(as_text(values), as_text(columns[name])) if name in columns else values
     return pa.table(columns)
@@ -101,39 +102,62 @@ def _belongs(type_: pa.DataType, value: pa.DataType) -> bool:
 
 
 def _to_map(table: pa.Table, prefix: str, value: pa.DataType) -> pa.Array:
+    """The columns of one prefix and type as a map; a null is a key that is not there."""
     fields = [f for f in table.schema if f.name.startswith(prefix) and _belongs(f.type, value)]
-    rows, width = table.num_rows, len(fields)
     keys = [f.name.removeprefix(prefix) for f in fields]
-    arrays = [table[f.name].combine_chunks().cast(value) for f in fields]
-    if pa.types.is_floating(value) and width and not any(a.null_count for a in arrays):
-        return _full_map(keys, np.column_stack([a.to_numpy() for a in arrays]))
-    if pa.types.is_floating(value) and width:
-        present = np.column_stack([a.is_valid().to_numpy(zero_copy_only=False) for a in arrays])
-        values = np.column_stack([a.fill_null(0.0).to_numpy() for a in arrays])
-        items = pa.array(values[present])
-    elif width:
-        present = np.column_stack([a.is_valid().to_numpy(zero_copy_only=False) for a in arrays])
-        order = np.arange(rows * width).reshape(width, rows).T[present]
-        items = pa.chunked_array(arrays, value).combine_chunks().take(pa.array(order))
-    else:
-        present, items = np.zeros((rows, 0), bool), pa.array([], value)
-    index = np.broadcast_to(np.arange(width, dtype=np.int32), present.shape)[present]
-    return _map_array(present, index, keys, items)
+    columns = [whole(table[f.name]).cast(value) for f in fields]
+    present = None if not any(c.null_count for c in columns) else _interleaved([_is_valid(c) for c in columns])
+    return _map(keys, table.num_rows, present, _items(columns or [pa.array([], value)], present))
 
 
-def _full_map(keys: Sequence[str], values: np.ndarray) -> pa.MapArray:
-    """A map in which every row has every key; values of shape (rows, keys)."""
-    rows, width = values.shape
-    index = np.tile(np.arange(width, dtype=np.int32), rows)
-    dictionary = pa.DictionaryArray.from_arrays(pa.array(index), pa.array(keys, pa.string()))
-    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * width)
-    return pa.MapArray.from_arrays(offsets, dictionary, pa.array(values.ravel()))
+def _items(columns: Sequence[pa.Array], present: np.ndarray | None) -> pa.Array:
+    """What is present, row by row; each distinct text once, in a dictionary."""
+    if pa.types.is_floating(columns[0].type):
+        return pa.array(_at(present, _interleaved([_filled(c) for c in columns])))
+    if pa.types.is_string(columns[0].type):
+        encoded = pa.chunked_array([c.dictionary_encode() for c in columns]).unify_dictionaries()
+        codes = _interleaved([c.indices.fill_null(0).to_numpy() for c in encoded.chunks])
+        return pa.DictionaryArray.from_arrays(pa.array(_at(present, codes)), encoded.chunk(0).dictionary)
+    order = np.arange(len(columns) * len(columns[0])).reshape(len(columns), -1).T
+    return pa.concat_arrays(columns).take(pa.array(_at(present, order)))
 
 
-def _map_array(present: np.ndarray, index: np.ndarray, keys: Sequence[str], items: pa.Array) -> pa.Array:
-    offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))]).astype(np.int32)
-    dictionary = pa.DictionaryArray.from_arrays(pa.array(index), pa.array(keys, pa.string()))
-    return pa.MapArray.from_arrays(pa.array(offsets), dictionary, items)
+def _map(keys: Sequence[str], rows: int, present: np.ndarray | None, items: pa.Array) -> pa.MapArray:
+    """Rows of key and item.
+
+    Args:
+        present: which rows have which key, shape (rows, keys); None where all have every one.
+        items: what is present, row by row.
+    """
+    index = np.tile(np.arange(len(keys), dtype=np.int32), rows).reshape(rows, len(keys))
+    lengths = np.full(rows, len(keys)) if present is None else present.sum(axis=1)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    told = pa.DictionaryArray.from_arrays(pa.array(_at(present, index)), pa.array(keys, pa.string()))
+    return pa.MapArray.from_arrays(pa.array(offsets), told, items)
+
+
+def _at(present: np.ndarray | None, values: np.ndarray) -> np.ndarray:
+    """The values that are present, in the order of rows."""
+    return values.ravel() if present is None else values[present]
+
+
+def _is_valid(column: pa.Array) -> np.ndarray:
+    return np.asarray(column.is_valid().to_numpy(zero_copy_only=False), bool)
+
+
+def _filled(column: pa.Array) -> np.ndarray:
+    return np.asarray((column.fill_null(0.0) if column.null_count else column).to_numpy())
+
+
+def _interleaved(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Columns side by side, shape (rows, columns); some rows at a time, so that what is written stays in the cache."""
+    rows = len(columns[0])
+    found = np.empty((rows, len(columns)), columns[0].dtype)
+    for start in range(0, rows, _ROWS_AT_ONCE):
+        end = start + _ROWS_AT_ONCE
+        for i, column in enumerate(columns):
+            found[start:end, i] = column[start:end]
+    return found
 
 
 def _from_map(array: pa.MapArray, prefix: str) -> dict[str, pa.Array]:

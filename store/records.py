@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from kernel.errors import FencedError, UnavailableError
+from store.record_files import file_system, write_days
 from store.record_schema import PARTITION_COLUMN, stored_schema, to_stored
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
@@ -76,10 +77,10 @@ class RecordLog:
         transactions = [Transaction(str(partition), end) for partition, (_, end) in sorted(spans.items())]
         stored = pa.concat_tables([to_stored(_by_time(r), kind) for r in records])
         try:
-            write_deltalake(
-                table,
-                stored,
+            table.create_write_transaction(
+                write_days(file_system(table, self._options), stored),
                 mode="append",
+                schema=stored_schema(kind),
                 partition_by=[PARTITION_COLUMN],
                 commit_properties=CommitProperties(app_transactions=transactions),
             )

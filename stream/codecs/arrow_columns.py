@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftglass_client.wire import FEATURE_PREFIX, ID, LABEL, MODEL, PREDICTION, SCORE_PREFIX, TIME_COLUMNS, VERSION
+from kernel.arrays import Column
 from kernel.errors import ContractError
 from stream.codecs.columns import (
     BATCH_SIZE,
@@ -21,7 +22,6 @@ from stream.codecs.columns import (
     is_named,
     name_problem,
 )
-from stream.codecs.texts import Column
 from stream.codecs.topics import RecordKind
 
 MAX_ROWS = 1_000_000

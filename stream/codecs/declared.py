@@ -6,12 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kernel.arrays import Column
 from kernel.profile import Kind
 from stream.codecs.arrow_batches import refuse_rows
 from stream.codecs.batch import Batch, Refusal
 from stream.codecs.columns import FLAG, NUMBER, TEXT, VECTOR, field_of
 from stream.codecs.settle import Origin
-from stream.codecs.texts import Column, as_text
+from stream.codecs.texts import as_text
 
 _NUMBER_TEXT = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 

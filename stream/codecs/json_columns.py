@@ -4,7 +4,7 @@ Arrow's reader is strict about types within one block and refuses keys that come
 What it would bend (texts that look like times) or cannot take is found by the types it inferred, and goes the careful way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,6 +26,7 @@ from driftglass_client.wire import (
     VERSION,
     WEIGHT,
 )
+from kernel.arrays import Column, whole
 from stream.codecs.columns import (
     BATCH_SIZE,
     COST,
@@ -38,9 +39,11 @@ from stream.codecs.columns import (
     VECTOR,
     name_problem,
 )
+from stream.codecs.texts import concat
 from stream.codecs.topics import RecordKind
 
-_BLOCK_BYTES = 1 << 16  # the least; a block always holds all records, as types are only compared within one
+_PIECE_BYTES = 1 << 20  # about
+_BLOCK_BYTES = 1 << 16  # the least; a block always holds a whole piece, as types are only compared within one
 _STRICT = {
     RecordKind.PREDICTIONS: {
         MODEL: TEXT, TS: TEXT, VERSION: TEXT, ERROR: TEXT, TRACE_ID: TEXT, LATENCY_MS: NUMBER, QUEUE_MS: NUMBER,
@@ -56,12 +59,25 @@ class IrregularError(Exception):
     """These records are not all of one shape: take the careful path."""
 
 
-def read_columns(bodies: Sequence[bytes], kind: RecordKind) -> dict[str, pa.Array]:
+def read_columns(bodies: Sequence[bytes], kind: RecordKind) -> dict[str, Column]:
     """One row a record, in columns of canonical names and types; times are still text.
 
     Raises:
         IrregularError: some record does not fit, which may be a fault of it or not.
     """
+    tables = [pa.table(_read_piece(piece, kind)) for piece in _pieces(bodies)]
+    found = concat(tables)
+    return dict(zip(found.column_names, found.columns, strict=True))
+
+
+def _pieces(bodies: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Some records at a time: what Arrow reads and writes then stays in the processor's cache."""
+    rows = max(1, _PIECE_BYTES * len(bodies) // max(1, sum(map(len, bodies))))
+    for start in range(0, len(bodies), rows):
+        yield bodies[start : start + rows]
+
+
+def _read_piece(bodies: Sequence[bytes], kind: RecordKind) -> dict[str, pa.Array]:
     joined = b"\n".join(bodies)
     if joined.count(b"\n") >= len(bodies):  # between tokens only: in a text it would be escaped
         joined = b"\n".join(body.replace(b"\n", b" ") for body in bodies)
@@ -108,7 +124,7 @@ def _with_text(kind: pa.DataType) -> pa.DataType:
 def _flat(found: pa.Table, kind: RecordKind) -> dict[str, pa.Array]:
     columns: dict[str, pa.Array] = {}
     for name, chunked in zip(found.column_names, found.columns, strict=True):
-        column = chunked.combine_chunks() if chunked.num_chunks != 1 else chunked.chunk(0)
+        column = whole(chunked)
         if name in _STRICT[kind]:
             columns[name] = column
         elif name == ID:

@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kernel.arrays import whole
 from stream.codecs.columns import MOMENT
 
 _RFC3339 = r"^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$"
@@ -26,9 +27,7 @@ def parse_rfc3339(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArr
 
 def _parse_each(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     """One by one where some text has the form of a time and is none, such as February 30; equal texts once."""
-    encoded = pc.dictionary_encode(texts)
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks() if encoded.num_chunks != 1 else encoded.chunk(0)
+    encoded = whole(pc.dictionary_encode(texts))
     try:
         moments = pc.cast(encoded.dictionary, MOMENT)
     except pa.ArrowInvalid:

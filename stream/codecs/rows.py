@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftglass_client.wire import LABEL_VALUE, MODEL, PREDICTION_VALUE, PREFIXES
+from kernel.arrays import Column
 from stream.codecs.columns import OFFSET, RECEIVED_US, ROW, TEXT
-from stream.codecs.texts import Column, map_columns
+from stream.codecs.texts import map_columns
 
 _OURS = (OFFSET, ROW, RECEIVED_US)
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftglass_client.wire import ID, LABEL, LABEL_VALUE, PREDICTION_TS, SCORE_PREFIX, TS, VERSION, WEIGHT
+from kernel.arrays import Column
 from kernel.clock import MINUTE_US
 from stream.codecs.columns import (
     BATCH_SIZE,
@@ -21,7 +22,6 @@ from stream.codecs.columns import (
     VECTOR,
     field_of,
 )
-from stream.codecs.texts import Column
 from stream.codecs.topics import RecordKind
 
 AHEAD_US = 5 * MINUTE_US

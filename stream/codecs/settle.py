@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftglass_client.wire import ID, TIME_COLUMNS, VERSION
+from kernel.arrays import Column
 from stream.codecs.columns import ALWAYS, FIXED, MOMENT, OFFSET, ROW, TEXT, arranged
 from stream.codecs.moments import parse_rfc3339
 from stream.codecs.rules import Breach, breaches
-from stream.codecs.texts import Column
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
 

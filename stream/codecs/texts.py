@@ -1,15 +1,14 @@
 """Values of any feature type as text, for columns that hold several types."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kernel.arrays import Column
 from stream.codecs.columns import INTEGER, TEXT, VECTOR
 
-Column: TypeAlias = pa.Array | pa.ChunkedArray
 _EXACT = float(1 << 53)  # up to here every whole float64 is the integer it looks like
 
 
