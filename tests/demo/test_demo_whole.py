@@ -16,6 +16,7 @@ import httpx
 import polars as pl
 import pytest
 import sqlalchemy as sa
+import yaml
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
@@ -31,9 +32,10 @@ from store.database import Database
 from store.records import RecordLog
 from store.tables import profiles
 from stream.codecs.topics import RecordKind
+from testing.waiting import is_listening
 
 KILLS = 10
-BETWEEN_KILLS_S = (1.0, 7.0)
+UP_FOR_S = (0.2, 4.0)
 STARTS = [*(datetime(2013, month, 1, tzinfo=UTC) for month in range(2, 13)), datetime(2014, 1, 1, tzinfo=UTC)]
 MONTHS = list(pairwise(STARTS))
 
@@ -47,23 +49,25 @@ class Done:
 
 
 class Killer(threading.Thread):
-    """Kills the collector's process again and again while the replay runs."""
+    """Kills the collector's process again and again while the replay runs, each time at a random moment after it came up."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Path) -> None:
         super().__init__(daemon=True)
         self.kills = 0
         self.done = threading.Event()
+        self._config = config
 
     def run(self) -> None:
         moments = random.Random(20130208)
-        while self.kills < KILLS and not self.done.wait(moments.uniform(*BETWEEN_KILLS_S)):
-            for pid in collectors():
+        port = yaml.safe_load(self._config.read_text())["gateway"]["port"]
+        while self.kills < KILLS and not self.done.wait(moments.uniform(*UP_FOR_S)):
+            for pid in collectors() if is_listening(port) else []:
                 os.kill(pid, signal.SIGKILL)
                 self.kills += 1
 
 
 def collectors() -> list[int]:
-    """Our own child processes that run the collector and have had the time to begin."""
+    """Our own child processes that run the collector."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -79,7 +83,7 @@ def collectors() -> list[int]:
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
     folder = tmp_path_factory.mktemp("whole")
-    killer = Killer()
+    killer = Killer(DemoPaths(folder / "data").config)
     options = DemoOptions(folder / "data", dashboard=False, on_replay=killer.start)
     before = dict(os.environ)
     try:
