@@ -31,7 +31,7 @@ from store.records import RecordLog
 from stream.codecs.batch import Decoded
 from stream.codecs.decode import decode
 from stream.codecs.topics import RecordKind, kind_of
-from stream.message import Message, Partition
+from stream.message import Message, Partition, size_of
 
 
 @dataclass(slots=True)
@@ -109,8 +109,7 @@ class Sink:
         for partition, batch in messages.items():
             progress = self._open[partition]
             progress.messages.extend(batch)
-            # An empty message counts too: it moves the offset.
-            progress.size += sum(max(1, len(message.value)) for message in batch)
+            progress.size += size_of(batch) + len(batch)  # an empty message counts too: it moves the offset
 
     @property
     def pending_bytes(self) -> int:

@@ -19,7 +19,7 @@ from stream.message import Partition
 
 OFFSET_BITS = 44
 LAST_OFFSET = (1 << OFFSET_BITS) - 1
-PAGE_BYTES = 8_192
+PAGE_BYTES = 32_768  # of a new file; trimming large messages costs by the page
 FORMAT = 1
 _APPLICATION_ID = 0x64726C67  # "drlg", in the file's header
 _BUSY_TIMEOUT_MS = 5_000  # how long another process may hold the file in one commit
@@ -27,6 +27,7 @@ _WAL_BYTES = 64 << 20
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")  # as Kafka has it
 RETRY_AFTER_S = 5  # readers trim what they have stored, every few seconds
 
+_FREE_PAGES = "SELECT freelist_count, page_size FROM pragma_freelist_count, pragma_page_size"
 _SCHEMA = """
 CREATE TABLE log (partitions_per_topic INTEGER NOT NULL);
 CREATE TABLE partitions (
@@ -191,7 +192,8 @@ class LocalFile:
     def free_bytes(self) -> int:
         """Room inside the file that trimming has left."""
         with self.read() as sql:
-            return int(sql.execute("PRAGMA freelist_count").fetchone()[0]) * PAGE_BYTES
+            pages, page_bytes = sql.execute(_FREE_PAGES).fetchone()
+        return int(pages * page_bytes)
 
     def close(self) -> None:
         """Close the connection."""

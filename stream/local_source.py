@@ -11,7 +11,7 @@ import msgspec
 from kernel.errors import UnavailableError
 from kernel.settings import LocalLogSettings
 from stream.local_file import LAST_OFFSET, LocalFile
-from stream.message import POLL_BYTES, Assignment, Message, Partition
+from stream.message import POLL_BYTES, Assignment, Message, Partition, size_of
 
 _LOOK_EVERY_S = 0.02  # looking whether any process has committed reads one shared word
 
@@ -124,7 +124,7 @@ class LocalSource:
             messages = self._read_partition(partition, max_bytes)
             if messages:
                 found[partition] = messages
-                max_bytes -= sum(len(message.value) for message in messages)
+                max_bytes -= size_of(messages)
         for partition, messages in found.items():  # to the end of the queue: the next poll begins with the others
             del self._next[partition]
             self._next[partition] = messages[-1].offset + 1

@@ -4,9 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from driftglass_client.wire import CONTENT_JSON
 
 POLL_BYTES = 16 << 20
+
+
+def size_of(messages: Sequence["Message"]) -> int:
+    """Bytes of the messages' values."""
+    return sum([len(message.value) for message in messages])
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,9 +31,8 @@ class Partition:
         return f"{self.topic}/{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as it lies in the log.
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """A message as it lies in the log: a struct, because there may be one for every record.
 
     Attributes:
         offset: its place in the partition; ascending, never used twice, not always dense.

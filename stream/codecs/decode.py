@@ -1,6 +1,8 @@
 """Messages to records: the one way in, for the collector and the gateway alike."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from driftglass_client.wire import CONTENT_ARROW, CONTENT_JSON, CONTENT_NDJSON
 from stream.codecs.arrow_batches import decode_arrow
@@ -31,8 +33,8 @@ def decode(messages: Sequence[Message], kind: RecordKind, key: str | None = None
     """
     decoded = Decoded()
     by_partition: dict[Partition, list[Message]] = {}
-    for message in messages:
-        by_partition.setdefault(message.partition, []).append(message)
+    for partition, run in groupby(messages, attrgetter("partition")):
+        by_partition.setdefault(partition, []).extend(run)
     for partition, mine in by_partition.items():
         for part in _parts(mine, kind, Origin(partition, key, beside)):
             decoded.batches.extend(part.batches)

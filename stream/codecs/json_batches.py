@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from kernel.arrays import Column
 from stream.codecs.batch import Batch, Decoded, Refusal
 from stream.codecs.columns import OFFSET, RECEIVED_US, ROW
 from stream.codecs.json_careful import read_rows
@@ -38,7 +39,7 @@ def _decode_group(model: str, records: Records, kind: RecordKind, origin: Origin
         into.batches.append(Batch(origin.partition, model, table))
 
 
-def _read(records: Records, kind: RecordKind) -> tuple[dict[str, pa.Array], Records, list[Refusal]]:
+def _read(records: Records, kind: RecordKind) -> tuple[dict[str, Column], Records, list[Refusal]]:
     """Columns, the records that they hold, and the others."""
     if len(records.bodies) >= _MANY:
         try:
@@ -50,6 +51,6 @@ def _read(records: Records, kind: RecordKind) -> tuple[dict[str, pa.Array], Reco
     return columns, records.take(good) if faults else records, refusals
 
 
-def _with_provenance(columns: dict[str, pa.Array], records: Records) -> pa.Table:
+def _with_provenance(columns: dict[str, Column], records: Records) -> pa.Table:
     rows = np.asarray(records.rows, np.int32)
     return pa.table({**columns, OFFSET: records.offsets, ROW: rows, RECEIVED_US: records.received_us})

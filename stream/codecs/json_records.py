@@ -47,9 +47,28 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 def split(partition: Partition, messages: Sequence[Message]) -> tuple[Records, list[Refusal]]:
     """All records of one partition's messages, and a refusal for each message that cannot be read."""
+    bodies: list[bytes] = [message.value for message in messages]
+    counts: list[int] = [1] * len(bodies)
+    refusals: list[Refusal] = []
+    if not _are_objects(messages, bodies):
+        bodies, counts = _split_each(messages, refusals)
+    repeats = np.array(counts, np.int64)
+    offsets = np.repeat(np.array([m.offset for m in messages], np.int64), repeats)
+    received = np.repeat(np.array([m.timestamp_us for m in messages], np.int64), repeats)
+    starts = np.repeat(np.cumsum(repeats) - repeats, repeats)
+    rows = (np.arange(len(bodies)) - starts).astype(np.int32)
+    return Records(partition, bodies, offsets, rows, received), refusals
+
+
+def _are_objects(messages: Sequence[Message], bodies: Sequence[bytes]) -> bool:
+    """Whether each message is one record, as far as its beginning tells."""
+    return {body[:1] for body in bodies} <= {b"{"} and CONTENT_NDJSON not in {m.content_type for m in messages}
+
+
+def _split_each(messages: Sequence[Message], refusals: list[Refusal]) -> tuple[list[bytes], list[int]]:
+    """The records of all messages, and how many each holds."""
     bodies: list[bytes] = []
     counts: list[int] = []
-    refusals = []
     for message in messages:
         try:
             found = _split_one(message)
@@ -58,12 +77,7 @@ def split(partition: Partition, messages: Sequence[Message]) -> tuple[Records, l
             found = []
         bodies.extend(found)
         counts.append(len(found))
-    repeats = np.array(counts, np.int64)
-    offsets = np.repeat(np.fromiter((m.offset for m in messages), np.int64, len(messages)), repeats)
-    received = np.repeat(np.fromiter((m.timestamp_us for m in messages), np.int64, len(messages)), repeats)
-    starts = np.repeat(np.cumsum(repeats) - repeats, repeats)
-    rows = (np.arange(len(bodies)) - starts).astype(np.int32)
-    return Records(partition, bodies, offsets, rows, received), refusals
+    return bodies, counts
 
 
 def _split_one(message: Message) -> Sequence[bytes]:
