@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 UV := ./scripts/uv.sh
 BIN := .venv/bin
 EXTRAS := --extra onnx --extra demo
+DEV_EXTRAS := $(EXTRAS) --extra confluent
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -14,7 +15,7 @@ setup: ## install Driftglass with what the demo needs
 	@$(UV) sync --frozen --no-dev --inexact --compile-bytecode $(EXTRAS)
 
 setup-dev: ## the same, with the tools of the developers
-	@$(UV) sync --frozen --group dev --inexact --compile-bytecode $(EXTRAS)
+	@$(UV) sync --frozen --group dev --inexact --compile-bytecode $(DEV_EXTRAS)
 
 services: ## install Kafka, PostgreSQL and Chromium for the tests
 	@./scripts/services.sh

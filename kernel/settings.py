@@ -6,7 +6,7 @@ what is wrong into one sentence a person can act on: the file, the line, the val
 
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pydantic_settings
 import yaml
@@ -45,6 +45,10 @@ class KafkaSettings(Section):
     """Apache Kafka."""
 
     bootstrap: str = Field("localhost:9092", description="Bootstrap servers, host:port, comma-separated.")
+    client: Literal["kafka-python", "confluent"] = Field(
+        "kafka-python",
+        description="What reads Kafka; confluent, for many small messages, needs the extra of that name.",
+    )
     group: str = Field("driftglass", description="Consumer group of the collectors.")
     partitions: int = Field(
         8, ge=1, description="Partitions of a topic that is made here; of no effect on one that exists."

@@ -2,18 +2,16 @@
 
 import time
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
-from types import MappingProxyType
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 
-from driftglass_client.wire import CONTENT_JSON, HEADER_CONTENT_TYPE
 from kernel.errors import UnavailableError
 from kernel.settings import KafkaSettings
 from stream.kafka_client import check_topics, connect, translated
+from stream.kafka_headers import our_headers
 from stream.kafka_join import finish_join
 from stream.message import POLL_BYTES, Assignment, Message, Partition
 
@@ -214,13 +212,5 @@ def _theirs(partition: Partition) -> TopicPartition:
 
 
 def _message(partition: Partition, record: Any) -> Message:
-    content_type, headers = _headers(tuple(record.headers))
+    content_type, headers = our_headers(tuple(record.headers))
     return Message(partition, record.offset, record.value or b"", content_type, headers, record.timestamp * 1_000)
-
-
-@lru_cache(1_024)
-def _headers(pairs: tuple[tuple[str, bytes | None], ...]) -> tuple[str, Mapping[str, str]]:
-    """The content type and the other headers; remembered, since a producer's messages have the same ones."""
-    headers = {name.lower(): value.decode(errors="replace") for name, value in pairs if value is not None}
-    content_type = headers.pop(HEADER_CONTENT_TYPE, CONTENT_JSON).partition(";")[0].strip().lower()
-    return content_type, MappingProxyType(headers)

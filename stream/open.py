@@ -1,14 +1,19 @@
 """The log that the settings name."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from kernel.settings import LogSettings
+from kernel.errors import SettingsError
+from kernel.settings import KafkaSettings, LogSettings
 from stream.kafka_appender import KafkaAppender
 from stream.kafka_client import ensure_topics as ensure_kafka_topics
 from stream.kafka_source import KafkaSource
 from stream.local_appender import LocalAppender
 from stream.local_source import LocalSource
 from stream.message import Appender, Assignment, Source
+
+if TYPE_CHECKING:
+    from stream.confluent_source import ConfluentSource
 
 
 def ensure_topics(settings: LogSettings, topics: Sequence[str]) -> None:
@@ -29,8 +34,22 @@ def open_source(settings: LogSettings, topics: Sequence[str], listener: Assignme
         SettingsError: the log cannot be used with these settings.
     """
     if settings.kind == "kafka":
-        return KafkaSource(settings.kafka, topics, listener)
+        return _kafka_source(settings.kafka)(settings.kafka, topics, listener)
     return LocalSource(settings.local, topics, listener)
+
+
+def _kafka_source(settings: KafkaSettings) -> type[KafkaSource] | type["ConfluentSource"]:
+    if settings.client == "kafka-python":
+        return KafkaSource
+    try:
+        from stream.confluent_source import ConfluentSource  # of an extra
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] != "confluent_kafka":
+            raise
+        raise SettingsError(
+            "log.kafka.client is 'confluent', and confluent-kafka is missing: install it, pip install 'driftglass[confluent]'"
+        ) from error
+    return ConfluentSource
 
 
 def open_appender(settings: LogSettings) -> Appender:

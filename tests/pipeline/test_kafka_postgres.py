@@ -33,15 +33,15 @@ from testing.kafka_broker import admin_client, create_topic
 PARTITIONS = 4
 
 
-@pytest.fixture
-def settings(kafka: str) -> LogSettings:
+@pytest.fixture(params=["kafka-python", "confluent"])
+def settings(request: pytest.FixtureRequest, kafka: str) -> LogSettings:
     name = f"test-{uuid.uuid4().hex}"
     admin = admin_client(kafka)
     for kind in RecordKind:
         create_topic(admin, f"{name}.{kind}", PARTITIONS)
     admin.close()
     topics = {f"{name}.{kind}": "default" for kind in RecordKind}
-    served = KafkaSettings(bootstrap=kafka, group=name, session_timeout_ms=6_000)
+    served = KafkaSettings(bootstrap=kafka, client=request.param, group=name, session_timeout_ms=6_000)
     return LogSettings(kind="kafka", kafka=served, topics=topics)
 
 

@@ -1,10 +1,12 @@
-"""One conformance suite runs over both logs: `log` is the local one, then Kafka."""
+"""One conformance suite runs over both logs: `log` is the local one, then Kafka, read by either client."""
 
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -12,8 +14,11 @@ from kernel.settings import KafkaSettings, LocalLogSettings, LogSettings
 from stream.kafka_client import ensure_topics
 from stream.message import POLL_BYTES, Appender, Message, Partition, Source
 from stream.open import open_appender, open_source
+from testing.kafka_broker import EXTERNAL, kafka_bootstrap_servers
+from testing.missing import ServiceMissingError
 
 PARTITIONS = 4
+CLIENTS = get_args(KafkaSettings.model_fields["client"].annotation)
 PATIENCE_S = 30.0
 
 
@@ -28,9 +33,7 @@ class Listener:
 
     def on_assigned(self, partitions: Sequence[Partition]) -> None:
         self.heard += [("assigned", p) for p in partitions]
-        if self.fail_once is not None:
-            error, self.fail_once = self.fail_once, None
-            raise error
+        self._fail()
         assert self.source is not None
         for partition in partitions:
             if partition in self.starts:
@@ -38,6 +41,12 @@ class Listener:
 
     def on_revoked(self, partitions: Sequence[Partition]) -> None:
         self.heard += [("revoked", p) for p in partitions]
+        self._fail()
+
+    def _fail(self) -> None:
+        if self.fail_once is not None:
+            error, self.fail_once = self.fail_once, None
+            raise error
 
     @property
     def held(self) -> set[Partition]:
@@ -110,16 +119,43 @@ def small_local_log(tmp_path: Path) -> Iterator[Log]:
 
 
 @pytest.fixture
-def kafka_log(kafka: str) -> Iterator[Log]:
-    topic = f"test.{uuid.uuid4().hex}.predictions"
-    settings = KafkaSettings(bootstrap=kafka, group=topic, session_timeout_ms=2_000)
-    ensure_topics(settings, [topic], PARTITIONS)
-    log = Log(LogSettings(kind="kafka", kafka=settings), topic)
-    yield log
-    log.close()
+def mortal_kafka(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The bootstrap servers of a broker of this test's own, and what kills it."""
+    monkeypatch.delenv(EXTERNAL, raising=False)
+    with ExitStack() as stack:
+        try:
+            servers = stack.enter_context(kafka_bootstrap_servers(tmp_path))
+        except ServiceMissingError as error:
+            pytest.skip(str(error))
+        yield servers, stack.close
 
 
-@pytest.fixture(params=["local", pytest.param("kafka", marks=pytest.mark.kafka)])
+@pytest.fixture
+def make_kafka_log(kafka: str) -> Iterator[Callable[[str], Log]]:
+    """Makes a log with a topic of its own, read by this client."""
+    made: list[Log] = []
+
+    def make(client: str) -> Log:
+        topic = f"test.{uuid.uuid4().hex}.predictions"
+        settings = KafkaSettings(bootstrap=kafka, client=client, group=topic, session_timeout_ms=2_000)
+        ensure_topics(settings, [topic], PARTITIONS)
+        made.append(Log(LogSettings(kind="kafka", kafka=settings), topic))
+        return made[-1]
+
+    yield make
+    for log in made:
+        log.close()
+
+
+@pytest.fixture(params=CLIENTS)
+def kafka_log(request: pytest.FixtureRequest, make_kafka_log: Callable[[str], Log]) -> Log:
+    return make_kafka_log(request.param)
+
+
+@pytest.fixture(params=["local", *(pytest.param(client, marks=pytest.mark.kafka) for client in CLIENTS)])
 def log(request: pytest.FixtureRequest) -> Log:
-    built: Log = request.getfixturevalue(f"{request.param}_log")
+    if request.param == "local":
+        local: Log = request.getfixturevalue("local_log")
+        return local
+    built: Log = request.getfixturevalue("make_kafka_log")(request.param)
     return built

@@ -4,16 +4,19 @@ import subprocess
 import sys
 import time
 import uuid
+from typing import get_args
 
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from kernel.errors import ContractError, FullError, SettingsError, UnavailableError
-from kernel.settings import KafkaSettings
+from kernel.settings import KafkaSettings, LogSettings
+from stream.confluent_source import ConfluentSource
 from stream.kafka_appender import KafkaAppender
 from stream.kafka_client import ensure_topics
 from stream.kafka_source import KafkaSource
 from stream.message import POLL_BYTES, Outgoing, Partition
+from stream.open import open_source
 
 WAIT_S = 20.0
 NOWHERE = KafkaSettings(bootstrap="127.0.0.1:1")
@@ -23,12 +26,12 @@ kafka_only = pytest.mark.kafka
 
 READ_AND_SAY = """
 import sys
-from kernel.settings import KafkaSettings
-from stream.kafka_source import KafkaSource
+from kernel.settings import LogSettings
+from stream.open import open_source
 class Listener:
     def on_assigned(self, partitions):
         print(len(partitions), flush=True)
-source = KafkaSource(KafkaSettings.model_validate_json(sys.argv[1]), [sys.argv[2]], Listener())
+source = open_source(LogSettings.model_validate_json(sys.argv[1]), [sys.argv[2]], Listener())
 while True:
     source.poll(1.0)
 """
@@ -44,6 +47,13 @@ def until(holds, *sources, into=None, max_bytes=POLL_BYTES):
         if holds():
             return
         assert time.monotonic() < deadline
+
+
+def drop_before(kafka, partition, offset):
+    """As Kafka's retention does."""
+    admin = KafkaAdminClient(bootstrap_servers=kafka)
+    admin.delete_records({TopicPartition(partition.topic, partition.number): offset})
+    admin.close()
 
 
 @kafka_only
@@ -80,8 +90,7 @@ def test_when_a_reader_leaves_the_others_get_its_partitions(kafka_log, listener)
 
 @kafka_only
 def test_a_killed_readers_partitions_go_to_another(kafka_log, listener):
-    settings = kafka_log.settings.kafka
-    command = [sys.executable, "-c", READ_AND_SAY, settings.model_dump_json(), kafka_log.topic]
+    command = [sys.executable, "-c", READ_AND_SAY, kafka_log.settings.model_dump_json(), kafka_log.topic]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "4\n"
     process.kill()
@@ -127,9 +136,7 @@ def test_a_place_that_retention_has_dropped_is_an_error_never_a_jump(kafka_log, 
     source = kafka_log.source()
     kafka_log.appender().append(kafka_log.topic, [Outgoing(b"%d" % i, bucket=0) for i in range(10)], WAIT_S)
     kafka_log.read(source, 10)
-    admin = KafkaAdminClient(bootstrap_servers=kafka)
-    admin.delete_records({TopicPartition(partition.topic, partition.number): 6})
-    admin.close()
+    drop_before(kafka, partition, 6)
     with pytest.raises(UnavailableError, match=r"offset 5: .* holds 6 to 10; its retention"):
         source.seek(partition, 5)
     source.seek(partition, 6)
@@ -147,12 +154,77 @@ def test_messages_dropped_while_they_were_waiting_are_an_error(kafka_log, kafka)
     source.poll(0.5)
     appender.append(kafka_log.topic, [Outgoing(b"%d" % i, bucket=0) for i in range(10)], WAIT_S)
     source.seek(partition, 2)
-    admin = KafkaAdminClient(bootstrap_servers=kafka)
-    admin.delete_records({TopicPartition(partition.topic, partition.number): 6})
-    admin.close()
+    drop_before(kafka, partition, 6)
     source.resume([partition])
     with pytest.raises(UnavailableError, match="dropped messages before they were read"):
         kafka_log.read(source, 1)
+
+
+@kafka_only
+def test_a_partition_that_failed_says_so_until_it_is_sought_and_holds_no_other_up(kafka_log, kafka):
+    broken, whole = kafka_log.all[:2]
+    source, appender = kafka_log.source(), kafka_log.appender()
+    appender.append(kafka_log.topic, [Outgoing(b"%d" % i, bucket=0) for i in range(10)], WAIT_S)
+    kafka_log.read(source, 10)
+    source.pause([broken])
+    source.seek(broken, 2)
+    drop_before(kafka, broken, 6)
+    source.resume([broken])
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="dropped messages before they were read"):
+            kafka_log.read(source, 1)
+    source.pause([broken])
+    appender.append(kafka_log.topic, [Outgoing(b"1", bucket=1)], WAIT_S)
+    assert set(kafka_log.read(source, 1)) == {whole}
+    source.seek(broken, 7)
+    assert source.poll(0.2) == {}
+    source.resume([broken])
+    assert [m.offset for m in kafka_log.read(source, 3)[broken]] == [7, 8, 9]
+
+
+@kafka_only
+def test_a_revocation_that_fails_comes_out_is_told_again_and_costs_no_message(kafka_log, listener):
+    one, other = listener(), listener()
+    first = kafka_log.source(one)
+    until(lambda: len(one.held) == 4, first)
+    one.fail_once = UnavailableError("the store is away")
+    second = kafka_log.source(other)
+    appender, came, raised = kafka_log.appender(), [], []
+    appender.append(kafka_log.topic, [Outgoing(b"%d" % i, bucket=i) for i in range(40)], WAIT_S)
+    deadline = time.monotonic() + 30
+    while len(other.held) < 2 or len(one.held) > 2:
+        assert time.monotonic() < deadline
+        try:
+            came += [m for messages in first.poll(0.2).values() for m in messages]
+        except UnavailableError as error:
+            raised.append(str(error))
+        second.poll(0.2)
+    assert raised == ["the store is away"]
+    assert [event for event, p in one.heard[4:]] == ["revoked"] * 4  # two of them, twice
+    until(lambda: {m.partition for m in came} >= one.held, first, into=[came])
+    for partition in one.held:
+        assert [m.offset for m in came if m.partition == partition] == list(range(10))
+
+
+@kafka_only
+@pytest.mark.parametrize("client", get_args(KafkaSettings.model_fields["client"].annotation))
+def test_while_no_broker_answers_nothing_comes_and_the_ends_are_not_known(mortal_kafka, listener, client):
+    servers, stop = mortal_kafka
+    settings = KafkaSettings(bootstrap=servers, client=client)
+    ensure_topics(settings, ["t"])
+    hears = listener()
+    hears.source = source = open_source(LogSettings(kind="kafka", kafka=settings), ["t"], hears)
+    appender = KafkaAppender(settings)
+    appender.append("t", [Outgoing(b"x", bucket=0)], WAIT_S)
+    came = []
+    until(lambda: came, source, into=[came])
+    stop()
+    for _ in range(3):
+        assert source.poll(0.2) == {}
+    with pytest.raises(UnavailableError, match=f"^Kafka at {servers} does not "):
+        source.ends([Partition("t", 0)])
+    source.close()
+    appender.close()
 
 
 @kafka_only
@@ -161,8 +233,9 @@ def test_topics_are_made_once_and_left_as_they_are(kafka):
     appender = KafkaAppender(settings)
     with pytest.raises(UnavailableError, match=f"has no topic {topic}: create it"):
         appender.append(topic, [Outgoing(b"x")], WAIT_S)
-    with pytest.raises(UnavailableError, match=f"has no topic {topic}: create it"):
-        KafkaSource(settings, [topic], None)
+    for source in (KafkaSource, ConfluentSource):
+        with pytest.raises(UnavailableError, match=f"has no topic {topic}: create it"):
+            source(settings, [topic], None)
     ensure_topics(settings, [topic])
     ensure_topics(settings, [topic], partitions=3)
     assert appender.partitions(topic) == 8
@@ -193,7 +266,13 @@ def test_too_much_on_its_way_is_refused_and_what_has_arrived_makes_room(kafka_lo
 
 
 @pytest.mark.parametrize(
-    "open_it", [KafkaAppender, lambda s: KafkaSource(s, ["t"], None), lambda s: ensure_topics(s, [])]
+    "open_it",
+    [
+        KafkaAppender,
+        lambda s: KafkaSource(s, ["t"], None),
+        lambda s: ConfluentSource(s, ["t"], None),
+        lambda s: ensure_topics(s, []),
+    ],
 )
 def test_a_missing_broker_is_one_sentence_within_seconds(open_it):
     began = time.monotonic()
