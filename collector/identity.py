@@ -64,11 +64,14 @@ class IdentityFilter:
         if self._new_since_us is None:
             self._new_since_us = passed_us
         full = self._new.count + coming > self._limit // 2
-        if not full and passed_us - self._new_since_us < self._horizon_us:
+        age_us = passed_us - self._new_since_us
+        if not full and age_us < self._horizon_us:
             return
-        if full and passed_us - self._new_since_us < self._horizon_us:
+        if full and age_us < self._horizon_us:
             self.cut_short += self._old.count
-        self._old, self._new, self._new_since_us = self._new, _Table(), passed_us
+        # After two horizons without a look the newer generation is past its time too.
+        self._old = _Table() if age_us >= 2 * self._horizon_us else self._new
+        self._new, self._new_since_us = _Table(), passed_us
 
 
 class _Table:

@@ -98,6 +98,16 @@ def strangers(kind: Kind, values: pa.ChunkedArray) -> int:
     return present if kind is Kind.NUMERIC and pa.types.is_boolean(values.type) else 0
 
 
+def finite_numbers(values: pa.ChunkedArray) -> Float64Array:
+    """The finite numbers among the values, in their order; a text may read as one.
+
+    >>> finite_numbers(pa.chunked_array([["1.5", "n/a", None]])).tolist()
+    [1.5]
+    """
+    numbers, _ = _numbers(whole(values.drop_null()))
+    return numbers[np.isfinite(numbers)]
+
+
 def _trues(flags: pa.ChunkedArray) -> int:
     return int(pc.sum(flags).as_py() or 0)
 
@@ -120,10 +130,22 @@ def profile_rows(table: pa.Table, specs: Mapping[str, ColumnSpec], threads: int 
     columns: dict[str, ColumnProfile] = {}
     for column, part in zip(counted, _each(profile, counted, threads if rows >= _THREADS_FROM else 1), strict=True):
         name = stored_name(column)
-        columns[name] = ColumnProfile.merge([columns[name], part]) if name in columns else part
+        columns[name] = _beside(columns[name], part, rows, weights) if name in columns else part
     error = table["error"].null_count if "error" in table.column_names else rows
     total, squares = (float(rows), float(rows)) if weights is None else (float(weights.sum()), float(weights @ weights))
     return WindowProfile(rows, rows - error, total, squares, columns)
+
+
+def _beside(first: ColumnProfile, second: ColumnProfile, rows: int, weights: Float64Array | None) -> ColumnProfile:
+    """One column of the same rows that came in two, classes and numbers: missing is what neither has."""
+    both = ColumnProfile.merge([first, second])
+    total, squares = (rows, rows) if weights is None else (float(weights.sum()), float(weights @ weights))
+    return replace(
+        both,
+        missing=both.missing - rows,
+        missing_weight=both.missing_weight - total,
+        missing_weight2=both.missing_weight2 - squares,
+    )
 
 
 def _each(profile: Callable[[str], ColumnProfile], names: Sequence[str], threads: int) -> list[ColumnProfile]:
@@ -156,7 +178,7 @@ def profile_windows(
     starts = size.starts(table["ts"].cast(pa.int64()).to_numpy())
     versions = _version_labels(table, specs, max_versions)
     found: dict[GroupKey, WindowProfile] = {}
-    for segment in ["", *(s for s in segments if FEATURE + s in table.column_names)]:
+    for segment in ["", *segments]:
         labels = _segment_labels(table, segment, specs, max_segments)
         for (version, label, start), rows in _groups(versions, labels, starts):
             part = table if rows is None else table.take(rows)
@@ -175,9 +197,9 @@ def _version_labels(table: pa.Table, specs: Mapping[str, ColumnSpec], limit: int
 
 
 def _segment_labels(table: pa.Table, segment: str, specs: Mapping[str, ColumnSpec], limit: int) -> pa.Array:
-    if not segment:
-        return pa.repeat(pa.scalar(""), table.num_rows)
     name = FEATURE + segment
+    if not segment or name not in table.column_names:  # no row has a value
+        return pa.repeat(pa.scalar(f"{segment}=" if segment else ""), table.num_rows)
     values = whole(table[name]).cast(pa.string()).fill_null("").dictionary_encode()
     spec = specs.get(name, ColumnSpec(Kind.CATEGORICAL))
     told_apart = [

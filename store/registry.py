@@ -7,14 +7,22 @@ race takes the winner's entry by reading it back.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kernel.clock import Clock
 from kernel.grid import Grid
 from kernel.profile import Kind
-from kernel.profiling import FEATURE, VERSION, ColumnSpec, is_profiled, natural_kind, stored_name, strangers
+from kernel.profiling import (
+    FEATURE,
+    VERSION,
+    ColumnSpec,
+    finite_numbers,
+    is_profiled,
+    natural_kind,
+    stored_name,
+    strangers,
+)
 from store import columns as column_rows
 from store import models as model_rows
 from store.columns import Column
@@ -112,7 +120,7 @@ class Registry:
         fitted = {}
         for name, stored in numeric:
             if stored not in known:
-                values = _finite(table[name])
+                values = finite_numbers(table[name])
                 if len(values):
                     fitted[stored] = Grid.fit(values)
         if fitted:
@@ -122,7 +130,9 @@ class Registry:
 
     def _ensure_categories(self, model: str, table: pa.Table, categorical: list[tuple[str, str]]) -> None:
         known = self._dictionaries.setdefault(model, {})
-        met = {stored: _distinct(table[name]) for name, stored in categorical}
+        met: dict[str, set[str]] = {}
+        for name, stored in categorical:  # a prediction may come in two columns, classes and numbers
+            met.setdefault(stored, set()).update(_distinct(table[name]))
         if not self._unknown(known, met):
             return
         known |= column_rows.dictionaries(self._db, self._workspace, model)
@@ -148,13 +158,6 @@ def _inferred(column: Column, values: pa.ChunkedArray) -> Column:
         usual = Kind.NUMERIC if kind is Kind.CATEGORICAL else Kind.CATEGORICAL  # what the misfits mostly are
         kind = natural if natural is not kind else usual
     return replace(column, kind=kind, fixed=fixed, seen=seen, misfits=misfits)
-
-
-def _finite(values: pa.ChunkedArray) -> np.ndarray:
-    if not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
-        return np.empty(0)
-    numbers = values.drop_null().cast(pa.float64()).to_numpy()
-    return np.asarray(numbers[np.isfinite(numbers)], np.float64)
 
 
 def _distinct(values: pa.ChunkedArray) -> set[str]:
