@@ -1,5 +1,6 @@
 """What a collector has stored, read past its own readers: the record log's files by DuckDB, the tables by plain queries."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
+from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile
 from store import columns, tables
 from store.database import Database
@@ -72,6 +74,18 @@ class Storage:
             if found[place].rows != count:
                 raise AssertionError(f"{place}: the row says {count}, the profile {found[place].rows}")
         return found
+
+    def merged_profiles(self, known: Mapping[str, Known]) -> dict[Place, WindowCounts]:
+        """Every profile, summed over source partitions."""
+        parts: dict[Place, list[WindowProfile]] = defaultdict(list)
+        rows = self._rows(tables.profiles, "model", "version", "segment", "window_start_us", "blob")
+        for model, version, segment, start_us, blob in rows:
+            parts[Place(model, version, segment, start_us, "")].append(decode_profile(blob))
+        return {place: counts_of(WindowProfile.merge(of), known[place.model]) for place, of in parts.items()}
+
+    def messages_counted(self) -> int:
+        """The sum of all offsets that are committed."""
+        return sum(end for (end,) in self._rows(tables.offsets, "next_offset"))
 
     def windows(self) -> dict[tuple[str, str, int], tuple[int, int]]:
         """Rows and labels by (model, size, start)."""

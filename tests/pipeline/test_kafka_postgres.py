@@ -1,21 +1,13 @@
 """The same path at scale: Apache Kafka, a group of two collectors, PostgreSQL; counted to the last record."""
 
 import json
-import threading
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from collector.fold import Folder
-from collector.run import Collector
-from collector.settings import CollectorSettings
-from collector.sink import Sink
-from kernel.clock import SystemClock
 from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile
 from kernel.settings import KafkaSettings, LogSettings
@@ -23,11 +15,11 @@ from store import dead_letters
 from store.database import Database
 from store.migrate import check, migrate
 from store.records import RecordLog
-from store.registry import Registry
 from store.tables import offsets, profiles, windows
 from stream.codecs.topics import RecordKind
 from stream.message import Outgoing
-from stream.open import open_appender, open_source
+from stream.open import open_appender
+from testing.collector_group import Member, running
 from testing.kafka_broker import admin_client, create_topic
 
 PARTITIONS = 4
@@ -52,36 +44,6 @@ def db(postgres_url: str) -> Iterator[Database]:
     check(made)
     yield made
     made.close()
-
-
-class Member:
-    """One collector of the group, on a thread of its own."""
-
-    def __init__(self, db: Database, folder: Path, settings: LogSettings) -> None:
-        clock, chosen = SystemClock(), CollectorSettings(flush_interval_s=0.2)
-        folder_of = Folder(Registry(db, "default", clock), clock, chosen.max_segments)
-        sink = Sink("default", db, RecordLog(str(folder)), folder_of, clock, chosen)
-        self.collector = Collector(
-            dict.fromkeys(settings.topics, sink),
-            lambda who: open_source(settings, sorted(settings.topics), who),
-            clock,
-            chosen,
-        )
-        self.stopping = threading.Event()
-        self.thread = threading.Thread(target=self.collector.run, args=(self.stopping.is_set,))
-
-
-@contextmanager
-def running(*members: Member) -> Iterator[None]:
-    for member in members:
-        member.thread.start()
-    try:
-        yield
-    finally:
-        for member in members:
-            member.stopping.set()
-        for member in members:
-            member.thread.join(60)
 
 
 def test_two_collectors_in_a_group_count_every_record_once(db, tmp_path, settings, prediction, wait_until) -> None:
