@@ -104,7 +104,7 @@ def collect(
 
 @app.command()
 def detect() -> None:
-    """Measure windows as they close."""
+    """Measure windows as they close, and keep the record log in order."""
     with ExitStack() as closing:
         commands.detect(_wiring(closing), _stop())
 

@@ -6,7 +6,7 @@ from typing import Any
 from api.declaration import apply as apply_declarations
 from dashboard.run import command as dashboard_command
 from kernel.errors import DriftglassError, UnavailableError
-from service.loops import Server, Stop, listen, repeat
+from service.loops import Server, Stop, beside, listen, repeat
 from service.settings import Settings
 from service.wiring import Wiring
 from store import dead_letters as letters
@@ -53,8 +53,15 @@ def _died(server: Server | None) -> bool:
 
 
 def detect(wiring: Wiring, stop: Stop) -> None:
-    """Measure until asked to stop."""
-    repeat(wiring.evaluator().step, wiring.settings.detectors.interval_s, stop)
+    """Measure until asked to stop; beside it, on a thread of its own, the upkeep of the record log."""
+    with beside(lambda: _keep_up(wiring, stop), stop):
+        repeat(wiring.evaluator().step, wiring.settings.detectors.interval_s, stop)
+
+
+def _keep_up(wiring: Wiring, stop: Stop) -> None:
+    if wiring.settings.upkeep.enabled:
+        upkeep = wiring.record_upkeep()
+        repeat(lambda: upkeep.step(stop.is_set), wiring.settings.upkeep.interval_s, stop)
 
 
 def alert(wiring: Wiring, stop: Stop) -> None:

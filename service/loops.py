@@ -4,7 +4,9 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
@@ -60,6 +62,23 @@ def repeat(step: Callable[[], object], interval_s: float, stop: Stop) -> None:
         else:
             pause_s = _FIRST_PAUSE_S
             stop.wait(interval_s)
+
+
+@contextmanager
+def beside(work: Callable[[], None], stop: Stop) -> Iterator[None]:
+    """Do other work on a thread of its own while the block runs, and stop it at the end.
+
+    Args:
+        work: ends soon after it is asked to stop; where it fails, all is asked to stop, and the failure is raised here.
+    """
+    with ThreadPoolExecutor(1) as threads:
+        other = threads.submit(work)
+        other.add_done_callback(lambda done: stop.set() if done.exception() else None)
+        try:
+            yield
+        finally:
+            stop.set()
+        other.result()
 
 
 def listen(host: str, port: int, setting: str) -> socket.socket:

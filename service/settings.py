@@ -11,6 +11,7 @@ from collector.settings import CollectorSettings
 from detectors.settings import DetectorSettings
 from kernel.settings import LogSettings, Section, SettingsTree, StoreSettings
 from shadow.settings import ShadowSettings
+from store.upkeep_settings import UpkeepSettings
 
 
 class DashboardServer(Section):
@@ -33,6 +34,7 @@ class Settings(SettingsTree):
     shadow: ShadowSettings = ShadowSettings()
     dashboard: DashboardServer = DashboardServer()
     api: ApiSettings = ApiSettings()
+    upkeep: UpkeepSettings = UpkeepSettings()
     models: list[dict[str, Any]] = Field(
         default_factory=list, description="Models declared as code; `driftglass apply` reads them."
     )

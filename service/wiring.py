@@ -21,6 +21,7 @@ from shadow.runner import ShadowRunner
 from store.database import Database
 from store.migrate import require_current
 from store.record_reads import RecordReader
+from store.record_upkeep import RecordUpkeep
 from store.records import RecordLog
 from store.registry import Limits, Registry
 from stream.codecs.topics import RecordKind, kind_of, topic_of
@@ -82,6 +83,11 @@ class Wiring:
         workspace = self.settings.workspace
         reader = RecordReader(self.record_log(), workspace)
         return Evaluator(self.db, reader, workspace, self.clock, self.settings.detectors, owner())
+
+    def record_upkeep(self) -> RecordUpkeep:
+        """The worker that keeps the record logs of all workspaces in order."""
+        workspaces = sorted(set(_topics(self.settings).values()))
+        return RecordUpkeep(self.db, self.record_log(), workspaces, self.clock, self.settings.upkeep, owner())
 
     def alerting(self) -> Alerting:
         """The alerting's worker."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
@@ -49,6 +50,10 @@ class RecordLog:
         except (DeltaError, OSError) as error:
             raise UnavailableError(f"the record log {self._uri(workspace, kind)} does not answer: {error}") from error
         return self._tables[key]
+
+    def files_of(self, table: DeltaTable) -> pafs.FileSystem:
+        """Where a table's files lie, as a file system rooted at the table."""
+        return file_system(table, self._options)
 
     def end(self, workspace: str, kind: RecordKind, partition: Partition) -> int | None:
         """Up to which offset (exclusive) a partition's records are in the table; None when none ever were."""

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 import sqlalchemy as sa
+from deltalake import DeltaTable
 
 from collector.fold import Folder
 from collector.settings import CollectorSettings
@@ -21,9 +22,11 @@ from kernel.profile_codec import decode_profile
 from store.database import Database
 from store.migrate import migrate
 from store.record_reads import RecordReader
+from store.record_upkeep import RecordUpkeep
 from store.records import RecordLog
 from store.registry import Registry
 from store.tables import measurements, profiles, windows
+from store.upkeep_settings import UpkeepSettings
 from stream.codecs.topics import RecordKind
 from stream.message import Message, Partition
 
@@ -53,6 +56,16 @@ class Workspace:
         reader = RecordReader(RecordLog(str(self.folder / "records")), "default")
         chosen = DetectorSettings(**{"label_pause_s": 0.0, **settings})
         return Evaluator(self.db, reader, "default", self.clock, chosen, owner)
+
+    def upkeep(self, owner: str = "upkeep", **settings: Any) -> RecordUpkeep:
+        """A worker of the record log's upkeep; two files make a merge."""
+        chosen = UpkeepSettings(**{"files_a_merge": 2, **settings})
+        log = RecordLog(str(self.folder / "records"))
+        return RecordUpkeep(self.db, log, ["default"], self.clock, chosen, owner)
+
+    def table(self, kind: RecordKind = RecordKind.PREDICTIONS) -> DeltaTable:
+        """A handle of its own on a table of the record log."""
+        return DeltaTable(self.folder / "records" / "default" / kind.value)
 
     def measured(self, **wanted: Any) -> list[Any]:
         """The measurements with these properties, in window order."""
