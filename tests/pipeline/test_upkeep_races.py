@@ -62,17 +62,22 @@ from store.record_compaction import compact, stored_files
 from store.record_merging import merges
 from store.records import RecordLog
 from stream.codecs.topics import RecordKind
+from testing.waiting import wait_until
 
 folder, log, kind = Path(sys.argv[1]), RecordLog(f"{sys.argv[1]}/records"), RecordKind.PREDICTIONS
-merged = outrun = 0
-while not (folder / "end").exists():
+
+def due():
     table = log.table("default", kind)
     merge = next(merges(stored_files(table), 2, 64 << 20), None) if table else None
-    if merge:
-        try:
-            merged += compact(table, log.files_of(table), kind, merge, 64 << 20)
-        except FencedError:
-            outrun += 1
+    return (folder / "end").exists() or (merge and (table, merge))
+
+merged = outrun = 0
+while (found := wait_until(due, timeout_s=120, what="files to merge, or the end")) is not True:
+    table, merge = found
+    try:
+        merged += compact(table, log.files_of(table), kind, merge, 64 << 20)
+    except FencedError:
+        outrun += 1
 print(merged, outrun)
 """
 
