@@ -19,6 +19,9 @@ from store.record_schema import PARTITION_COLUMN, stored_schema, to_stored
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
 
+# A commit every two seconds is 43,000 a day, and whoever opens the table lists them; checkpoints hold all that they say.
+_PROPERTIES = {"delta.logRetentionDuration": "interval 2 hours"}
+
 
 class RecordLog:
     """The Delta tables under one root.
@@ -100,7 +103,12 @@ class RecordLog:
             Path(uri).mkdir(parents=True, exist_ok=True)
         try:
             DeltaTable.create(
-                uri, stored_schema(kind), mode="ignore", partition_by=[PARTITION_COLUMN], storage_options=self._options
+                uri,
+                stored_schema(kind),
+                mode="ignore",
+                partition_by=[PARTITION_COLUMN],
+                configuration=_PROPERTIES,
+                storage_options=self._options,
             )
         except (DeltaError, OSError) as error:
             raise UnavailableError(f"the record log {uri} cannot be made: {error}") from error

@@ -1,5 +1,8 @@
 """What exactly once rests on outlives all that is done to a table: how far each source partition's records are in it."""
 
+import os
+import time
+
 import pytest
 
 from store.record_compaction import UPKEEP
@@ -39,6 +42,21 @@ def test_the_offset_in_the_record_log_outlives_merge_delete_vacuum_checkpoint_an
     assert after.transaction_version(partition) == 110
     assert after.transaction_version(UPKEEP) is not None
     assert grown.sink().recover([PREDICTIONS]) == {PREDICTIONS: 110}
+
+
+def test_commits_that_a_checkpoint_holds_go_after_two_hours(grown) -> None:
+    commits = grown.folder / "records/default/predictions/_delta_log"
+    assert list(commits.glob("*.checkpoint.parquet"))
+    table = grown.table()
+    table.cleanup_metadata()
+    assert len(list(commits.glob("*.json"))) > 110  # they are young
+    three_hours_ago_s = time.time() - 3 * 3_600
+    for file in commits.iterdir():
+        os.utime(file, (three_hours_ago_s, three_hours_ago_s))
+    table.cleanup_metadata()
+    assert len(list(commits.glob("*.json"))) < 20
+    assert grown.table().transaction_version(str(PREDICTIONS)) == 110
+    assert len(grown.record_rows()) == 110
 
 
 def test_a_handle_from_before_the_cleanup_goes_on(grown, messages, prediction) -> None:
