@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,60 +49,56 @@ class Sent:
 
 def messages(kind: RecordKind) -> st.SearchStrategy[Sent]:
     """Messages of a topic of this kind."""
-    ways: list[st.SearchStrategy[Sent]] = [
-        _records(kind, st.lists(_MAKERS[kind], max_size=4)).flatmap(_as_json),
-        _records(kind, st.lists(_MAKERS[kind], min_size=_LONG, max_size=_LONG)).flatmap(_as_json),
-        st.sampled_from(_UNREADABLE),
-    ]
+    few = st.lists(_held(kind), max_size=3)
+    ways = [few.flatmap(_as_json), st.lists(_held(kind), min_size=1, max_size=2).map(_many).flatmap(_as_json)]
     if kind is not RecordKind.EVENTS:
-        ways.insert(0, _records(kind, st.lists(_MAKERS[kind], max_size=6)).map(_as_arrow))
-    return st.one_of(ways)
+        ways.append(few.map(_as_arrow))
+    return st.one_of(*ways, st.sampled_from(_UNREADABLE))
 
 
-def _moment() -> st.SearchStrategy[str]:
-    return st.sampled_from(MOMENTS_US).map(to_rfc3339)
+def _joined(*parts: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.tuples(*parts).map(lambda found: {name: value for part in found for name, value in part.items()})
 
 
-def _features() -> st.SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {},
-        optional={
-            "delay": st.sampled_from([-2.5, 0.0, 1.0, 3.0, 70.0]),
-            "x": st.sampled_from([0.5, 2.0, 9.0, "n/a", "7", None]),
-            "carrier": st.sampled_from(["AA", "UA", "B6"]),
-            "night": st.booleans(),
-        },
-    )
+def _one_of(name: str, *values: object) -> st.SearchStrategy[dict[str, Any]]:
+    """A field with one of these values; of None it is absent."""
+    return st.sampled_from(values).map(lambda value: {} if value is None else {name: value})
 
 
+_MODEL, _TS = _one_of("model", PLAIN, HOURLY), _one_of("ts", *map(to_rfc3339, MOMENTS_US))
+_FEATURES = _joined(
+    _one_of("delay", None, -2.5, 0.0, 3.0, 70.0),
+    _one_of("x", None, 0.5, 2.0, 9.0, "n/a", "7"),
+    _one_of("carrier", None, "AA", "UA"),
+    _one_of("night", None, True, False),
+).map(lambda values: {"features": values} if values else {})
+_OUTCOMES: list[dict[str, Any]] = [
+    {},
+    {"prediction": "late", "scores": {"late": 0.9, "on_time": 0.1}},
+    {"prediction": "on_time", "scores": {"late": 0.3}},
+    {"prediction": 7.0},
+]
+_COSTS: list[dict[str, Any]] = [
+    {},
+    {"latency_ms": 3.0},
+    {"latency_ms": 250.0, "weight": 4.0},
+    {"weight": 0.5},
+    {"error": "out of memory"},
+]
+# Few choices a record: hypothesis gives up programs that take too many.
 _MAKERS: dict[RecordKind, st.SearchStrategy[dict[str, Any]]] = {
-    RecordKind.PREDICTIONS: st.fixed_dictionaries(
-        {"model": st.sampled_from([PLAIN, HOURLY]), "ts": _moment()},
-        optional={
-            "version": st.sampled_from(["1", "2", 2]),
-            "id": st.sampled_from(IDS),
-            "features": _features(),
-            "prediction": st.sampled_from(["late", "on_time", 7.0]),
-            "scores": st.sampled_from([{"late": 0.3}, {"late": 0.9, "on_time": 0.1}]),
-            "latency_ms": st.sampled_from([0.0, 3.0, 250.0]),
-            "error": st.just("out of memory"),
-            "weight": st.sampled_from([0.5, 2.0, 4.0]),
-        },
+    RecordKind.PREDICTIONS: _joined(
+        _MODEL, _TS, _one_of("id", *IDS, None), _one_of("version", None, "1", 2), _FEATURES,
+        st.sampled_from(_OUTCOMES), st.sampled_from(_COSTS),
     ),
-    RecordKind.LABELS: st.fixed_dictionaries(
-        {
-            "model": st.sampled_from([PLAIN, HOURLY]),
-            "id": st.sampled_from(IDS),
-            "ts": _moment(),
-            "label": st.sampled_from(["late", "on_time", 1.5]),
-        },
-        optional={"prediction_ts": _moment()},
+    RecordKind.LABELS: _joined(
+        _MODEL, _TS, _one_of("id", *IDS), _one_of("label", "late", "on_time", 1.5),
+        _one_of("prediction_ts", None, *map(to_rfc3339, MOMENTS_US[:3])),
     ),
-    RecordKind.EVENTS: st.fixed_dictionaries(
-        {"kind": st.sampled_from(["deploy", "incident"]), "ts": _moment(), "title": st.just("a change")},
-        optional={"model": st.sampled_from([PLAIN, HOURLY])},
+    RecordKind.EVENTS: _joined(
+        _TS, _one_of("kind", "deploy", "incident"), _one_of("model", PLAIN, None), st.just({"title": "a change"})
     ),
-}
+}  # fmt: skip
 
 _Spoil = tuple[dict[str, Any], str]
 # What makes a record bad, and the field that is then named; None stands for a field that is left out.
@@ -130,15 +126,15 @@ _UNREADABLE = [
 ]
 
 
-def _records(kind: RecordKind, good: st.SearchStrategy[list[dict[str, Any]]]) -> st.SearchStrategy[list[Held]]:
-    """Records, some of them spoiled."""
-    fault = st.sampled_from([None, None, None, *_SPOILED[kind]])
+def _held(kind: RecordKind) -> st.SearchStrategy[Held]:
+    """A record, sometimes spoiled."""
+    faults = st.sampled_from([None, None, None, None, *_SPOILED[kind]])
+    return st.builds(lambda record, fault: _spoil(0, record, fault), _MAKERS[kind], faults)
 
-    @st.composite
-    def draw_all(draw: Callable[..., Any]) -> list[Held]:
-        return [_spoil(row, record, draw(fault)) for row, record in enumerate(draw(good))]
 
-    return draw_all()
+def _many(held: list[Held]) -> list[Held]:
+    """So many that they are read in columns."""
+    return (held * _LONG)[:_LONG]
 
 
 def _spoil(row: int, record: dict[str, Any], spoil: _Spoil | None) -> Held:
@@ -148,7 +144,12 @@ def _spoil(row: int, record: dict[str, Any], spoil: _Spoil | None) -> Held:
     return Held(row, {k: v for k, v in (record | changes).items() if v is not None}, field)
 
 
+def _numbered(held: list[Held]) -> list[Held]:
+    return [Held(row, one.record, one.fault) for row, one in enumerate(held)]
+
+
 def _as_json(held: list[Held]) -> st.SearchStrategy[Sent]:
+    held = _numbered(held)
     bodies = [json.dumps(h.record).encode() for h in held]
     ways = [
         Sent(b"[" + b", ".join(bodies) + b"]", CONTENT_JSON, tuple(held)),
@@ -161,6 +162,7 @@ def _as_json(held: list[Held]) -> st.SearchStrategy[Sent]:
 
 def _as_arrow(held: list[Held]) -> Sent:
     """One column a field, of one type; values of several types become the texts that they are then sent as."""
+    held = _numbered(held)
     flat = [_flat(h.record) for h in held]
     columns = {}
     for name in sorted({name for row in flat for name in row}):
