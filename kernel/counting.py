@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from kernel.grid import CODES, CodeArray, Float64Array, Grid
+from kernel.grid import CODES, CodeArray, Float64Array, Grid, encode
 
 _LOOKUP_FROM = 4_096  # below, searching the edges costs less than laying out all 65,536 codes
 
@@ -41,6 +41,31 @@ def count(values: Float64Array, grid: Grid) -> Counts:
     """
     cells = grid.lookup() if len(values) >= _LOOKUP_FROM else grid.edges
     return Counts(*_count(values, grid.centre, cells, grid.cells))
+
+
+def count_finely(values: Float64Array) -> tuple[int, Counts]:
+    """Count values, shape (n,), on the identity grid: the first cell that may hold some, and the counts from there on.
+
+    Few values lie in few of its 65,536 cells; then laying out all of them would cost more than the counting.
+
+    >>> first, counts = count_finely(np.array([1.0, 1.0, 2.0]))
+    >>> first, counts.rows[[0, -1]].tolist()
+    (49024, [2, 1])
+    """
+    if len(values) >= _LOOKUP_FROM:
+        return 0, count(values, Grid.identity())
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return 0, count(values, Grid.identity())
+    codes = encode(finite, 0.0).astype(np.int64)
+    first = int(codes.min())
+    rows, sums = np.bincount(codes - first), np.bincount(codes - first, finite).astype(np.float64)
+    nan = int(np.isnan(values).sum())
+    pos_inf = int(np.isposinf(values).sum())
+    lost = len(values) - len(finite) - nan - pos_inf
+    return first, Counts(
+        rows, sums, nan, pos_inf, lost, float(finite @ finite), float(finite.min()), float(finite.max())
+    )
 
 
 def weigh(values: Float64Array, weights: Float64Array, grid: Grid) -> tuple[Float64Array, Float64Array]:

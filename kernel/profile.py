@@ -4,10 +4,10 @@ One shape serves every kind of column: sparse cells (of a numeric grid, of the l
 with their rows, and what describes the column as a whole.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,11 +76,12 @@ class Cells:
         rows: Int64Array,
         sums: Float64Array | None = None,
         weights: tuple[Float64Array, Float64Array] | None = None,
+        first: int = 0,
     ) -> Self:
-        """From arrays over all cells, each of shape (cells,)."""
+        """From arrays over all cells from `first` on, each of shape (cells,)."""
         index = np.flatnonzero(rows)
         return cls(
-            index.astype(np.int64),
+            index + first,
             rows[index],
             _NO_FLOATS if sums is None else sums[index],
             *((_NO_FLOATS, _NO_FLOATS) if weights is None else (weights[0][index], weights[1][index])),
@@ -108,21 +109,42 @@ class Cells:
     @classmethod
     def merge(cls, parts: Sequence[Self]) -> Self:
         """The sum of several; associative and commutative, exactly for rows."""
-        parts = [p for p in parts if len(p.index)]
-        if len(parts) < 2:
-            return parts[0] if parts else cls()
-        index, place = np.unique(np.concatenate([p.index for p in parts]), return_inverse=True)
-        rows = np.zeros(len(index), np.int64)
-        np.add.at(rows, place, np.concatenate([p.rows for p in parts]))
+        return cls.merge_each([parts])[0]
 
-        def total(values: list[Float64Array]) -> Float64Array:
-            return np.bincount(place, np.concatenate(values), len(index)).astype(np.float64)
+    @classmethod
+    def merge_each(cls, groups: Sequence[Sequence[Self]]) -> list[Self]:
+        """The sum of each group, all in one pass: a profile has many columns, each of few cells."""
+        full = [[p for p in parts if len(p.index)] for parts in groups]
+        several = [parts for parts in full if len(parts) > 1]
+        sums = iter(_summed(several) if several else [])
+        return [cls(*next(sums)) if len(parts) > 1 else parts[0] if parts else cls() for parts in full]
 
-        sums = total([p.sums for p in parts]) if all(len(p.sums) for p in parts) else _NO_FLOATS
-        if not any(len(p.weight) for p in parts):
-            return cls(index, rows, sums)
-        weight2 = [p.weight2 if len(p.weight2) else p.rows.astype(np.float64) for p in parts]
-        return cls(index, rows, sums, total([p.shares_of for p in parts]), total(weight2))
+
+def _summed(groups: Sequence[Sequence[Cells]]) -> Iterator[tuple[NDArray[Any], ...]]:
+    """Index, rows, sums, weight and weight2 of each group's sum; every part holds some cells."""
+    ends = np.cumsum([1 + max(int(p.index[-1]) for p in parts) for parts in groups])
+    starts = [0, *ends[:-1].tolist()]
+    parts = [p for group in groups for p in group]
+    shift = np.repeat(
+        [at for at, group in zip(starts, groups, strict=True) for _ in group], [len(p.index) for p in parts]
+    )
+    place = np.concatenate([p.index for p in parts]) + shift
+
+    def total(values: list[NDArray[Any]]) -> Float64Array:
+        return np.bincount(place, np.concatenate(values), int(ends[-1]))[held].astype(np.float64)
+
+    held = np.flatnonzero(np.bincount(place, minlength=int(ends[-1])))
+    rows = total([p.rows for p in parts]).astype(np.int64)  # exact up to 2^53
+    sums = total([p.sums if len(p.sums) else np.zeros(len(p.index)) for p in parts])
+    weighted = any(len(p.weight) for p in parts)
+    weight = total([p.shares_of for p in parts]) if weighted else _NO_FLOATS
+    weight2 = total([p.weight2 if len(p.weight2) else p.rows for p in parts]) if weighted else _NO_FLOATS
+    cuts = [slice(*np.searchsorted(held, (start, end))) for start, end in zip(starts, ends, strict=True)]
+    for group, start, cut in zip(groups, starts, cuts, strict=True):
+        summed = sums[cut] if all(len(p.sums) for p in group) else _NO_FLOATS
+        mine = any(len(p.weight) for p in group)
+        both = (weight[cut], weight2[cut]) if mine else (_NO_FLOATS, _NO_FLOATS)
+        yield held[cut] - start, rows[cut], summed, *both
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +183,21 @@ class ColumnProfile:
 
     @classmethod
     def numeric(
-        cls, kind: Kind, grid: int, counts: Counts, centre: float, weights: tuple[Float64Array, Float64Array] | None
+        cls,
+        kind: Kind,
+        grid: int,
+        counts: Counts,
+        centre: float,
+        weights: tuple[Float64Array, Float64Array] | None,
+        first: int = 0,
     ) -> Self:
-        """From one pass of kernel.counting; missing values are the caller's to add."""
+        """From one pass of kernel.counting, over the cells from `first` on; missing values are the caller's to add."""
         rows, sums = int(counts.rows.sum()), float(counts.sums.sum())
         moments = (
             Moments(rows, centre + sums / rows, max(0.0, counts.squares - sums * sums / rows)) if rows else Moments()
         )
         return cls(
-            kind, grid, Cells.of_dense(counts.rows, counts.sums, weights),
+            kind, grid, Cells.of_dense(counts.rows, counts.sums, weights, first),
             nan=counts.nan, pos_inf=counts.pos_inf, neg_inf=counts.neg_inf,
             moments=moments, low=counts.low, high=counts.high,
         )  # fmt: skip
@@ -185,16 +213,28 @@ class ColumnProfile:
         """
         if not parts:
             raise ValueError("nothing to merge")
-        kind, grid = parts[-1].kind, parts[-1].grid
-        same = [p for p in parts if (p.kind, p.grid) == (kind, grid)]
-        strange = sum(p.values for p in parts if (p.kind, p.grid) != (kind, grid))
+        return cls.merge_each([parts])[0]
+
+    @classmethod
+    def merge_each(cls, groups: Sequence[Sequence[Self]]) -> list[Self]:
+        """The sum of each group, none of which is empty; see `merge`."""
+        alike = [[p for p in parts if (p.kind, p.grid) == (parts[-1].kind, parts[-1].grid)] for parts in groups]
+        cells = Cells.merge_each([[p.cells for p in parts] for parts in alike])
+        return [
+            parts[0] if len(parts) == 1 else cls._sum(parts, same, summed)
+            for parts, same, summed in zip(groups, alike, cells, strict=True)
+        ]
+
+    @classmethod
+    def _sum(cls, parts: Sequence[Self], same: Sequence[Self], cells: Cells) -> Self:
         moments = Moments()
         for part in same:
             moments = moments.merge(part.moments)
+        strange = sum(p.values for p in parts) - sum(p.values for p in same) if len(same) < len(parts) else 0
         return cls(
-            kind,
-            grid,
-            Cells.merge([p.cells for p in same]),
+            parts[-1].kind,
+            parts[-1].grid,
+            cells,
             missing=sum(p.missing for p in parts),
             missing_weight=sum(p.missing_weight for p in parts),
             missing_weight2=sum(p.missing_weight2 for p in parts),
@@ -235,24 +275,23 @@ class WindowProfile:
         """The sum of several; a column that a part lacks is missing in all of that part's rows."""
         whole = list(parts)
         names = sorted({name for part in whole for name in part.columns})
+        merged = ColumnProfile.merge_each([[p.columns[n] for p in whole if n in p.columns] for n in names])
         return cls(
             rows=sum(p.rows for p in whole),
             errors=sum(p.errors for p in whole),
             weight=sum(p.weight for p in whole),
             weight2=sum(p.weight2 for p in whole),
-            columns={name: _merge_column(name, whole) for name in names},
+            columns={n: _with_absent(column, n, whole) for n, column in zip(names, merged, strict=True)},
         )
 
 
-def _merge_column(name: str, whole: Sequence[WindowProfile]) -> ColumnProfile:
-    present = [p.columns[name] for p in whole if name in p.columns]
+def _with_absent(column: ColumnProfile, name: str, whole: Sequence[WindowProfile]) -> ColumnProfile:
     absent = [p for p in whole if name not in p.columns]
-    merged = ColumnProfile.merge(present)
     if not absent:
-        return merged
+        return column
     return replace(
-        merged,
-        missing=merged.missing + sum(p.rows for p in absent),
-        missing_weight=merged.missing_weight + sum(p.weight for p in absent),
-        missing_weight2=merged.missing_weight2 + sum(p.weight2 for p in absent),
+        column,
+        missing=column.missing + sum(p.rows for p in absent),
+        missing_weight=column.missing_weight + sum(p.weight for p in absent),
+        missing_weight2=column.missing_weight2 + sum(p.weight2 for p in absent),
     )

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from kernel.arrays import whole
-from kernel.counting import count, weigh
+from kernel.counting import count, count_finely, weigh
 from kernel.grid import Float64Array, Grid
 from kernel.profile import Cells, ColumnProfile, Kind, Moments, WindowProfile
 from kernel.scores import SCORE_CELLS, score_cells
@@ -271,18 +271,30 @@ def _numeric(column: pa.Array, spec: ColumnSpec, weights: Float64Array | None) -
     if misfit is not None:
         values, weights = values[~misfit], None if weights is None else weights[~misfit]
         misfits = int(misfit.sum())
-    grid = Grid.identity() if spec.kind is Kind.POSITIVE else spec.grid
-    if grid is None:
+    if spec.kind is Kind.POSITIVE:
+        profile = _positive(values, spec, weights)
+    elif spec.grid is None:
         return ColumnProfile(spec.kind, spec.version, misfit=misfits, nan=len(values))
-    weighted = None if weights is None else weigh(values, weights, grid)
-    profile = ColumnProfile.numeric(spec.kind, spec.version, count(values, grid), grid.centre, weighted)
+    else:
+        weighted = None if weights is None else weigh(values, weights, spec.grid)
+        profile = ColumnProfile.numeric(spec.kind, spec.version, count(values, spec.grid), spec.grid.centre, weighted)
     return replace(profile, misfit=misfits) if misfits else profile
+
+
+def _positive(values: Float64Array, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
+    first, counts = count_finely(values)
+    weighted = None
+    if weights is not None:
+        in_all = weigh(values, weights, Grid.identity())
+        weighted = (in_all[0][first : first + len(counts.rows)], in_all[1][first : first + len(counts.rows)])
+    return ColumnProfile.numeric(spec.kind, spec.version, counts, 0.0, weighted, first)
 
 
 def _numbers(column: pa.Array) -> tuple[Float64Array, NDArray[np.bool_] | None]:
     """The values as float64, and which of them are no numbers, None of a column of numbers; text may read as a number."""
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return column.cast(pa.float64()).to_numpy(zero_copy_only=False), None
+        numbers = column if pa.types.is_float64(column.type) else column.cast(pa.float64())
+        return numbers.to_numpy(zero_copy_only=False), None
     numeric = pc.match_substring_regex(column, _NUMBER_TEXT)
     text = pc.if_else(numeric, pc.utf8_trim_whitespace(column), "nan")
     return text.cast(pa.float64()).to_numpy(zero_copy_only=False), ~numeric.to_numpy(zero_copy_only=False)
@@ -290,7 +302,7 @@ def _numbers(column: pa.Array) -> tuple[Float64Array, NDArray[np.bool_] | None]:
 
 def _categories(column: pa.Array, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
     known, unknown = (_FLAGS, _NO_FLAG) if spec.kind is Kind.BOOLEAN else (spec.categories, OTHER_CATEGORY)
-    encoded = column.cast(pa.string()).dictionary_encode()
+    encoded = (column if pa.types.is_string(column.type) else column.cast(pa.string())).dictionary_encode()
     codes = np.array([known.get(v, unknown) for v in encoded.dictionary.to_pylist()], np.int64)
     index = codes[encoded.indices.to_numpy()] if len(codes) else np.empty(0, np.int64)
     fits = index >= 0
@@ -305,7 +317,7 @@ def _scores(
     table: pa.Table, name: str, column: pa.Array, valid: NDArray[np.bool_] | None, weights: Float64Array | None
 ) -> ColumnProfile:
     values: Float64Array = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    index = score_cells(np.nan_to_num(values, nan=0.0))
+    index = score_cells(values)
     if PREDICTION in table.column_names:
         chosen = pc.equal(whole(table[PREDICTION]), name.removeprefix(SCORE)).fill_null(False)
         index += SCORE_CELLS * _mask(chosen.to_numpy(zero_copy_only=False), valid)

@@ -3,6 +3,9 @@
 A score column counts the rows that were predicted as its class apart from the rest: cell + 2048 for those.
 """
 
+import math
+
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,16 +17,27 @@ _MIDDLE = SCORE_CELLS // 2
 
 
 def score_cells(scores: Float64Array) -> NDArray[np.int64]:
-    """The cell of each score, shape of scores; a score outside [0, 1] takes the cell of the nearer end.
+    """The cell of each score, shape (n,); a score outside [0, 1] takes the cell of the nearer end, NaN the first.
 
     >>> score_cells(np.array([0.0, 0.5, 1.0])).tolist()
     [0, 1024, 2047]
     """
-    p = np.clip(scores, 0.0, 1.0)
-    with np.errstate(divide="ignore"):
-        log_odds = np.log(p) - np.log1p(-p)
-    cells = np.clip(np.floor(log_odds * _CELLS_PER_UNIT) + _MIDDLE, 0, SCORE_CELLS - 1)
-    return np.asarray(cells, np.int64)
+    return _cells(scores)  # type: ignore[no-any-return]
+
+
+@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+def _cells(scores: Float64Array) -> NDArray[np.int64]:
+    cells = np.empty(scores.size, np.int64)
+    for i in range(scores.size):
+        p = scores[i]
+        if not p > 0.0:
+            cells[i] = 0
+        elif p >= 1.0:
+            cells[i] = SCORE_CELLS - 1
+        else:
+            log_odds = math.log(p) - math.log1p(-p)
+            cells[i] = min(max(math.floor(log_odds * _CELLS_PER_UNIT) + _MIDDLE, 0), SCORE_CELLS - 1)
+    return cells
 
 
 def score_bounds() -> Float64Array:

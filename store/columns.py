@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from store.database import Database, upsert
 from store.tables import categories, columns, grids, models
 
 _MODELS_A_QUERY = 5_000  # databases limit the values of a statement
+_INFERRED = ("kind", "fixed", "seen", "misfits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,21 @@ class Column:
     misfits: int = 0
 
 
-def of_models(db: Database, workspace: str, names: Iterable[str]) -> dict[str, dict[str, Column]]:
-    """The columns of each model, by model and stored name."""
+def of_models(
+    db: Database, workspace: str, names: Iterable[str], *, only_declared: bool = False
+) -> dict[str, dict[str, Column]]:
+    """The columns of each model, by model and stored name.
+
+    Args:
+        only_declared: leave out those whose kind was inferred.
+    """
+    which = columns.c.declared if only_declared else sa.true()
     wanted = sorted(names)
     found: dict[str, dict[str, Column]] = {name: {} for name in wanted}
     with db.read() as connection:
         for start in range(0, len(wanted), _MODELS_A_QUERY):
             chosen = columns.c.model.in_(wanted[start : start + _MODELS_A_QUERY])
-            for row in connection.execute(sa.select(columns).where(columns.c.workspace == workspace, chosen)):
+            for row in connection.execute(sa.select(columns).where(columns.c.workspace == workspace, chosen, which)):
                 kind = Kind(row.kind)
                 found[row.model][row.column] = Column(row.column, kind, row.declared, row.fixed, row.seen, row.misfits)
     return found
@@ -60,13 +69,13 @@ def replace(db: Database, workspace: str, model: str, changed: Sequence[Column])
 
 def infer(db: Database, workspace: str, model: str, inferred: Sequence[Column]) -> None:
     """Set what was inferred of columns, except of those that were declared meanwhile."""
-    here = (columns.c.workspace == workspace, columns.c.model == model, columns.c.declared.is_(False))
+    at = columns.c
+    here = (at.workspace == workspace, at.model == model, at.column == sa.bindparam("name"), at.declared.is_(False))
+    changed: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in _INFERRED}
+    rows = [_row(workspace, model, c) for c in sorted(inferred, key=lambda c: c.name)]
+    values = [{"name": row["column"]} | {f"new_{name}": row[name] for name in _INFERRED} for row in rows]
     with db.write() as connection:
-        for column in sorted(inferred, key=lambda c: c.name):
-            values = {
-                n: v for n, v in _row(workspace, model, column).items() if n in ("kind", "fixed", "seen", "misfits")
-            }
-            connection.execute(sa.update(columns).where(*here, columns.c.column == column.name).values(**values))
+        connection.execute(sa.update(columns).where(*here).values(**changed), values)
 
 
 def newest_grids(db: Database, workspace: str, model: str) -> dict[str, tuple[int, Grid]]:

@@ -159,12 +159,26 @@ def _stored_profiles(
 
 
 def _raise_watermarks(connection: sa.Connection, workspace: str, reached: Mapping[tuple[Partition, str], int]) -> None:
-    for (partition, model), max_ts_us in sorted(reached.items()):
-        key = {"workspace": workspace, "model": model, "topic": partition.topic, "partition": partition.number}
-        if not upsert(connection, watermarks, [key | {"max_ts_us": max_ts_us}]):
-            here = [watermarks.c[name] == value for name, value in key.items()]
-            higher = sa.update(watermarks).where(*here, watermarks.c.max_ts_us < max_ts_us)
-            connection.execute(higher.values(max_ts_us=max_ts_us))
+    at = watermarks.c
+    places = [
+        {
+            "workspace": workspace,
+            "model": model,
+            "topic": partition.topic,
+            "partition": partition.number,
+            "max_ts_us": ts_us,
+        }
+        for (partition, model), ts_us in sorted(reached.items())
+    ]
+    if not places or upsert(connection, watermarks, places) == len(places):
+        return
+    key = [at[name] == sa.bindparam(f"at_{name}") for name in ("workspace", "model", "topic", "partition")]
+    higher = sa.update(watermarks).where(*key, at.max_ts_us < sa.bindparam("reached_us"))
+    rows = [
+        {f"at_{n}": v for n, v in place.items() if n != "max_ts_us"} | {"reached_us": place["max_ts_us"]}
+        for place in places
+    ]
+    connection.execute(higher.values(max_ts_us=sa.bindparam("reached_us")), rows)
 
 
 def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush) -> None:

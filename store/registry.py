@@ -69,8 +69,8 @@ class Registry:
 
     def declared(self, names: Iterable[str]) -> dict[str, dict[str, Kind]]:
         """What people have declared of each model's columns, by stored name."""
-        found = column_rows.of_models(self._db, self._workspace, names)
-        return {model: {c.name: c.kind for c in of.values() if c.declared} for model, of in found.items()}
+        found = column_rows.of_models(self._db, self._workspace, names, only_declared=True)
+        return {model: {c.name: c.kind for c in of.values()} for model, of in found.items()}
 
     def specs(
         self, model: str, table: pa.Table, *, segments: Sequence[str] = (), provisional: bool = True

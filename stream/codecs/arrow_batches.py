@@ -22,15 +22,15 @@ from stream.message import Message
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Messages one after another of the same columns and the same header: they are cast as one table."""
+    """Messages of the same columns and the same header: they are cast as one table."""
 
     model: str | None
     messages: list[Message]
     tables: list[pa.Table]
 
-    def takes(self, message: Message, table: pa.Table) -> bool:
-        """Whether this message is of the same kind."""
-        return message.headers.get(HEADER_MODEL) == self.model and table.schema.equals(self.tables[0].schema)
+    def takes(self, table: pa.Table) -> bool:
+        """Whether a message of this header has the same columns."""
+        return bool(table.schema.equals(self.tables[0].schema))
 
 
 def decode_arrow(messages: Sequence[Message], kind: RecordKind, origin: Origin) -> Decoded:
@@ -47,18 +47,21 @@ def decode_arrow(messages: Sequence[Message], kind: RecordKind, origin: Origin) 
 
 
 def _runs(messages: Sequence[Message], refusals: list[Refusal]) -> list[_Run]:
-    runs: list[_Run] = []
+    """The messages of each header, in their order, as few runs: what a run costs does not depend on how models take turns."""
+    runs: dict[str | None, list[_Run]] = {}
     for message in messages:
         try:
             table = read_stream(message.value)
         except ContractError as fault:
             refusals.append(unreadable(message, fault.reason, fault.field))
             continue
-        if not runs or not runs[-1].takes(message, table):
-            runs.append(_Run(message.headers.get(HEADER_MODEL), [], []))
-        runs[-1].messages.append(message)
-        runs[-1].tables.append(table)
-    return runs
+        model = message.headers.get(HEADER_MODEL)
+        mine = runs.setdefault(model, [])
+        if not mine or not mine[-1].takes(table):
+            mine.append(_Run(model, [], []))
+        mine[-1].messages.append(message)
+        mine[-1].tables.append(table)
+    return [run for mine in runs.values() for run in mine]
 
 
 def _canonical(run: _Run, kind: RecordKind, refusals: list[Refusal]) -> Iterator[pa.Table]:
