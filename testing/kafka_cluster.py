@@ -7,6 +7,7 @@ Clients bootstrap through the proxies and are led back to them by what the broke
 them, so a slow proxy is a slow way to a broker, not a broker that falls behind.
 """
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -109,6 +110,15 @@ class Broker:
         self._pid = self._process.enter_context(
             running(command, directory=self._directory, ready=lambda: True, stop_signal=signal.SIGKILL)
         )
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """While the block lasts, its process stands still, with all connections open: SIGSTOP, then SIGCONT."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """End it by SIGKILL; nothing where it is down."""

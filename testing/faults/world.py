@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -91,6 +91,13 @@ class World:
         """Inject a fault, and count it."""
         do()
         self.faults += 1
+
+    @contextmanager
+    def during(self, fault: AbstractContextManager[None]) -> Iterator[None]:
+        """Inject a fault that lasts as long as the block, and count it."""
+        with fault:
+            self.faults += 1
+            yield
 
     @contextmanager
     def load(self, rows_a_second: float = 600.0) -> Iterator[Load]:

@@ -1,5 +1,6 @@
 """The brokers and the world of the fault scenarios, and what they counted, told at the end of the run."""
 
+import logging
 import time
 import uuid
 import zlib
@@ -46,6 +47,16 @@ def world(cluster: KafkaCluster, postgres_url: str, tmp_path: Path, request: pyt
             )
             note(entry)
             request.config.stash.setdefault(_ENTRIES, []).append(entry)
+
+
+@pytest.fixture(autouse=True)
+def _quiet_clients() -> Iterator[None]:
+    """kafka-python tells of every lost connection, which here are the tests' own doing."""
+    logger = logging.getLogger("kafka")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(before)
 
 
 @pytest.fixture
