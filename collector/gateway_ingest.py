@@ -6,6 +6,7 @@ from uuid import uuid4
 from collector.gateway_metrics import GatewayMetrics
 from collector.gateway_outgoing import Packing, outgoing
 from collector.gateway_settings import GatewaySettings
+from collector.letters import few
 from driftglass_client.wire import HEADER_MODEL
 from kernel.clock import Clock
 from kernel.errors import ContractError
@@ -88,12 +89,12 @@ class Ingest:
         decoded = decode([message], posted.kind, key)
         _check_readable(decoded)
         source = f"gateway/{key}"
-        letters = [dead_letters.of_refusal(refusal, received_us, source) for refusal in decoded.refusals]
+        letters = [dead_letters.of_refusal(r, received_us, source) for r in few(decoded.refusals, [message])]
         dead_letters.save(self._db, posted.workspace, letters)
         self._append(decoded, posted)
-        self._metrics.records(posted.kind, decoded.accepted, len(letters))
+        self._metrics.records(posted.kind, decoded.accepted, len(decoded.refusals))
         errors = [RowError(r.row, r.field, r.reason) for r in decoded.refusals[:_LISTED]]
-        return Receipt(decoded.accepted, len(letters), errors)
+        return Receipt(decoded.accepted, len(decoded.refusals), errors)
 
     def check(self) -> None:
         """Whether records can be taken now.

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from collector.isolation import DATA_ERRORS, flush_apart
 from collector.settings import CollectorSettings
 from collector.sink import Flushed, Sink
 from kernel.clock import Clock
@@ -125,7 +126,7 @@ class Collector:
 
     def _flush(self) -> None:
         for sink in self._unique_sinks():
-            self.totals.add(sink.flush())
+            self.totals.add(_flushed(sink))
         self._times.flushed_s, self._times.pause_s = self._clock.monotonic_s(), _FIRST_PAUSE_S
         if self._since(self._times.trimmed_s) >= _TRIM_S:
             self._trim()
@@ -207,6 +208,14 @@ class Collector:
 
     def _since(self, moment_s: float) -> float:
         return self._clock.monotonic_s() - moment_s
+
+
+def _flushed(sink: Sink) -> Flushed:
+    """A flush; where a message stands in its way, that one is buried and the others are brought in."""
+    try:
+        return sink.flush()
+    except DATA_ERRORS as error:
+        return flush_apart(sink, error)
 
 
 def _by_topic(partitions: Sequence[Partition] | Mapping[Partition, object]) -> dict[str, list[Partition]]:

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from collector.fold import Folder, Records, gather
 from collector.identity import IdentityFilter, identities
+from collector.letters import few
 from collector.settings import CollectorSettings
 from kernel.clock import SECOND_US, Clock
 from kernel.errors import FencedError
@@ -30,6 +31,7 @@ from store.record_reads import RecordReader
 from store.records import RecordLog
 from stream.codecs.batch import Decoded
 from stream.codecs.decode import decode
+from stream.codecs.json_records import unreadable
 from stream.codecs.topics import RecordKind, kind_of
 from stream.message import Message, Partition, size_of
 
@@ -67,6 +69,10 @@ class Flushed:
     accepted: int = 0
     refused: int = 0
     doubled: int = 0
+
+    def plus(self, other: "Flushed") -> "Flushed":
+        """Both together."""
+        return Flushed(self.accepted + other.accepted, self.refused + other.refused, self.doubled + other.doubled)
 
 
 class Sink:
@@ -116,15 +122,28 @@ class Sink:
         """What was taken and not flushed."""
         return sum(progress.size for progress in self._open.values())
 
+    def held(self) -> dict[Partition, list[Message]]:
+        """What was taken and not flushed, of each partition that has some."""
+        return {p: list(progress.messages) for p, progress in self._open.items() if progress.messages}
+
     def flush(self) -> Flushed:
         """Commit all that was taken.
 
         Raises:
             FencedError, UnavailableError: perhaps some steps were done; recover the partitions and read again.
+            collector.isolation.DATA_ERRORS: the same, and it will be so again: some message cannot be brought in.
         """
         due = {p: progress for p, progress in self._open.items() if progress.messages}
         done = [self._flush_kind(kind, due) for kind in RecordKind]
         return Flushed(*(sum(getattr(f, name) for f in done) for name in ("accepted", "refused", "doubled")))
+
+    def give_up(self, message: Message, reason: str) -> Flushed:
+        """Make a whole message a dead letter and go past it: nothing else of its partition may be taken and not flushed."""
+        progress = self._open[message.partition]
+        letter = dead_letters.of_refusal(unreadable(message, reason), self._clock.now_us())
+        dead_letters.save(self._db, self._workspace, [letter])
+        self._commit(Flush({message.partition: (progress.offset, message.offset + 1)}))
+        return Flushed(refused=1)
 
     def committed(self) -> dict[Partition, int]:
         """The first offset not yet committed, of each partition of which anything was."""
@@ -161,7 +180,8 @@ class Sink:
     def _bury(self, decoded: Sequence[Decoded]) -> int:
         """Step 1."""
         refusals = [refusal for d in decoded for refusal in d.refusals]
-        letters = [dead_letters.of_refusal(refusal, self._clock.now_us()) for refusal in refusals]
+        messages = (message for progress in self._open.values() for message in progress.messages)
+        letters = [dead_letters.of_refusal(r, self._clock.now_us()) for r in few(refusals, messages)]
         if letters:
             dead_letters.save(self._db, self._workspace, letters)
         return len(refusals)

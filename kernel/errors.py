@@ -3,6 +3,7 @@
 DriftglassError
 ├── SettingsError       the configuration is wrong; says the line and what is allowed
 ├── ContractError       a record or a request breaks the contract; says the field
+├── RefusedError        a store takes these rows never: what they hold is wrong, and trying again does not help
 ├── NotFoundError       what was asked for does not exist
 ├── UnavailableError    a service or a file is not there now; trying again may help
 │   └── FullError       a buffer or a disk limit is reached; try again after a while
@@ -34,6 +35,10 @@ class ContractError(DriftglassError):
         super().__init__(f"{field}: {reason}" if field else reason)
         self.field = field
         self.reason = reason
+
+
+class RefusedError(DriftglassError):
+    """A store refuses rows for what they hold."""
 
 
 class NotFoundError(DriftglassError):

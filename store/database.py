@@ -15,10 +15,15 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from kernel.errors import SettingsError, UnavailableError
+from kernel.errors import RefusedError, SettingsError, UnavailableError
 
 _BACKENDS = ("sqlite", "postgresql")
 _BUSY_TIMEOUT_S = 30
+_REFUSALS = (
+    "22",
+    "23",
+    "54",
+)  # classes of SQLSTATE: a wrong value, a broken constraint, a limit such as an index row's size
 _ROWS_A_STATEMENT = 500  # SQLite takes 32,766 bound values a statement
 
 
@@ -54,6 +59,7 @@ class Database:
 
         Raises:
             UnavailableError: when the database cannot be reached.
+            RefusedError: when it cannot look for such a value.
         """
         with _translated(self.url), self._engine.connect() as connection:
             yield connection
@@ -64,6 +70,7 @@ class Database:
 
         Raises:
             UnavailableError: when the database cannot be reached.
+            RefusedError: when it takes a row never, for what it holds.
         """
         with (
             _translated(self.url),
@@ -99,7 +106,11 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
 def _translated(url: sa.URL) -> Iterator[None]:
     try:
         yield
+    except (sa.exc.DataError, sa.exc.IntegrityError) as error:
+        raise RefusedError(f"the database refuses what it was given: {_first_line(error)}") from error
     except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError) as error:
+        if str(getattr(error.orig, "sqlstate", None)).startswith(_REFUSALS):
+            raise RefusedError(f"the database refuses what it was given: {_first_line(error)}") from error
         where = url.render_as_string(hide_password=True)
         raise UnavailableError(f"the database {where} does not answer: {_first_line(error)}") from error
     except sa.exc.ProgrammingError as error:

@@ -65,7 +65,12 @@ def save(db: Database, workspace: str, letters: Sequence[DeadLetter]) -> int:
 
 
 def _storable(letter: DeadLetter) -> dict[str, object]:
-    return {k: v.replace(_NUL, _SHOWN_NUL) if isinstance(v, str) else v for k, v in asdict(letter).items()}
+    return {k: _storable_text(v) if isinstance(v, str) else v for k, v in asdict(letter).items()}
+
+
+def _storable_text(text: str) -> str:
+    """As UTF-8 can write it: half a surrogate pair becomes a question mark."""
+    return text.replace(_NUL, _SHOWN_NUL).encode(errors="replace").decode()
 
 
 def listing(

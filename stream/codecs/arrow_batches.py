@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from driftglass_client.wire import CONTENT_JSON, HEADER_MODEL, MODEL
 from kernel.errors import ContractError
 from stream.codecs.arrow_columns import canonical, read_stream
-from stream.codecs.batch import Batch, Decoded, Refusal
+from stream.codecs.batch import MAX_REFUSALS, Batch, Decoded, Refusal
 from stream.codecs.columns import LONGEST, OFFSET, RECEIVED_US, ROW
 from stream.codecs.json_records import model_problem, unreadable
 from stream.codecs.rows import rows_as_json
@@ -120,13 +120,23 @@ def _settle_model(model: str, raw: pa.Table, kind: RecordKind, origin: Origin, i
 def refuse_rows(
     table: pa.Table, model: str | None, origin: Origin, faults: Sequence[tuple[int, str, str]]
 ) -> list[Refusal]:
-    """A refusal of each row named by (index, field, reason), its body the row as JSON."""
+    """A refusal of each row named by (index, field, reason), ascending; its body the row as JSON, of the first of each message."""
     if not faults:
         return []
     chosen = table.take(pa.array([index for index, _, _ in faults], pa.int64()))
     offsets, rows = chosen[OFFSET].to_pylist(), chosen[ROW].to_pylist()
-    bodies = rows_as_json(chosen, model)
+    bodies = _bodies(chosen, model)
     return [
         Refusal(origin.partition, offset, row, field, reason, body, CONTENT_JSON)
         for offset, row, body, (_, field, reason) in zip(offsets, rows, bodies, faults, strict=True)
     ]
+
+
+def _bodies(rows: pa.Table, model: str | None) -> list[bytes]:
+    offsets = rows[OFFSET].to_numpy()
+    place = np.arange(len(offsets)) - np.searchsorted(offsets, offsets)  # within its message
+    told = place < MAX_REFUSALS
+    if told.all():
+        return rows_as_json(rows, model)
+    bodies = iter(rows_as_json(rows.filter(pa.array(told)), model))
+    return [next(bodies) if one else b"" for one in told]

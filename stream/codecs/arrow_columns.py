@@ -9,14 +9,17 @@ import pyarrow.compute as pc
 from driftglass_client.wire import FEATURE_PREFIX, ID, LABEL, MODEL, PREDICTION, SCORE_PREFIX, TIME_COLUMNS, VERSION
 from kernel.arrays import Column
 from kernel.errors import ContractError
+from stream.codecs.arrow_sizes import require_bounded, require_small
 from stream.codecs.columns import (
     BATCH_SIZE,
     FIXED,
     INTEGER,
+    MAX_RECORDS,
     MOMENT,
     NUMBER,
     PROVENANCE,
     TEXT,
+    TOO_MANY,
     VECTOR,
     field_of,
     is_named,
@@ -24,8 +27,6 @@ from stream.codecs.columns import (
 )
 from stream.codecs.topics import RecordKind
 
-MAX_ROWS = 1_000_000
-"""Rows of one Arrow message, at most."""
 _VIEW_BYTES = 16
 
 
@@ -36,6 +37,7 @@ def read_stream(body: bytes) -> pa.Table:
         ContractError: it is no such stream, or too long.
     """
     try:
+        require_bounded(body)
         with pa.ipc.open_stream(pa.py_buffer(body)) as reader:
             batches = list(_bounded(reader))
             table = pa.Table.from_batches(batches, reader.schema)
@@ -50,8 +52,8 @@ def _bounded(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     rows = 0
     for batch in reader:
         rows += batch.num_rows
-        if rows > MAX_ROWS:
-            raise ContractError("", f"holds more than {MAX_ROWS} rows: send them in several messages")
+        if rows > MAX_RECORDS:
+            raise ContractError("", TOO_MANY)
         yield batch
 
 
@@ -89,7 +91,8 @@ def _is_ours(name: str, kind: RecordKind) -> bool:
 
 def _plain(column: Column) -> Column:
     """Without dictionaries and views."""
-    if pa.types.is_dictionary(column.type):
+    if pa.types.is_dictionary(column.type) and _is_ordinary(column.type.value_type):
+        require_small(column)
         return pc.cast(column, column.type.value_type)
     if pa.types.is_string_view(column.type):
         return pa.chunked_array([pc.cast(_without_hidden(chunk), TEXT) for chunk in column.chunks], TEXT)
@@ -177,6 +180,11 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _is_ordinary(kind: pa.DataType) -> bool:
+    """Whether a dictionary may hold values of this type; others, such as lists, are refused as they are."""
+    return _is_text(kind) or _is_number(kind) or bool(pa.types.is_primitive(kind))
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -12,6 +12,10 @@ WHOLE_MESSAGE = -1
 """The row of a refusal that stands for all records of its message."""
 
 
+MAX_REFUSALS = 1_000
+"""Refused records of one message that are told one by one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Records of one model from one partition.
@@ -53,7 +57,7 @@ class Refusal:
         row: the record's index within the message, or WHOLE_MESSAGE.
         field: the field that is wrong, as a sender of JSON spells it; "" where the record or message cannot be read at all.
         reason: one sentence without the field's name, such as "must be above 0".
-        body: the record's own bytes; of Arrow, the row as JSON.
+        body: the record's own bytes; of Arrow, the row as JSON, or nothing where more than MAX_REFUSALS came before it.
         content_type: of the body.
     """
 

@@ -76,6 +76,9 @@ ALWAYS = {
 OUTCOME = {RecordKind.PREDICTIONS: (PREDICTION, PREDICTION_VALUE), RecordKind.LABELS: (LABEL, LABEL_VALUE)}
 """Where a class label and where a number is kept."""
 NAMED = (FEATURE_PREFIX, SCORE_PREFIX, TAG_PREFIX)
+MAX_RECORDS = 1_000_000
+"""Records of one message, at most."""
+TOO_MANY = f"holds more than {MAX_RECORDS} records: send them in several messages"
 LONGEST = 255
 """Characters of a model, a version, an id or a column's whole name, at most; keys of the database hold no more."""
 

@@ -40,7 +40,7 @@ from stream.codecs.columns import (
     is_named,
     name_problem,
 )
-from stream.codecs.texts import as_text
+from stream.codecs.texts import as_text, require_dense
 from stream.codecs.topics import RecordKind
 
 Row = dict[str, Any]
@@ -78,6 +78,8 @@ def parse(body: bytes) -> dict[str, Any]:
     """
     try:
         found = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        if b"\\u" in body:
+            json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as error:
         raise ContractError("", f"is no JSON: {error}") from error
     if not isinstance(found, dict):
@@ -213,6 +215,7 @@ _GROUPS: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
 
 def _columns(rows: Sequence[Row], kind: RecordKind) -> Columns:
     names = dict.fromkeys(name for row in rows for name in row)
+    require_dense(len(rows), len(names), sum(map(len, rows)))
     return {name: _column([row.get(name) for row in rows], name, kind) for name in names}
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from driftglass_client.wire import CONTENT_JSON, CONTENT_NDJSON
 from kernel.errors import ContractError
 from stream.codecs.batch import WHOLE_MESSAGE, Refusal
-from stream.codecs.columns import LONGEST
+from stream.codecs.columns import LONGEST, MAX_RECORDS, TOO_MANY
 from stream.message import Message, Partition
 
 
@@ -72,6 +72,9 @@ def _split_each(messages: Sequence[Message], refusals: list[Refusal]) -> tuple[l
     for message in messages:
         try:
             found = _split_one(message)
+            if len(found) > MAX_RECORDS:
+                refusals.append(unreadable(message, TOO_MANY))
+                found = []
         except UNREADABLE as error:
             refusals.append(unreadable(message, f"is no JSON: {error}"))
             found = []

@@ -7,8 +7,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kernel.arrays import Column
+from kernel.errors import ContractError
 from stream.codecs.columns import INTEGER, TEXT, VECTOR
 
+MAX_HOLES = 1 << 24
+"""Places without a value that records of different columns may leave when they are put together, at most."""
 _EXACT = float(1 << 53)  # up to here every whole float64 is the integer it looks like
 
 
@@ -34,14 +37,33 @@ def _number_text(column: Column) -> Column:
     return pc.coalesce(pc.cast(integers, TEXT), pc.cast(column, TEXT))
 
 
+def require_dense(rows: int, columns: int, values: int) -> None:
+    """Make sure that a table is worth its memory: names that carry values, such as a user's, would make it grow without bound.
+
+    Raises:
+        ContractError: too many of its places would be empty.
+    """
+    if rows * columns - values > MAX_HOLES:
+        raise ContractError(
+            "features", f"{columns} different names in {rows} records: a name must not carry a value, such as a user's"
+        )
+
+
 def concat(tables: Sequence[pa.Table]) -> pa.Table:
-    """All rows, in order, over the columns of any of the tables; a column of several types becomes their text."""
-    if len(tables) == 1:
-        return tables[0]
+    """All rows, in order, over the columns of any of the tables; a column of several types becomes their text.
+
+    Raises:
+        ContractError: the tables have too little in common.
+    """
     types: dict[str, set[pa.DataType]] = {}
     for table in tables:
         for name, kind in zip(table.column_names, table.schema.types, strict=True):
             types.setdefault(name, set()).add(kind)
+    rows = sum(table.num_rows for table in tables)
+    if rows * len(types) > MAX_HOLES:  # seldom, so that counting costs nothing
+        require_dense(rows, len(types), sum(len(c) - c.null_count for table in tables for c in table.columns))
+    if len(tables) == 1:
+        return tables[0]
     mixed = {name for name, kinds in types.items() if len(kinds) > 1}
     if mixed:
         tables = [
