@@ -65,7 +65,7 @@ def poisons(chance: random.Random) -> dict[str, tuple[bytes, str]]:
         "half a surrogate pair": (b'{"model": "poison", "id": "\\ud800", "ts": "' + MOMENT.encode() + b'"}', CONTENT_JSON),
         "an unknown content type": (b"<record/>", "application/xml"),
         "names too long for an index together": (
-            json.dumps({"model": rare[0], "version": rare[1], "id": "p", "ts": MOMENT, "features": {rare[1][:240]: rare[2]}}).encode(),
+            record(model=rare[0], version=rare[1], features={rare[1][:240]: rare[2]}),
             CONTENT_JSON,
         ),
     }  # fmt: skip
