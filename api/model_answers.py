@@ -74,7 +74,7 @@ class WindowOut(BaseModel):
     state: Literal["open", "closed", "measured", "sealed"]
     provisional: bool = Field(description="Whether it is held against a provisional reference, or against none.")
     rows: int
-    labels: int
+    labels: int = Field(description="Distinct labels that had a prediction in it when it was measured last.")
 
     @classmethod
     def of(cls, window: Window, *, provisional: bool) -> "WindowOut":

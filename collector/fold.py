@@ -5,7 +5,7 @@ after a crash come out the same.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -141,21 +141,22 @@ class Folder:
             profiles |= {ProfileKey(records.partition, records.model, group): p for group, p in groups.items()}
             ts_us = _micros(records.table, "ts")
             watermarks[records.partition, records.model] = int(ts_us.max())
-            _count(data, model, ts_us)
+            for window, rows in _by_window(model, ts_us):
+                data[window] += rows
         return Flush(spans, profiles, watermarks, data)
 
     def _labels(
         self, known: Sequence[tuple[Records, Model]], spans: Mapping[Partition, tuple[int | None, int]]
     ) -> Flush:
-        labels: dict[WindowKey, int] = defaultdict(int)
+        touched: set[WindowKey] = set()
         searches: dict[Partition, tuple[int, int]] = {}
         for records, model in known:
             hinted, rest = _by_hint(records.table)
-            _count(labels, model, hinted)
+            touched.update(window for window, _ in _by_window(model, hinted))
             if len(rest):
                 first, end = searches.get(records.partition, (int(rest.min()), 0))
                 searches[records.partition] = (min(first, int(rest.min())), max(end, int(rest.max()) + 1))
-        return Flush(spans, labels=labels, searches=[(p, *span) for p, span in sorted(searches.items())])
+        return Flush(spans, labels=touched, searches=[(p, *span) for p, span in sorted(searches.items())])
 
 
 def _by_hint(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
@@ -170,8 +171,8 @@ def _micros(table: pa.Table, name: str) -> np.ndarray:
     return np.asarray(table[name].cast(pa.int64()).to_numpy(), np.int64)
 
 
-def _count(into: dict[WindowKey, int], model: Model, ts_us: np.ndarray) -> None:
-    """Add the rows to the windows of every size that they lie in."""
+def _by_window(model: Model, ts_us: np.ndarray) -> Iterator[tuple[WindowKey, int]]:
+    """The windows of every size that the moments lie in, and how many lie in each."""
     for size in model.sizes:
         for start, rows in zip(*np.unique(size.starts(ts_us), return_counts=True), strict=True):
-            into[WindowKey(model.name, size.text, int(start))] += int(rows)
+            yield WindowKey(model.name, size.text, int(start)), int(rows)

@@ -9,10 +9,10 @@ finish     measurements and decisions replaced, if the lease holds and for the r
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from detectors import dial
+from detectors import dial, labelled
 from detectors.column_drift import Test, measure_column
 from detectors.health import measure_health
 from detectors.performance import measure_performance, outcomes
@@ -103,8 +103,10 @@ class Evaluator:
             joined = self._joined(model, held)
             done = 0
             for window in held.windows:
-                found = self._window(model, window, groups, reference, joined)
-                done += windows.finish(self._db, self._workspace, held, window, found, self._clock.now_us())
+                rows = None if joined is None else labelled.between(joined, window.start_us, window.end_us)
+                found = self._window(model, window, groups, reference, rows)
+                labels = 0 if rows is None else labelled.labels(rows)
+                done += windows.finish(self._db, self._workspace, held, window, found, labels, self._clock.now_us())
         except UnavailableError:
             windows.release(self._db, self._workspace, held)
             raise
@@ -139,7 +141,7 @@ class Evaluator:
         return None
 
     def _joined(self, model: Model, held: Lease) -> pa.Table | None:
-        """Predictions beside their labels; None where no label ever came."""
+        """Predictions beside their labels, by ts; None where no label ever came."""
         joined = self._reader.labelled(model.name, held.windows[0].start_us, held.windows[-1].end_us)
         if joined is None or any(window.label_revision for window in held.windows):
             return joined
@@ -157,7 +159,7 @@ class Evaluator:
             key = SeriesKey(model.name, version, segment, window.size)
             found[key] = list(_of_profiles(model, window, of, reference, test, self._settings.lookback_windows))
             if joined is not None and not segment:
-                found[key] += _of_labels(model, window, version, joined, reference)
+                found[key] += _of_labels(model, version, joined, reference)
         return found
 
     def _alpha(self, model: Model, series: int, columns: int) -> float:
@@ -221,13 +223,8 @@ def _look_back(
     return profile, window.start_us
 
 
-def _of_labels(
-    model: Model, window: Window, version: str, joined: pa.Table, reference: Reference | None
-) -> Iterator[Measurement]:
-    ts_us = joined["ts_us"].to_numpy()
-    inside = (ts_us >= window.start_us) & (ts_us < window.end_us)
-    chosen = inside & np.asarray(pa.compute.equal(joined["version"], version).to_numpy(zero_copy_only=False), bool)
-    rows = joined.filter(pa.array(chosen))
+def _of_labels(model: Model, version: str, joined: pa.Table, reference: Reference | None) -> Iterator[Measurement]:
+    rows = joined.filter(pc.equal(joined["version"], version))
     if rows.num_rows:
         before = {} if reference is None else reference.performance
         yield from measure_performance(outcomes(rows), before, model.positive_class)

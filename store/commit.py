@@ -1,6 +1,6 @@
 """The third step of a flush: profiles, windows, watermarks, events and offsets, in one SQL transaction or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +47,7 @@ class Flush:
         profiles: what is added to each profile.
         watermarks: the largest ts of each model by partition.
         data: records added, by window, roll-ups included.
-        labels: labels added, by window, roll-ups included.
+        labels: windows that labels were added for, roll-ups included; how many they have is known once they are joined.
         searches: labels without prediction_ts, by partition and offsets [first, end).
     """
 
@@ -55,7 +55,7 @@ class Flush:
     profiles: Mapping[ProfileKey, WindowProfile] = field(default_factory=dict)
     watermarks: Mapping[tuple[Partition, str], int] = field(default_factory=dict)
     data: Mapping[WindowKey, int] = field(default_factory=dict)
-    labels: Mapping[WindowKey, int] = field(default_factory=dict)
+    labels: Set[WindowKey] = frozenset()
     searches: Sequence[tuple[Partition, int, int]] = ()
     events: Sequence[Event] = ()
 
@@ -208,7 +208,6 @@ def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush) -> N
         )
         .values(
             rows=at.rows + sa.bindparam("d"),
-            labels=at.labels + sa.bindparam("l"),
             data_revision=at.data_revision + sa.bindparam("dr"),
             label_revision=at.label_revision + sa.bindparam("lr"),
             state=sa.case((at.state == "measured", "closed"), else_=at.state),
@@ -216,11 +215,9 @@ def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush) -> N
     )
     values = []
     for key in touched:
-        data, labels = flush.data.get(key, 0), flush.labels.get(key, 0)
-        values.append(
-            {"m": key.model, "s": key.size, "w": key.start_us, "d": data, "l": labels}
-            | {"dr": int(data > 0), "lr": int(labels > 0)}
-        )
+        data = flush.data.get(key, 0)
+        revisions = {"dr": int(data > 0), "lr": int(key in flush.labels)}
+        values.append({"m": key.model, "s": key.size, "w": key.start_us, "d": data} | revisions)
     connection.execute(statement, values)
 
 

@@ -21,6 +21,7 @@ class Window:
     Attributes:
         state: open, closed, measured or sealed.
         data_revision, label_revision: raised by every flush that touches it; `measured_*` what was measured last.
+        labels: distinct labels that had a prediction in it when it was measured last.
     """
 
     model: str
@@ -103,8 +104,13 @@ def lease(
     return Lease(token, tuple(_window(row) for row in rows)) if rows else None
 
 
-def finish(db: Database, workspace: str, held: Lease, window: Window, found: Measured, now_us: int) -> bool:
+def finish(
+    db: Database, workspace: str, held: Lease, window: Window, found: Measured, labels: int, now_us: int
+) -> bool:
     """Replace a window's measurements and decisions, for the revisions that were read.
+
+    Args:
+        labels: distinct labels that have a prediction in the window.
 
     Returns:
         False, and nothing written, where the lease no longer holds.
@@ -114,7 +120,8 @@ def finish(db: Database, workspace: str, held: Lease, window: Window, found: Mea
     current = sa.and_(at.data_revision == window.data_revision, at.label_revision == window.label_revision)
     state = sa.case((current, "measured"), else_="closed")
     mine = sa.and_(*_key(workspace, window), at.token == held.token, at.until_us >= database_now_us())
-    released = sa.update(windows).where(mine).values(**revisions, state=state, measured_us=now_us, token="", until_us=0)
+    measured = {**revisions, "state": state, "labels": labels, "measured_us": now_us}
+    released = sa.update(windows).where(mine).values(**measured, token="", until_us=0)
     with db.write() as connection:
         if connection.execute(released).rowcount != 1:
             return False

@@ -142,17 +142,17 @@ class Reference:
                 rows[Place(row.model, row.version, segment, start_us, str(row.partition))].append(row)
         return {place: _window(of, known[place.model]) for place, of in rows.items()}
 
-    def windows(self, reached: Mapping[Partition, int]) -> dict[tuple[str, str, int], tuple[int, int]]:
-        """Rows and labels by (model, size, start)."""
+    def windows(self, reached: Mapping[Partition, int]) -> dict[tuple[str, str, int], tuple[int, bool]]:
+        """By (model, size, start): the rows, and whether labels came for it."""
         rows: Counter[tuple[str, str, int]] = Counter()
-        labels: Counter[tuple[str, str, int]] = Counter()
+        labelled: set[tuple[str, str, int]] = set()
         for row in self.predictions(reached):
             rows.update((row.model, size, window_start_us(row.ts_us, size)) for size in self._shape(row).sizes)
         for label in self.labels(reached):
             if "prediction_ts" in label.record:
                 made_us = moment_us(label.record["prediction_ts"])
-                labels.update((label.model, s, window_start_us(made_us, s)) for s in self._shape(label).sizes)
-        return {key: (rows[key], labels[key]) for key in {*rows, *labels}}
+                labelled.update((label.model, s, window_start_us(made_us, s)) for s in self._shape(label).sizes)
+        return {key: (rows[key], key in labelled) for key in {*rows, *labelled}}
 
     def watermarks(self, reached: Mapping[Partition, int]) -> dict[tuple[str, str], int]:
         """The largest ts by (model, partition)."""

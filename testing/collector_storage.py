@@ -87,10 +87,10 @@ class Storage:
         """The sum of all offsets that are committed."""
         return sum(end for (end,) in self._rows(tables.offsets, "next_offset"))
 
-    def windows(self) -> dict[tuple[str, str, int], tuple[int, int]]:
-        """Rows and labels by (model, size, start)."""
-        rows = self._rows(tables.windows, "model", "size", "start_us", "rows", "labels")
-        return {(model, size, start): (count, labels) for model, size, start, count, labels in rows}
+    def windows(self) -> dict[tuple[str, str, int], tuple[int, bool]]:
+        """By (model, size, start): the rows, and whether labels came for it."""
+        rows = self._rows(tables.windows, "model", "size", "start_us", "rows", "label_revision")
+        return {(model, size, start): (count, revision > 0) for model, size, start, count, revision in rows}
 
     def watermarks(self) -> dict[tuple[str, str], int]:
         """The largest ts by (model, partition)."""

@@ -61,7 +61,7 @@ def views(database: str, workspace: str, records: Path, sent: Acknowledged) -> l
     finally:
         engine.dispose()
     by_window = Counter((r.model, r.window_us) for r in known)
-    labelled = Counter((model, ts_us // WINDOW_US * WINDOW_US) for model, ts_us in _hints(labels))
+    labelled = _once((model, ts_us // WINDOW_US * WINDOW_US) for model, ts_us in _hints(labels))
     return [
         View("record log", Counter((r.model, r.version, r.id) for r in known), Counter(row[:3] for row in rows)),
         View("places in the record log", *_places(rows)),
@@ -70,7 +70,7 @@ def views(database: str, workspace: str, records: Path, sent: Acknowledged) -> l
         View("profiles", Counter((r.model, r.version, r.window_us) for r in known), profiles.rows),
         View("categories in profiles", Counter((r.model, r.country) for r in known), profiles.countries),
         View("windows", by_window, windows.rows),
-        View("labels of windows", labelled, windows.labels),
+        View("windows that labels came for", labelled, windows.labelled),
     ]
 
 
@@ -83,7 +83,7 @@ class _Profiles:
 @dataclass(frozen=True, slots=True)
 class _Windows:
     rows: Counts
-    labels: Counts
+    labelled: Counts
 
 
 def _once(keys: Iterable[tuple[Any, ...]]) -> Counts:
@@ -141,10 +141,10 @@ def _profiles(connection: sa.Connection, workspace: str) -> _Profiles:
 
 def _windows(connection: sa.Connection, workspace: str) -> _Windows:
     found = connection.execute(
-        sa.text("select model, start_us, rows, labels from windows where workspace = :w and size = '1d'"),
+        sa.text("select model, start_us, rows, label_revision from windows where workspace = :w and size = '1d'"),
         {"w": workspace},
     ).all()
     return _Windows(
         Counter({(model, start_us): rows for model, start_us, rows, _ in found if rows}),
-        Counter({(model, start_us): labels for model, start_us, _, labels in found if labels}),
+        _once((model, start_us) for model, start_us, _, label_revision in found if label_revision),
     )

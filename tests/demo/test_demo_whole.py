@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 
 from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile
-from service.demo.flights import FEATURES, Flights
+from service.demo.flights import FEATURES, MODEL, Flights
 from service.demo.model import OnnxModel
 from service.demo.paths import DemoPaths
 from service.demo.run import REPLAYED, SHADOWED, DemoOptions, running_demo
@@ -46,6 +46,7 @@ class Done:
     paths: DemoPaths
     kills: int
     daily: list[dict]
+    windows: dict[str, list[dict]]  # by length
 
 
 class Killer(threading.Thread):
@@ -93,10 +94,15 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
             api = summary.addresses["api"].removesuffix("/docs")
             with httpx.Client(base_url=api, timeout=60) as http:
                 daily = list(measurements(http, window="1d", metric="rows"))
-            yield Done(summary, DemoPaths(options.data), killer.kills, daily)
+                listed = {size: windows_of(http, size) for size in ("1d", "1mo")}
+            yield Done(summary, DemoPaths(options.data), killer.kills, daily, listed)
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+def windows_of(http: httpx.Client, size: str) -> list[dict]:
+    return http.get(f"/v1/models/{MODEL}/windows", params={"window": size}).raise_for_status().json()
 
 
 @pytest.mark.timeout(900)
@@ -147,6 +153,14 @@ def test_every_day_has_its_rows(done: Done, flights: Flights) -> None:
     days = flights.between(*REPLAYED).frame.group_by(pl.col("ts").dt.date()).len()
     expected = {day.isoformat(): rows for day, rows in days.iter_rows()}
     assert {item["window_start"][:10]: item["value"] for item in done.daily} == expected
+
+
+@pytest.mark.parametrize("size", ["1d", "1mo"])
+def test_every_window_has_the_labels_of_its_flights(done: Done, flights: Flights, size: str) -> None:
+    labelled = pl.col("label").is_not_null().sum()
+    truth = flights.between(*REPLAYED).frame.group_by(pl.col("ts").dt.truncate(size).dt.date()).agg(pl.len(), labelled)
+    expected = {start.isoformat(): (rows, labels) for start, rows, labels in truth.iter_rows()}
+    assert {w["start"][:10]: (w["rows"], w["labels"]) for w in done.windows[size]} == expected
 
 
 @pytest.mark.parametrize(("start", "end"), MONTHS, ids=[f"{start:%b}" for start, _ in MONTHS])

@@ -81,7 +81,7 @@ def test_a_row_that_lies_twice_in_the_record_log_is_seen(counted, tmp_path) -> N
 def test_a_row_that_is_gone_from_the_record_log_is_seen(counted, tmp_path) -> None:
     DeltaTable(str(tmp_path / "records" / "default" / "predictions")).delete("id in ('r-7', 'r-8')")
     DeltaTable(str(tmp_path / "records" / "default" / "labels")).delete("id = 'r-10'")
-    assert _wrong(counted()) == {"record log": (2, 0), "labels": (1, 0), "labels of windows": (0, 1)}
+    assert _wrong(counted()) == {"record log": (2, 0), "labels": (1, 0)}
 
 
 def test_a_profile_that_is_gone_is_seen(counted, url) -> None:
@@ -91,5 +91,5 @@ def test_a_profile_that_is_gone_is_seen(counted, url) -> None:
 
 
 def test_windows_that_count_otherwise_are_seen(counted, url) -> None:
-    _sql(url, "update windows set rows = rows + 1, labels = labels - 1 where model = 'churn' and size = '1d'")
-    assert _wrong(counted()) == {"windows": (0, 1), "labels of windows": (1, 0)}
+    _sql(url, "update windows set rows = rows + 1, label_revision = 0 where model = 'churn' and size = '1d'")
+    assert _wrong(counted()) == {"windows": (0, 1), "windows that labels came for": (1, 0)}

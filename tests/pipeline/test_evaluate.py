@@ -142,6 +142,30 @@ def test_performance_equals_scikit_learn_however_the_labels_come(traffic, worksp
             assert found.lower < found.value < found.upper
 
 
+@pytest.mark.parametrize("hint", [True, False])
+def test_a_window_counts_the_distinct_labels_that_have_a_prediction(traffic, workspace, hint) -> None:
+    rows = a_day(0) + a_day(1)
+    beta = [row | {"version": "2"} for row in rows[:10]]  # a label of both versions is one label
+    traffic.send(PREDICTIONS, rows + beta)
+    labels = [label(row, hint=hint) for row in rows[:500]]
+    strangers = [label(row | {"id": f"nobody-{row['id']}"}, hint=hint) for row in rows[:30]]
+    traffic.send(LABELS, labels + strangers)
+    traffic.send(LABELS, labels)  # once more, as after an answer that never came
+    traffic.send(LABELS, [label(row, "ok", day=6, hint=hint) for row in rows[:40]])
+    traffic.end()
+    workspace.evaluator().step()
+    assert counted(workspace) == {("1d", 0): 500, ("1d", 1): 0, ("1mo", 0): 500}
+    traffic.send(LABELS, [label(row, hint=hint) for row in rows[500:700]])
+    workspace.evaluator().step()
+    assert counted(workspace) == {("1d", 0): 600, ("1d", 1): 100, ("1mo", 0): 700}
+
+
+def counted(workspace) -> dict[tuple[str, int], int]:
+    """The labels of each window, by its size and the days since the first."""
+    found = windows.listing(workspace.db, "default", "m")
+    return {(w.size, (w.start_us - START_US) // DAY_US): w.labels for w in found}
+
+
 def test_late_records_open_a_window_again_and_it_is_measured_again(traffic, workspace) -> None:
     rows = a_day(0)
     traffic.send(PREDICTIONS, [*rows[:-100], *a_day(3)])

@@ -6,7 +6,7 @@ from collector.sink import Sink
 from kernel.clock import HOUR_US
 from kernel.errors import FencedError
 from kernel.profile import Kind
-from store import columns, dead_letters
+from store import columns, dead_letters, windows
 from store.columns import Column
 from store.commit import next_offsets
 from stream.codecs.topics import RecordKind
@@ -145,6 +145,9 @@ def test_labels_touch_the_windows_of_their_predictions(workspace, messages, pred
     sink.take({LABELS: messages([label], partition=LABELS)})
     assert sink.flush().accepted == 5
     assert workspace.record_rows(RecordKind.LABELS) == [("flight-delay", "id-3", "late")]
+    (window,) = windows.listing(workspace.db, "default", "flight-delay")
+    assert (window.rows, window.label_revision) == (4, 1)
+    assert window.labels == 0  # until it is measured: nobody has joined them yet
 
 
 def test_a_model_past_the_limit_keeps_its_records_and_changes_no_window(workspace, messages, prediction) -> None:
