@@ -10,6 +10,12 @@ class CollectorSettings(Section):
 
     flush_bytes: int = Field(64 << 20, ge=1 << 10, description="Bytes of messages after which a flush is due.")
     flush_interval_s: float = Field(2.0, gt=0, description="Seconds after which a flush is due.")
+    drain_s: float = Field(
+        15.0,
+        gt=0,
+        description="Seconds that a stop may take to answer and to commit what was read; then the process ends, and the next "
+        "one reads the rest again.",
+    )
     dedup_horizon_s: float = Field(3_600.0, gt=0, description="Seconds of ingestion within which an id counts once.")
     dedup_limit: int = Field(20_000_000, ge=1_000, description="Ids remembered at most, by each process.")
     max_models: int = Field(10_000, ge=1, description="Models a workspace registers; more are kept but not profiled.")

@@ -6,7 +6,7 @@ from typing import Any
 from api.declaration import apply as apply_declarations
 from dashboard.run import command as dashboard_command
 from kernel.errors import DriftglassError, UnavailableError
-from service.loops import Server, Stop, beside, listen, repeat
+from service.loops import Server, Stop, beside, ending_within, listen, repeat
 from service.settings import Settings
 from service.wiring import Wiring
 from store import dead_letters as letters
@@ -30,7 +30,12 @@ def migrate(settings: Settings) -> str:
 
 
 def collect(wiring: Wiring, stop: Stop, *, gateway: bool, consume: bool) -> None:
-    """Serve the gateway and read the log until asked to stop; then drain."""
+    """Serve the gateway and read the log until asked to stop; then drain, for as long as the settings give."""
+    with ending_within(stop, wiring.settings.collector.drain_s):
+        _collect(wiring, stop, gateway=gateway, consume=consume)
+
+
+def _collect(wiring: Wiring, stop: Stop, *, gateway: bool, consume: bool) -> None:
     serving = wiring.settings.gateway
     server = Server(wiring.gateway(), serving.host, serving.port, "gateway.port") if gateway else None
     if server:

@@ -1,6 +1,7 @@
 """How a part runs until it is told to stop, and what it does when a service it needs is away."""
 
 import logging
+import os
 import signal
 import socket
 import threading
@@ -47,6 +48,24 @@ class Stop:
     def wait(self, seconds: float) -> bool:
         """Wait that long, or until asked to stop; whether to stop."""
         return self._event.wait(seconds)
+
+
+@contextmanager
+def ending_within(stop: Stop, limit_s: float) -> Iterator[None]:
+    """End the process where the block still runs so long after it was asked to stop: what is not committed is read again."""
+    done = threading.Event()
+
+    def watch() -> None:
+        stop.wait_for_ever()
+        if not done.wait(limit_s):
+            _log.warning("not drained within %g s: ending now; what is not committed will be read again", limit_s)
+            os._exit(1)
+
+    threading.Thread(target=watch, name="drain-limit", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 def repeat(step: Callable[[], object], interval_s: float, stop: Stop) -> None:

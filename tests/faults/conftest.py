@@ -4,14 +4,14 @@ import logging
 import time
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from testing.faults.scale import Scale
 from testing.faults.tally import Entry, note, table, total
-from testing.faults.world import World, a_world
+from testing.faults.world import Verdict, World, a_world
 from testing.kafka_cluster import KafkaCluster, kafka_cluster
 from testing.missing import ServiceMissingError
 
@@ -29,24 +29,33 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
 
 
 @pytest.fixture
-def world(cluster: KafkaCluster, postgres_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+def noted(request: pytest.FixtureRequest) -> Callable[[Verdict], None]:
+    """Notes what the scenario counted, for the sum of the run."""
+    began = time.monotonic()
+
+    def keep(given: Verdict) -> None:
+        counts = (given.faults, given.sent, given.lost, given.doubled, given.caught_up_s)
+        entry = Entry(request.node.name, *counts, time.monotonic() - began)
+        note(entry)
+        request.config.stash.setdefault(_ENTRIES, []).append(entry)
+
+    return keep
+
+
+@pytest.fixture
+def world(
+    cluster: KafkaCluster,
+    postgres_url: str,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    noted: Callable[[Verdict], None],
+) -> Iterator[World]:
     """A world of this scenario alone; what it counted is noted."""
-    scenario, began = request.node.name, time.monotonic()
-    seed = zlib.crc32(scenario.encode())
+    seed = zlib.crc32(request.node.name.encode())
     with a_world(cluster, postgres_url, tmp_path, f"faults-{uuid.uuid4().hex[:8]}", seed) as made:
         yield made
-        if (given := made.verdict_given) is not None:
-            entry = Entry(
-                scenario,
-                given.faults,
-                given.sent,
-                given.lost,
-                given.doubled,
-                given.caught_up_s,
-                time.monotonic() - began,
-            )
-            note(entry)
-            request.config.stash.setdefault(_ENTRIES, []).append(entry)
+        if made.verdict_given is not None:
+            noted(made.verdict_given)
 
 
 @pytest.fixture(autouse=True)
