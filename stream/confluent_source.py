@@ -4,7 +4,15 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    OFFSET_INVALID,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 
 from kernel.errors import DriftglassError, UnavailableError
 from kernel.settings import KafkaSettings
@@ -17,7 +25,6 @@ _SLICE_S = 0.2  # how long one wait may be: signals and changes of the assignmen
 _MESSAGES = 10_000  # a step of reading, at most
 _FIRST_SIZE = 64 << 10  # what a message is taken to hold before one has come
 _LIST_TIMEOUT_S = 5.0
-_BEGINNING, _END = -2, -1  # "times" that Kafka answers with the first offset and the end
 _PASSING = (KafkaError._MAX_POLL_EXCEEDED,)  # what follows from it is told by the assignment
 
 
@@ -95,7 +102,7 @@ class ConfluentSource:
         """Deliver these again."""
         self._paused.difference_update(partitions)
         with translated(self._settings):
-            self._consumer.resume([_theirs(p) for p in self._held.intersection(partitions) - self._new])
+            self._consumer.resume([_theirs(p) for p in self._held.intersection(partitions)])
 
     def ends(self, partitions: Sequence[Partition]) -> dict[Partition, int]:
         """The offset that the next message of each will get.
@@ -103,7 +110,7 @@ class ConfluentSource:
         Raises:
             UnavailableError: Kafka does not answer.
         """
-        return self._offsets(partitions, _END)
+        return self._offsets(partitions, OFFSET_END)
 
     def trim(self, partition: Partition, before_offset: int) -> None:
         """Kafka keeps messages for its own retention: nothing to do."""
@@ -187,10 +194,10 @@ class ConfluentSource:
         self._assigned.update(new)
         self._sought.clear()
         self._listener.on_assigned(new)
-        for partition, first in self._offsets(sorted(self._new - self._sought), _BEGINNING).items():
+        for partition, first in self._offsets(sorted(self._new - self._sought), OFFSET_BEGINNING).items():
             self._move(partition, first)
         self._new.clear()
-        self.resume([p for p in new if p not in self._paused])
+        self.resume([p for p in new if p not in self._paused])  # the client remembers a pause of long ago
 
     def _tell_gone(self) -> None:
         gone = sorted(self._gone)
@@ -204,12 +211,14 @@ class ConfluentSource:
         self._paused.difference_update(gone)
 
     def _on_assigned(self, client: Consumer, theirs: Sequence[TopicPartition]) -> None:
-        """Within `consume`: take them, and hold them at a place that needs no look-up until they are settled."""
+        """Within `consume`: take them. They wait at their ends, and what comes of them is left out, until they are settled.
+
+        They are not paused: it takes the client a second to read on after a pause.
+        """
         partitions = _ours(theirs)
         self._held |= partitions
         self._new |= partitions
-        client.incremental_assign([_theirs(p, 0) for p in partitions])
-        client.pause([_theirs(p) for p in partitions])
+        client.incremental_assign([_theirs(p, OFFSET_END) for p in partitions])
 
     def _on_revoked(self, client: Consumer, theirs: Sequence[TopicPartition]) -> None:
         """Within `consume`: the listener is told first, because nobody else can have them before they are let go."""
@@ -241,10 +250,11 @@ class ConfluentSource:
                 raise
             self._consumer.incremental_unassign(place)  # the client does not read it, since an error: it begins anew
             self._consumer.incremental_assign(place)
-            if partition in self._paused | self._new:
+            if partition in self._paused:
                 self._consumer.pause(place)
 
     def _offsets(self, partitions: Sequence[Partition], which: int) -> dict[Partition, int]:
+        """The first offsets or the ends, in one request: asked for as if by time, these two are Kafka's own "times"."""
         if not partitions:
             return {}
         with translated(self._settings):

@@ -89,6 +89,21 @@ def test_when_a_reader_leaves_the_others_get_its_partitions(kafka_log, listener)
 
 
 @kafka_only
+def test_a_pause_ends_when_the_partition_is_given_up(kafka_log, listener):
+    one, other = listener(), listener()
+    first = kafka_log.source(one)
+    until(lambda: len(one.held) == 4, first)
+    first.pause(kafka_log.all)
+    second = kafka_log.source(other)
+    until(lambda: len(one.held) == len(other.held) == 2, first, second)
+    back = other.held
+    second.close()
+    until(lambda: len(one.held) == 4, first)
+    kafka_log.appender().append(kafka_log.topic, [Outgoing(b"%d" % i, bucket=i) for i in range(4)], WAIT_S)
+    assert set(kafka_log.read(first, 2)) == back
+
+
+@kafka_only
 def test_a_killed_readers_partitions_go_to_another(kafka_log, listener):
     command = [sys.executable, "-c", READ_AND_SAY, kafka_log.settings.model_dump_json(), kafka_log.topic]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
