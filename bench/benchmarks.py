@@ -7,10 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.child import Subject, run
+from bench.ingest import CONFLUENT, KAFKA_PYTHON
 from testing.kafka_broker import kafka_bootstrap_servers
 
 ARROW_RECORDS = 500_000
 JSON_RECORDS = 100_000
+LOCAL = {"local": ""}
+CLIENTS = {KAFKA_PYTHON: "", CONFLUENT: " (confluent)"}
 
 Arguments = tuple[str, ...]
 
@@ -133,19 +136,76 @@ COUNTING = Benchmark(
 )  # fmt: skip
 
 
-def _ingest(log: str, what: str, records: int, where: Callable[[], AbstractContextManager[str]]) -> Benchmark:
-    depths = {"append": "bare loop with Delta append"} | (
-        {} if what == "arrow" else {"decode": "bare consume + msgspec"}
-    )
-    subjects = (
-        Subject("driftglass", "ingest_driftglass", arguments=(what,)),
-        *(Subject(name, "ingest_bare", arguments=(what, depth)) for depth, name in depths.items()),
-    )
-    barred = depths["append" if what == "arrow" else "decode"]
-    title = f"{log} log to committed, {what}"
-    rate = [Figure(subject.name, "records_per_s", "k/s", 1e-3) for subject in subjects]
-    rows = [Row(title, rate[0], peer, at_least(0.6) if peer.subject == barred else None) for peer in rate[1:]]
-    memory = Row(f"{title}: peak RSS", _rss("driftglass"), _rss(depths["append"]), None)
+@dataclass(frozen=True)
+class _Reading:
+    """The collector and its bare loops by one reader of the log.
+
+    Attributes:
+        reader: as bench.ingest.own_log takes it.
+        suffix: of the names; "" where the log has one reader only.
+    """
+
+    log: str
+    what: str
+    reader: str
+    suffix: str
+
+    @property
+    def ours(self) -> str:
+        """The collector's name."""
+        return f"driftglass{self.suffix}"
+
+    @property
+    def bare(self) -> dict[str, str]:
+        """Name of each bare loop, by its depth."""
+        names = {"append": "bare loop with Delta append"}
+        if self.what == "json":
+            names["decode"] = "bare consume + msgspec"
+            if self.log == "kafka":
+                names["client"] = "client alone + msgspec"
+        return {depth: name + self.suffix for depth, name in names.items()}
+
+    def subjects(self) -> tuple[Subject, ...]:
+        """Ours and the bare loops."""
+        ours = Subject(self.ours, "ingest_driftglass", arguments=(self.what, self.reader))
+        bare = (Subject(n, "ingest_bare", arguments=(self.what, d, self.reader)) for d, n in self.bare.items())
+        return (ours, *bare)
+
+    @property
+    def title(self) -> str:
+        """Of its rows."""
+        return f"{self.log} log to committed, {self.what}{self.suffix}"
+
+    def rows(self) -> tuple[Row, ...]:
+        """Ours beside each bare loop; the bar is held against one of them."""
+        barred = self.bare["append" if self.what == "arrow" else "decode"]
+        beside = (
+            Row(self.title, _rate(self.ours), _rate(name), at_least(0.6) if name == barred else None)
+            for name in self.bare.values()
+        )
+        cpu = Row(f"{self.title}: CPU", _cpu(self.ours), _cpu(barred), None, times_faster=True)
+        return (*beside, cpu, Row(f"{self.title}: peak RSS", _rss(self.ours), _rss(self.bare["append"]), None))
+
+    def rows_beside(self, other: "_Reading") -> tuple[Row, ...]:
+        """Ours by this reader beside ours by another."""
+        return (
+            Row(self.title, _rate(self.ours), _rate(other.ours), None),
+            Row(f"{self.title}: CPU", _cpu(self.ours), _cpu(other.ours), None, times_faster=True),
+        )
+
+
+def _rate(subject: str) -> Figure:
+    return Figure(subject, "records_per_s", "k/s", 1e-3)
+
+
+def _ingest(
+    log: str, what: str, records: int, where: Callable[[], AbstractContextManager[str]], readers: dict[str, str]
+) -> Benchmark:
+    """One log read by each of these readers, by the suffix of its names; the later ones are shown beside the first too."""
+    readings = [_Reading(log, what, reader, suffix) for reader, suffix in readers.items()]
+    between = [row for reading in readings[1:] for row in reading.rows_beside(readings[0])]
+    subjects = tuple(subject for reading in readings for subject in reading.subjects())
+    rows = (*(row for reading in readings for row in reading.rows()), *between)
 
     @contextmanager
     def filled() -> Iterator[Arguments]:
@@ -153,7 +213,7 @@ def _ingest(log: str, what: str, records: int, where: Callable[[], AbstractConte
             sent = run(Subject("filling the log", "ingest_fill", arguments=(what, str(records), place)))
             yield f"{sent['messages']:.0f}", str(records), place
 
-    return Benchmark(f"{log}-{what}", subjects, (*rows, memory), filled)
+    return Benchmark(f"{log}-{what}", subjects, rows, filled)
 
 
 @contextmanager
@@ -203,8 +263,8 @@ BENCHMARKS = (
     COUNTING,
     CLOSED_WINDOW,
     CALL_SITE,
-    _ingest("local", "arrow", ARROW_RECORDS, TemporaryDirectory),
-    _ingest("local", "json", JSON_RECORDS, TemporaryDirectory),
-    _ingest("kafka", "arrow", ARROW_RECORDS, _kafka),
-    _ingest("kafka", "json", JSON_RECORDS, _kafka),
+    _ingest("local", "arrow", ARROW_RECORDS, TemporaryDirectory, LOCAL),
+    _ingest("local", "json", JSON_RECORDS, TemporaryDirectory, LOCAL),
+    _ingest("kafka", "arrow", ARROW_RECORDS, _kafka, CLIENTS),
+    _ingest("kafka", "json", JSON_RECORDS, _kafka, CLIENTS),
 )

@@ -14,20 +14,23 @@ PARTITION = Partition("driftglass.predictions", 0)
 WARM_PARTITION = Partition("driftglass.predictions", 7)  # not in the log: what is warmed up is not read again
 WARM_RECORDS = 10_000
 FLUSH_BYTES = 64 << 20
+KAFKA_PYTHON, CONFLUENT = "kafka-python", "confluent"
 
 
-def log_of(where: str) -> LogSettings:
-    """The log at "kafka:BOOTSTRAP", or the local one in this folder."""
+def log_of(where: str, client: str = KAFKA_PYTHON) -> LogSettings:
+    """The log at "kafka:BOOTSTRAP", read by this client, or the local one in this folder."""
     if where.startswith("kafka:"):
-        kafka = KafkaSettings(bootstrap=where.removeprefix("kafka:"), group=f"bench-{uuid.uuid4().hex}", partitions=1)
-        return LogSettings(kind="kafka", kafka=kafka)
+        group, bootstrap = f"bench-{uuid.uuid4().hex}", where.removeprefix("kafka:")
+        return LogSettings(
+            kind="kafka", kafka=KafkaSettings(bootstrap=bootstrap, client=client, group=group, partitions=1)
+        )
     return LogSettings(kind="local", local=LocalLogSettings(path=Path(where) / "log.db"))
 
 
-def own_log(where: str, folder: Path) -> LogSettings:
-    """The same log for one reader alone: a local one is copied, because its reader trims it."""
-    if where.startswith("kafka:"):
-        return log_of(where)
+def own_log(where: str, folder: Path, reader: str) -> LogSettings:
+    """The same log for one reader alone: "local", whose log is copied because its reader trims it, or a client of Kafka."""
+    if reader != "local":
+        return log_of(where, reader)
     shutil.copytree(where, folder / "log")
     return log_of(str(folder / "log"))
 

@@ -1,11 +1,13 @@
 """The bare loops beside the collector: the same reader of the log, the plain decoder, an append of flat columns to Delta.
 
 Nothing is validated, de-duplicated, profiled or committed to SQL, and a crash loses or doubles records. Arguments: arrow or json;
-"append", or "decode" for no record log at all; how many messages and rows the log holds; the log.
+"append", "decode" for no record log at all, or "client" (json, Kafka) for the client and the decoder alone; who reads
+(bench.ingest.own_log); how many messages and rows the log holds; the log.
 """
 
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +15,11 @@ import msgspec
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
+from bench.client_loop import values
 from bench.ingest import FLUSH_BYTES, WARM_RECORDS, TimedSource, own_log, warm_messages
 from bench.messages import CATEGORICAL, NUMERIC, arrow_messages, json_messages
 from bench.probe import report
+from kernel.settings import KafkaSettings
 from stream.message import Message, Partition
 
 Features = msgspec.defstruct("Features", [*((n, float) for n in NUMERIC), *((n, str) for n in CATEGORICAL)])
@@ -49,13 +53,18 @@ class Nobody:
 
 
 def main() -> None:
-    what, depth, messages, rows, where = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
+    what, depth, reader = sys.argv[1:4]
+    messages, rows, where = int(sys.argv[4]), int(sys.argv[5]), sys.argv[6]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = arrow_messages if what == "arrow" else json_messages
         table = str(folder / "records")
         _take(warm_messages(list(made(WARM_RECORDS, seed=5))), what, depth, table)
-        source = TimedSource(own_log(where, folder), Nobody(), messages)
+        settings = own_log(where, folder, reader)
+        if depth == "client":
+            report(_client(settings.kafka, rows))
+            return
+        source = TimedSource(settings, Nobody(), messages)
         held: list[Message] = []
         size = done = 0
         while not source.drained:
@@ -70,6 +79,19 @@ def main() -> None:
         if depth == "append":
             assert DeltaTable(table).count() == rows + WARM_RECORDS
         report(source.figures(rows))
+
+
+def _client(settings: KafkaSettings, rows: int) -> dict[str, float]:
+    """Decode single records as the client gives them."""
+    batches = values(settings)
+    done = len(next(batches))
+    began_s, cpu_began_s = time.perf_counter(), time.process_time()
+    while done < rows:
+        done += len([DECODER.decode(value) for value in next(batches)])
+    seconds, cpu_seconds = time.perf_counter() - began_s, time.process_time() - cpu_began_s
+    batches.close()
+    assert done == rows
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "records_per_s": rows / seconds}
 
 
 def _take(messages: Sequence[Message], what: str, depth: str, uri: str) -> int:

@@ -1,7 +1,8 @@
 """Our collector, from the bytes of the log to the committed record log and profiles, in one process.
 
 Before the clock runs it has taken some records of the same model from another partition: the model is known, its grids are
-fitted, what is compiled is loaded. Arguments: arrow or json, how many messages and rows the log holds, the log.
+fitted, what is compiled is loaded. Arguments: arrow or json; who reads (bench.ingest.own_log); how many messages and rows the log
+holds; the log.
 """
 
 import sys
@@ -26,7 +27,8 @@ from store.tables import windows
 
 
 def main() -> None:
-    what, messages, rows, where = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    what, reader = sys.argv[1:3]
+    messages, rows, where = int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         db = Database(f"sqlite:///{folder}/state.db")
@@ -36,7 +38,7 @@ def main() -> None:
         sources: list[TimedSource] = []
 
         def opened(collector: Collector) -> TimedSource:
-            sources.append(TimedSource(own_log(where, folder), collector, messages))
+            sources.append(TimedSource(own_log(where, folder, reader), collector, messages))
             return sources[0]
 
         collector = Collector({PARTITION.topic: sink}, opened, SystemClock(), CollectorSettings())
