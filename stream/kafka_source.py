@@ -12,7 +12,7 @@ from kernel.errors import UnavailableError
 from kernel.settings import KafkaSettings
 from stream.kafka_client import check_topics, connect, translated
 from stream.kafka_headers import our_headers
-from stream.kafka_join import finish_join
+from stream.kafka_join import finish_join, forget_lost_coordinator
 from stream.message import POLL_BYTES, Assignment, Message, Partition
 
 _SLICE_S = 0.2  # how long one wait may be before changes of the assignment are looked after
@@ -135,6 +135,7 @@ class KafkaSource:
     def _read(self, timeout_s: float) -> dict[Partition, list[Message]]:
         with translated(self._settings):
             finish_join(self._consumer)
+            forget_lost_coordinator(self._consumer)
             records = self._consumer.poll(timeout_ms=timeout_s * 1_000, max_records=_RECORDS)
         return {(p := Partition(*key)): [_message(p, record) for record in batch] for key, batch in records.items()}
 

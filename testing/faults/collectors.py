@@ -15,6 +15,7 @@ from testing.waiting import wait_until
 _COMMAND = (sys.executable, "-m", "service.cli", "collect", "--no-gateway")
 _END_TIMEOUT_S = 60.0
 _LOG_TAIL = 3_000
+_STACKS = 12_000
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class Collectors:
     """
 
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
-        self._environment = dict(environment)
+        self._environment = {**environment, "PYTHONFAULTHANDLER": "1"}
         self._folder = folder
         self._numbers = itertools.count(1)
         self.running: list[Collector] = []
@@ -100,6 +101,14 @@ class Collectors:
             if not collector.alive:
                 raise AssertionError(f"collector {collector.number} has ended by itself: {collector.log[-_LOG_TAIL:]}")
         return True
+
+    def autopsy(self) -> str:
+        """End all that run, each with the stack of every thread in its log; returns the ends of their logs."""
+        for collector in self.running:
+            if collector.alive:
+                os.kill(collector.pid, signal.SIGABRT)  # PYTHONFAULTHANDLER answers it
+        wait_until(lambda: not any(c.alive for c in self.running), _END_TIMEOUT_S, what="the end of all collectors")
+        return "\n".join(f"collector {c.number}: {c.log[-_STACKS:]}" for c in self.running)
 
     def _start_one(self, environment: Mapping[str, str], prefix: Sequence[str]) -> Collector:
         number = next(self._numbers)

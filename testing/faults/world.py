@@ -125,11 +125,7 @@ class World:
     def wait_for_commits(self, more: int = 1, timeout_s: float = _CAUGHT_UP_S) -> None:
         """Return once the offsets have moved by this many messages; every collector must live meanwhile."""
         goal = sum(self.committed().values()) + more
-        wait_until(
-            lambda: self.collectors.require_alive() and sum(self.committed().values()) >= goal,
-            timeout_s,
-            what=f"{more} more messages committed",
-        )
+        self._wait(lambda: sum(self.committed().values()) >= goal, timeout_s, f"{more} more messages committed")
 
     def lag(self) -> dict[tuple[str, int], int]:
         """How many offsets of each partition are not committed; partitions without any are left out."""
@@ -144,16 +140,20 @@ class World:
             AssertionError: a collector ended by itself, or something was still left to read after minutes.
         """
         sent, began = load.finish(), time.monotonic()
-        wait_until(
-            self._caught_up, _CAUGHT_UP_S, what=f"no lag in {self.workspace}; the collectors' logs lie in {self.folder}"
-        )
+        self._wait(self._caught_up, _CAUGHT_UP_S, f"no lag in {self.workspace}")
         caught_up_s = time.monotonic() - began
         found = views(self.database_url, self.workspace, self.records, sent)
         self.verdict_given = _verdict(self.faults, len(sent.predictions) + len(sent.labels), found, caught_up_s)
         return self.verdict_given
 
+    def _wait(self, condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+        """Wait with every collector alive; in vain, and the error says what each of their threads was doing."""
+        try:
+            wait_until(lambda: self.collectors.require_alive() and condition(), timeout_s, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.collectors.autopsy()}") from error
+
     def _caught_up(self) -> bool:
-        self.collectors.require_alive()
         if not self.lag():
             return True
         time.sleep(_LOOK_S)  # a look costs the brokers something

@@ -10,7 +10,7 @@ MEMBERS = 3
 
 def test_collectors_are_killed_at_random_moments_while_others_join_and_leave(world: World, scale: Scale) -> None:
     chance = random.Random(world.seed)
-    kills = scale(short=4, long=60)
+    kills = scale(short=4, long=50)
     world.collectors.start(MEMBERS)
     with world.load() as load:
         world.wait_for_commits()

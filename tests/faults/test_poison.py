@@ -84,7 +84,7 @@ def test_poison_at_the_head_of_a_partition_becomes_a_dead_letter_and_holds_nothi
 ) -> None:
     chance = random.Random(world.seed)
     appender = open_appender(world.log)
-    sent = [message for _ in range(scale(short=1, long=3)) for message in messages(chance)]
+    sent = [message for _ in range(scale(short=1, long=2)) for message in messages(chance)]
     for kind, message in sent:
         world.fault(partial(appender.append, world.topic(kind), [message], 60.0))
     appender.close()
