@@ -216,6 +216,28 @@ def _ingest(
     return Benchmark(f"{log}-{what}", subjects, rows, filled)
 
 
+def _costs(name: str, models: int, hours: int) -> Subject:
+    return Subject(name, "ingest_models", arguments=(str(models), str(hours)))
+
+
+def _flat(subject: str) -> Row:
+    cost = [Figure(name, "us_a_record", "us") for name in (subject, "1 model")]
+    return Row(f"a record's cost, {subject} / 1 model", cost[0], cost[1], None)
+
+
+MODELS = Benchmark(
+    "ingest-models",
+    (
+        _costs("1 model", 1, 1),
+        _costs("10 models", 10, 1),
+        _costs("100 models", 100, 1),
+        _costs("1,000 models", 1_000, 1),
+        _costs("24 open windows", 1, 24),
+    ),
+    tuple(_flat(name) for name in ("10 models", "100 models", "1,000 models", "24 open windows")),
+)
+
+
 @contextmanager
 def _kafka() -> Iterator[str]:
     with TemporaryDirectory() as folder, kafka_bootstrap_servers(Path(folder)) as servers:
@@ -263,6 +285,7 @@ BENCHMARKS = (
     COUNTING,
     CLOSED_WINDOW,
     CALL_SITE,
+    MODELS,
     _ingest("local", "arrow", ARROW_RECORDS, TemporaryDirectory, LOCAL),
     _ingest("local", "json", JSON_RECORDS, TemporaryDirectory, LOCAL),
     _ingest("kafka", "arrow", ARROW_RECORDS, _kafka, CLIENTS),

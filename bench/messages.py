@@ -22,7 +22,7 @@ def arrow_messages(rows: int, seed: int) -> Iterator[Outgoing]:
     """Batches of 1,000 rows, uncompressed, as our own client sends them."""
     rng = np.random.default_rng(seed)
     for first in range(0, rows, ROWS_A_BATCH):
-        table = _table(rng, first)
+        table = rows_of(rng, first)
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
@@ -33,12 +33,12 @@ def json_messages(rows: int, seed: int) -> Iterator[Outgoing]:
     """One record a message."""
     rng = np.random.default_rng(seed)
     for first in range(0, rows, ROWS_A_BATCH):
-        for row in _table(rng, first).to_pylist():
+        for row in rows_of(rng, first).to_pylist():
             yield Outgoing(msgspec.json.encode(_nested(row)), CONTENT_JSON, 0)
 
 
-def _table(rng: np.random.Generator, first: int) -> pa.Table:
-    n = ROWS_A_BATCH
+def rows_of(rng: np.random.Generator, first: int, n: int = ROWS_A_BATCH) -> pa.Table:
+    """So many records, a millisecond apart, the first one the `first` since START_US."""
     ids = rng.bytes(16 * n).hex()
     late = rng.random(n)
     columns = {
