@@ -352,18 +352,18 @@ def test_who_was_replaced_is_fenced_though_it_has_nothing_for_the_record_log(mak
     machine = make(tally)
     event = _json("plain", kind="deploy", title="a change")
     refused = Sent(b"no json", CONTENT_JSON, (Held(0, {}, ""),))
-    some = [[(RecordKind.EVENTS, 0, event)], [(RecordKind.PREDICTIONS, 0, refused)]]
-    program = [
-        act
-        for traffic in some
-        for act in (
-            lambda traffic=traffic: machine.replace(traffic),
-            lambda traffic=traffic: machine.flush(traffic),
+
+    def replacement(kind: RecordKind, sent: Sent) -> list[Callable[[], None]]:
+        traffic = [(kind, 0, sent)]
+        return [
+            lambda: machine.replace(traffic),
+            lambda: machine.flush(traffic),
             lambda: machine.let_the_replaced_one_write(None),
-        )
-    ]
+        ]
+
+    program = 2 * [*replacement(RecordKind.EVENTS, event), *replacement(RecordKind.PREDICTIONS, refused)]
     _run(machine, program)
-    assert tally["fenced"] == 2
+    assert tally["fenced"] == 4  # of each kind once before anything was committed, and once after
 
 
 def _run(machine: CollectorMachine, program: Sequence[Callable[[], None]]) -> None:
