@@ -323,6 +323,9 @@ def test_a_program_that_goes_through_every_way_to_fail(make: Make, step: Step, m
         return [*predictions, (RecordKind.LABELS, 0, label)]
 
     program = [
+        lambda: machine.read(some(), POLL_BYTES),
+        lambda: machine.be_away_for_a_while(some(), {"records"}, 1),  # before anything was ever committed
+        lambda: machine.flush(some()),  # comes back
         lambda: machine.flush(some()),
         lambda: machine.die(some(), step, moment, 0),
         lambda: machine.flush(some()),
