@@ -9,6 +9,10 @@ from dashboard.palette import Palette
 from dashboard.text import number, share
 
 HEIGHT = 270
+_AROUND, _EACH = (
+    150,
+    26,
+)  # pixels: the legend, the axis and its title, which the page fits into the height; a pair of bars
 REFERENCE, CURRENT = "reference", "window"
 _PERCENT = alt.Axis(format=".3~%", tickCount=5)
 
@@ -74,4 +78,4 @@ def values(drawn: Values, title: str, colours: Palette, *, upright: bool = False
         return chart.properties(height=HEIGHT)
     y = alt.Y("name:N", title=None, sort=None, axis=alt.Axis(labelLimit=140))
     chart = base.encode(y=y, yOffset=alt.YOffset("side:N", sort=sides), x=alt.X("share:Q", **length))
-    return chart.properties(height=max(130, 26 * len(drawn.names) + 90))
+    return chart.properties(height=_EACH * len(drawn.names) + _AROUND)

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
 TIMEOUT_MS = 60_000  # other tests share the cores
 FAILURE = "[data-testid=stException], [data-testid=stAlertContentError]"
@@ -49,6 +50,13 @@ def cell(page: Page, text: str) -> Locator:
     return page.locator("[role=gridcell]", has_text=text).first
 
 
+def box(mark: Locator) -> FloatRect:
+    """Where a mark is drawn, and how large, in pixels."""
+    found = mark.bounding_box()
+    assert found is not None
+    return found
+
+
 def open_model(page: Page, dashboard: str, query: str = "") -> None:
     page.goto(f"{dashboard}/model?model=flight-delay{query}")
     heading(page, "flight-delay")
@@ -76,9 +84,8 @@ def test_the_theme_is_the_readers(tab: Page, dashboard: str, theme: str) -> None
 def test_a_row_of_the_fleet_opens_its_model(tab: Page, dashboard: str) -> None:
     tab.goto(dashboard)
     expect(cell(tab, "card-fraud")).to_be_attached()
-    box = tab.locator("[data-testid=stDataFrame] canvas").first.bounding_box()
-    assert box is not None
-    tab.mouse.click(box["x"] + 180, box["y"] + 33 + 40 + 20)
+    table = box(tab.locator("[data-testid=stDataFrame] canvas").first)
+    tab.mouse.click(table["x"] + 180, table["y"] + 33 + 40 + 20)
     heading(tab, "card-fraud")
     expect(tab).to_have_url(re.compile(r"/model\?.*model=card-fraud"))
 
@@ -97,6 +104,20 @@ def test_a_column_and_a_window_are_chosen_by_name(tab: Page, dashboard: str) -> 
     heading(tab, "carrier, 27 Nov 2013, beside the reference")
     drawn(tab, "Shares of the values of carrier")
     expect(tab).to_have_url(re.compile("column=carrier"))
+
+
+@pytest.mark.parametrize(("column", "categories"), [("prediction", 2), ("origin", 3)])
+def test_the_bars_of_few_categories_have_room(tab: Page, dashboard: str, column: str, categories: int) -> None:
+    open_model(tab, dashboard, f"&column={column}")
+    label = f"Shares of the values of {column}"
+    drawn(tab, label)
+    chart = tab.locator(f'[aria-label="{label}"] svg')
+    bars = [box(mark)["height"] for mark in chart.locator(".mark-rect.role-mark path").all()]
+    assert len(bars) == 2 * categories
+    assert min(bars) > 6
+    names = [box(name) for name in chart.locator("[aria-label^=Y-axis] .role-axis-label text").all()]
+    assert len(names) == categories
+    assert all(above["y"] + above["height"] < below["y"] for above, below in pairwise(names))
 
 
 def test_a_click_on_the_map_opens_its_cell(tab: Page, dashboard: str) -> None:
