@@ -3,19 +3,19 @@
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from alerting.condition import Condition, parse_condition
 from alerting.fold import Policy
+from detectors.metrics import DRIFT, METRICS
 from kernel.settings import Section
+from kernel.settings_problem import PlacedError
 from kernel.windows import WindowSize, parse_duration
 from store.decision_feed import Decision
 
 Tier = Literal["P0", "P1", "P2"]
 P0: Tier = "P0"
 P1: Tier = "P1"
-
-DRIFT_METRICS = ("psi", "js_distance", "hellinger", "tvd", "linf", "ks", "wasserstein", "chi2")
 
 
 def _duration_us(value: object) -> object:
@@ -37,7 +37,14 @@ def _condition_text(value: object) -> object:
     return parse_condition(value) if isinstance(value, str) else value
 
 
+def _measured(metric: str) -> str:
+    if metric not in METRICS:
+        raise ValueError(f"no metric has this name; there are: {', '.join(METRICS)}")
+    return metric
+
+
 DurationUs = Annotated[int, BeforeValidator(_duration_us)]
+Metric = Annotated[str, AfterValidator(_measured)]
 
 
 class Rule(Section):
@@ -47,7 +54,9 @@ class Rule(Section):
 
     name: str = Field(min_length=1, description="Its name; part of every alert's identity.")
     tier: Tier = Field("P2", description="P0 wakes somebody, P1 is for today, P2 is for this week.")
-    metrics: tuple[str, ...] = Field(min_length=1, description="Metrics by their names; drift metrics are one alert.")
+    metrics: tuple[Metric, ...] = Field(
+        min_length=1, description="Metrics by their names; drift metrics are one alert."
+    )
     columns: tuple[str, ...] = Field(("*",), description="Columns, as globs; the whole model is ''.")
     models: tuple[str, ...] = Field(("*",), description="Models, as globs.")
     size: str | None = Field(None, description="Only windows of this length, such as 1d; any by default.")
@@ -78,7 +87,7 @@ class Rule(Section):
     @model_validator(mode="after")
     def _only_p1_escalates(self) -> "Rule":
         if self.escalate_after is not None and self.tier != P1:
-            raise ValueError(f"escalate_after belongs to P1 rules; {self.name} is {self.tier}")
+            raise PlacedError(("escalate_after",), f"belongs to P1 rules; {self.name} is {self.tier}")
         return self
 
     @property
@@ -91,13 +100,13 @@ class Rule(Section):
         """Whether its alerts ask for retraining."""
         if self.retrain is not None:
             return self.retrain
-        return self.tier == P1 and any(metric in DRIFT_METRICS for metric in self.metrics)
+        return self.tier == P1 and any(metric in DRIFT for metric in self.metrics)
 
     def family(self, metric: str) -> tuple[str, ...]:
         """The rule's metrics that are one alert with this one: drift metrics of a column are evidence of the same thing."""
-        if metric not in DRIFT_METRICS:
+        if metric not in DRIFT:
             return (metric,)
-        return tuple(m for m in self.metrics if m in DRIFT_METRICS)
+        return tuple(m for m in self.metrics if m in DRIFT)
 
     def concerns(self, decision: Decision) -> bool:
         """Whether a decision is this rule's business."""

@@ -9,6 +9,8 @@ from alerting.notifiers.slack import SlackSettings
 from alerting.rules import P0, DurationUs, Rule, default_rules
 from kernel.clock import DAY_US, MINUTE_US, SECOND_US
 from kernel.settings import Section
+from kernel.settings_problem import PlacedError
+from kernel.yaml_file import Way
 
 NotifierSettings = Annotated[ConsoleSettings | SlackSettings, Field(discriminator="kind")]
 
@@ -54,16 +56,19 @@ class AlertingSettings(Section):
     @model_validator(mode="after")
     def _names_fit(self) -> Self:
         names = [rule.name for rule in self.rules]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"rules need names of their own; {', '.join(twice)} is there twice")
-        for rule in self.rules:
-            escalation = () if rule.escalate_to == P0 else (rule.escalate_to,)
-            for notifier in (*(rule.notify or ()), *escalation):
-                if notifier not in self.notifiers:
-                    known = ", ".join(sorted(self.notifiers)) or "none"
-                    raise ValueError(f"rule {rule.name} names the notifier {notifier!r}; there are: {known}")
+        for at, rule in enumerate(self.rules):
+            if rule.name in names[:at]:
+                raise PlacedError(("rules", at, "name"), f"rules need names of their own; {rule.name} is there twice")
+            for place, notifier in enumerate(rule.notify or ()):
+                self._require_notifier(rule, notifier, ("rules", at, "notify", place))
+            if rule.escalate_to != P0:
+                self._require_notifier(rule, rule.escalate_to, ("rules", at, "escalate_to"))
         return self
+
+    def _require_notifier(self, rule: Rule, notifier: str, way: Way) -> None:
+        if notifier not in self.notifiers:
+            known = ", ".join(sorted(self.notifiers)) or "none"
+            raise PlacedError(way, f"rule {rule.name} names the notifier {notifier!r}; there are: {known}")
 
     def notifiers_of(self, rule: Rule) -> tuple[str, ...]:
         """The names of those a rule tells."""

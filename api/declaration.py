@@ -1,11 +1,10 @@
 """Declaring models: what PUT /v1/models/{model} and `driftglass apply` have in common."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from api.problems import sentence
 from kernel.errors import ContractError
 from kernel.profile import Kind
 from kernel.profiling import FEATURE
@@ -35,6 +34,13 @@ def _feature(name: str) -> str:
     return name
 
 
+def _model(name: str) -> str:
+    problem = model_problem(name)
+    if problem:
+        raise ValueError(problem)
+    return name
+
+
 def _window(text: str) -> str:
     return WindowSize(text).text
 
@@ -45,6 +51,7 @@ def _duration(text: str) -> str:
 
 
 Feature = Annotated[str, AfterValidator(_feature)]
+ModelName = Annotated[str, AfterValidator(_model)]
 Window = Annotated[str, AfterValidator(_window)]
 Duration = Annotated[str, AfterValidator(_duration)]
 
@@ -63,12 +70,17 @@ class Declaration(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    task: Task | None = None
+    task: Task | None = Field(None, description="What it predicts.")
     window: Window = Field("1d", description="Length of a calendar window in UTC: 5m, 1h, 1d, 1w, 1mo.")
     rollups: tuple[Window, ...] = Field((), description="Longer windows, each a sum of whole windows.")
     lateness: Duration = Field("1h", description="How long after its end a window stays open for late records.")
-    schema_: tuple[ColumnDeclaration, ...] = Field((), alias="schema")
-    positive_class: str = Field("", max_length=255)
+    schema_: tuple[ColumnDeclaration, ...] = Field(
+        (),
+        alias="schema",
+        description="Features, each {name, type}; a type is numeric, categorical, boolean, text or embedding, and what does "
+        "not fit it is refused.",
+    )
+    positive_class: str = Field("", max_length=255, description="What precision, recall and the ROC curve are about.")
     segments: tuple[Feature, ...] = Field((), description="Features by whose values everything is measured once more.")
     min_rows: int = Field(500, ge=1, description="A window with fewer rows looks back over earlier ones.")
 
@@ -91,10 +103,10 @@ class Declaration(BaseModel):
         return named
 
 
-class NamedDeclaration(Declaration):
-    """A declaration in driftglass.yaml."""
+class ModelDeclaration(Declaration):
+    """A model in driftglass.yaml; the fields of PUT /v1/models/{model} beside its name."""
 
-    model: str
+    model: ModelName = Field(description="The model's name.")
 
 
 def _sums_up(window: WindowSize, rollup: WindowSize) -> bool:
@@ -107,11 +119,8 @@ def _sums_up(window: WindowSize, rollup: WindowSize) -> bool:
     return whole > length and whole % length == 0
 
 
-def apply(db: Database, workspace: str, declarations: Sequence[Mapping[str, Any]], now_us: int) -> list[str]:
+def apply(db: Database, workspace: str, declarations: Sequence[ModelDeclaration], now_us: int) -> list[str]:
     """Declare models as `models:` of driftglass.yaml lists them; all are checked before the first is written.
-
-    Args:
-        declarations: each {"model": name, ...} with the fields of PUT /v1/models/{model}.
 
     Returns:
         Their names, in order.
@@ -119,20 +128,14 @@ def apply(db: Database, workspace: str, declarations: Sequence[Mapping[str, Any]
     Raises:
         ContractError: a value is wrong; nothing was written.
     """
-    read = [_read(index, declared) for index, declared in enumerate(declarations)]
-    for declared in read:
-        check(db, workspace, declared.model, declared)
-    for declared in read:
+    for index, declared in enumerate(declarations):
+        try:
+            check(db, workspace, declared.model, declared)
+        except ContractError as error:
+            raise ContractError(f"models.{index}.{error.field}", error.reason) from error
+    for declared in declarations:
         write(db, workspace, declared.model, declared, now_us)
-    return [declared.model for declared in read]
-
-
-def _read(index: int, declared: Mapping[str, Any]) -> NamedDeclaration:
-    try:
-        return NamedDeclaration.model_validate(dict(declared))
-    except ValidationError as error:
-        field, reason = sentence(error.errors()[0])
-        raise ContractError(".".join(part for part in (f"models[{index}]", field) if part), reason) from error
+    return [declared.model for declared in declarations]
 
 
 def check(db: Database, workspace: str, name: str, declared: Declaration) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from driftglass_client.wire import DEFAULT_WORKSPACE, HTTP_API_KEY
 from kernel.errors import UnauthorizedError
@@ -18,21 +18,21 @@ _BEARER = "bearer "
 class ApiKey(Section):
     """A key, and what it opens."""
 
-    key: str = Field(min_length=16, description="The secret itself, at least 16 characters.", repr=False)
+    key: SecretStr = Field(min_length=16, description="The secret itself, at least 16 characters.")
     workspace: str = Field(
         DEFAULT_WORKSPACE, pattern=r"^[A-Za-z0-9_-]{1,100}$", description="The workspace that the key names."
     )
     role: Role = Field(description="ingest sends records, viewer reads, admin does both and changes things.")
 
 
-_NO_KEY = ApiKey.model_construct(key="", workspace=DEFAULT_WORKSPACE, role="admin")
+_NO_KEY = ApiKey.model_construct(key=SecretStr(""), workspace=DEFAULT_WORKSPACE, role="admin")
 
 
 class Keys:
     """The API keys, by their digest: looking one up takes the same time whatever was sent."""
 
     def __init__(self, keys: Sequence[ApiKey]) -> None:
-        self._keys = {_digest(key.key): key for key in keys}
+        self._keys = {_digest(key.key.get_secret_value()): key for key in keys}
 
     def of(self, headers: Mapping[str, str]) -> ApiKey:
         """The key that was sent; without any keys configured, one that may do everything in "default".

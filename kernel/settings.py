@@ -1,22 +1,22 @@
 """Settings: one typed tree from driftglass.yaml and DRIFTGLASS_* variables, the variables winning.
 
-A part declares its own section beside its code; service/settings.py joins all of them. `load` reads any such tree and turns
-what is wrong into one sentence a person can act on: the file, the line, the value, what is allowed.
+A part declares its own section beside its code; service/settings.py joins all of them. `load` reads any such tree, and says what
+is wrong in one sentence a person can act on: the file, the line, the value, what is allowed.
 """
 
 import os
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import pydantic_settings
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from kernel.errors import SettingsError
+from kernel.settings_problem import PREFIX, sentences
+from kernel.yaml_file import YamlFile, read_yaml
 
 CONFIG_VARIABLE = "DRIFTGLASS_CONFIG"
-_PREFIX = "DRIFTGLASS_"
 _OTHERS = ("client_", "test_")
 DEFAULT_CONFIG = Path("driftglass.yaml")
 
@@ -36,9 +36,14 @@ class StoreSettings(Section):
     records: str = Field(
         "driftglass-data/records", description="Folder or URL (s3://, gs://, az://) of the Delta tables."
     )
-    storage_options: dict[str, str] = Field(
+    storage_options: dict[str, SecretStr] = Field(
         default_factory=dict, description="Options of the object store, as delta-rs names them."
     )
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The storage options, for the store itself to use."""
+        return {name: value.get_secret_value() for name, value in self.storage_options.items()}
 
 
 class KafkaSettings(Section):
@@ -70,7 +75,7 @@ class LocalLogSettings(Section):
 class LogSettings(Section):
     """The log of incoming messages."""
 
-    kind: str = Field("local", pattern="^(local|kafka)$", description="local or kafka.")
+    kind: Literal["local", "kafka"] = Field("local", description="Where messages are kept until they are collected.")
     kafka: KafkaSettings = KafkaSettings()
     local: LocalLogSettings = LocalLogSettings()
     topics: dict[str, str] = Field(
@@ -84,7 +89,7 @@ class SettingsTree(BaseSettings):
     """The root of a settings tree: environment variables over the file."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX,
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",
@@ -121,59 +126,26 @@ def load(tree: type[Tree], path: Path | None = None) -> Tree:
     if not file.exists():
         if asked_for:
             raise SettingsError(f"the configuration file {file} does not exist")
-        return _build(tree, {}, {}, file)
-    text = file.read_text(encoding="utf-8")
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text) or {}
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SettingsError(f"{file}, line {line}: this is no YAML: {error.problem}") from error
-    if not isinstance(values, dict):
-        raise SettingsError(f"{file}, line 1: the file must hold settings by name, such as `log:`")
-    return _build(tree, values, _lines(node), file)
+        return _build(tree, YamlFile(file, {}, {}))
+    return _build(tree, read_yaml(file))
 
 
-def _build(tree: type[Tree], values: dict[str, Any], lines: dict[tuple[str | int, ...], int], file: Path) -> Tree:
+def _build(tree: type[Tree], file: YamlFile) -> Tree:
     if tree.model_config.get("extra") == "forbid":
         _know_variables(tree)
     try:
-        return tree(**values)
+        return tree(**file.values)
     except pydantic_settings.SettingsError as error:
-        raise SettingsError(f"a DRIFTGLASS_ variable cannot be read: {error}") from error
+        raise SettingsError(f"a {PREFIX} variable cannot be read: {error}") from error
     except ValidationError as error:
-        raise SettingsError("; ".join(_sentence(e, lines, file) for e in error.errors())) from error  # type: ignore[arg-type]
+        raise SettingsError(sentences(error.errors(), tree, file)) from error
 
 
 def _know_variables(tree: type[SettingsTree]) -> None:
     """A misspelt variable is an error too; the client's and the tests' are none of this tree."""
     for name in sorted(os.environ):
-        section = name.removeprefix(_PREFIX).split("__")[0].lower()
-        foreign = not name.startswith(_PREFIX) or name == CONFIG_VARIABLE or section.startswith(_OTHERS)
+        section = name.removeprefix(PREFIX).split("__")[0].lower()
+        foreign = not name.startswith(PREFIX) or name == CONFIG_VARIABLE or section.startswith(_OTHERS)
         if not foreign and section not in tree.model_fields:
-            known = ", ".join(_PREFIX + field.upper() for field in tree.model_fields)
+            known = ", ".join(PREFIX + field.upper() for field in tree.model_fields)
             raise SettingsError(f"the variable {name} names no setting; they begin with {known}")
-
-
-def _sentence(error: dict[str, Any], lines: dict[tuple[str | int, ...], int], file: Path) -> str:
-    path: tuple[str | int, ...] = tuple(error["loc"])
-    name = ".".join(str(p) for p in path)
-    at = next((lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in lines), None)
-    where = f"{file}, line {at}" if at else f"{file} or a DRIFTGLASS_ variable"
-    if error["type"] == "extra_forbidden":
-        return f"{where}: {name} is no setting; see docs/settings.md for their names"
-    return f"{where}: {name} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
-
-
-def _lines(node: yaml.Node | None, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], int]:
-    """The line, from 1, of every setting in the file, by its path."""
-    found: dict[tuple[str | int, ...], int] = {}
-    children: list[tuple[str | int, yaml.Node, int]] = []
-    if isinstance(node, yaml.MappingNode):
-        children = [(key.value, value, key.start_mark.line + 1) for key, value in node.value]
-    elif isinstance(node, yaml.SequenceNode):
-        children = [(i, item, item.start_mark.line + 1) for i, item in enumerate(node.value)]
-    for key, child, line in children:
-        found[(*path, key)] = line
-        found.update(_lines(child, (*path, key)))
-    return found

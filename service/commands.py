@@ -132,9 +132,7 @@ def doctor(settings: Settings) -> list[dict[str, Any]]:
         return "up to date"
 
     def records() -> str:
-        RecordLog(settings.store.records, settings.store.storage_options).table(
-            settings.workspace, RecordKind.PREDICTIONS
-        )
+        RecordLog(settings.store.records, settings.store.options).table(settings.workspace, RecordKind.PREDICTIONS)
         return settings.store.records
 
     def log() -> str:

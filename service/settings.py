@@ -1,10 +1,9 @@
 """The whole settings tree: every section of every part, from driftglass.yaml and DRIFTGLASS_* variables."""
 
-from typing import Any
-
 from pydantic import Field
 
 from alerting.settings import AlertingSettings
+from api.declaration import ModelDeclaration
 from api.settings import ApiSettings
 from collector.gateway_settings import GatewaySettings
 from collector.settings import CollectorSettings
@@ -35,6 +34,6 @@ class Settings(SettingsTree):
     dashboard: DashboardServer = DashboardServer()
     api: ApiSettings = ApiSettings()
     upkeep: UpkeepSettings = UpkeepSettings()
-    models: list[dict[str, Any]] = Field(
-        default_factory=list, description="Models declared as code; `driftglass apply` reads them."
+    models: tuple[ModelDeclaration, ...] = Field(
+        (), description="Models declared as code; `driftglass apply` reads them."
     )

@@ -121,7 +121,7 @@ def _type(kind: Any) -> str:
         return f"list of {_type(parts[0])}"
     if origin is dict:
         return "object" if parts[1] is Any else f"map of name to {_type(parts[1])}"
-    return _NAMES.get(kind) or str(kind.__name__).removesuffix("Settings")
+    return _NAMES.get(kind) or str(kind.__name__).removesuffix("Settings").removesuffix("Declaration")
 
 
 def _bounds(field: FieldInfo) -> str:
@@ -145,7 +145,7 @@ def _shown(value: Any, kind: str) -> str:
     if isinstance(value, tuple | list | dict):
         names = [str(getattr(one, "name", one)) for one in value]
         return ", ".join(f"`{name}`" for name in names) or "none"
-    if value is None:
+    if value is None or value == "":
         return "none"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

@@ -50,7 +50,7 @@ class Wiring:
 
     def record_log(self) -> RecordLog:
         """The record log; one for each thread."""
-        return RecordLog(self.settings.store.records, self.settings.store.storage_options)
+        return RecordLog(self.settings.store.records, self.settings.store.options)
 
     def gateway(self) -> FastAPI:
         """The ingestion gateway with its appender."""

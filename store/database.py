@@ -16,6 +16,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from kernel.errors import RefusedError, SettingsError, UnavailableError
+from kernel.settings_problem import without_secrets
 
 _BACKENDS = ("sqlite", "postgresql")
 _BUSY_TIMEOUT_S = 30
@@ -39,10 +40,11 @@ class Database:
             self.url = sa.make_url(url)
         except sa.exc.ArgumentError as error:
             raise SettingsError(
-                f"store.database: {url!r} is no database URL, such as sqlite:///driftglass.db"
+                f"store.database: {without_secrets(repr(url))} is no database URL, such as sqlite:///driftglass.db"
             ) from error
         if self.url.get_backend_name() not in _BACKENDS:
-            raise SettingsError(f"store.database: {url!r} is neither sqlite:///FILE nor postgresql+psycopg://HOST/NAME")
+            shown = without_secrets(repr(url))
+            raise SettingsError(f"store.database: {shown} is neither sqlite:///FILE nor postgresql+psycopg://HOST/NAME")
         if self.url.get_backend_name() == "sqlite":
             self._engine = _sqlite_engine(self.url)
         else:

@@ -9,10 +9,8 @@ from dashboard.palette import Palette
 from dashboard.text import number, share
 
 HEIGHT = 270
-_AROUND, _EACH = (
-    150,
-    26,
-)  # pixels: the legend, the axis and its title, which the page fits into the height; a pair of bars
+_PAIR = 26  # pixels of a pair of bars
+_AROUND = 150  # pixels of the legend, the axis and its title, which the page takes from the height
 REFERENCE, CURRENT = "reference", "window"
 _PERCENT = alt.Axis(format=".3~%", tickCount=5)
 
@@ -78,4 +76,4 @@ def values(drawn: Values, title: str, colours: Palette, *, upright: bool = False
         return chart.properties(height=HEIGHT)
     y = alt.Y("name:N", title=None, sort=None, axis=alt.Axis(labelLimit=140))
     chart = base.encode(y=y, yOffset=alt.YOffset("side:N", sort=sides), x=alt.X("share:Q", **length))
-    return chart.properties(height=_EACH * len(drawn.names) + _AROUND)
+    return chart.properties(height=_PAIR * len(drawn.names) + _AROUND)

@@ -59,6 +59,9 @@ alerting:
         ("size: 7h", "no calendar window"),
         ("when_ever: drift", "is no setting"),
         ("resolve_after: 0", "greater than or equal to 1"),
+        ("notify: [pager]", "names the notifier 'pager'; there are: console"),
+        ("escalate_to: pager", "names the notifier 'pager'; there are: console"),
+        ("escalate_after: 1h", "belongs to P1 rules"),
     ],
 )
 def test_a_wrong_rule_names_its_line_and_what_is_allowed(load_alerting, line, says):
@@ -73,9 +76,13 @@ def test_a_wrong_rule_names_its_line_and_what_is_allowed(load_alerting, line, sa
     ("text", "says"),
     [
         ("rules: [{name: a, metrics: [psi], notify: [pager]}]", "names the notifier 'pager'; there are: console"),
-        ("rules: [{name: a, metrics: [psi]}, {name: a, metrics: [ks]}]", "a is there twice"),
-        ("rules: [{name: a, metrics: [psi], tier: P2, escalate_after: 1h}]", "escalate_after belongs to P1"),
+        ("rules: [{name: a, metrics: [psi]}, {name: a, metrics: [rows]}]", "a is there twice"),
+        ("rules: [{name: a, metrics: [psi], tier: P2, escalate_after: 1h}]", "escalate_after: belongs to P1"),
         ("rules: [{name: a, metrics: []}]", "at least 1 item"),
+        (
+            "rules: [{name: a, metrics: [psi, pssi]}]",
+            r"metrics.1 is 'pssi': no metric has this name; there are: psi, js_d",
+        ),
         ("notifiers: {oncall: {kind: slack, url: hooks.slack.com}}", "begins with https://"),
         ("notifiers: {oncall: {kind: pigeon}}", "'console', 'slack'"),
     ],
@@ -91,6 +98,24 @@ def test_a_secret_url_is_not_printed(load_alerting):
     )
 
     assert "SECRET" not in repr(settings)
+
+
+def test_a_rule_that_is_refused_prints_no_secret_of_a_notifier(load_alerting):
+    with pytest.raises(SettingsError) as error:
+        load_alerting(
+            """
+alerting:
+  notifiers: {a: {kind: slack, url: "https://hooks.slack.com/SECRET"}}
+  rules:
+    - {name: drift, metrics: [psi]}
+    - name: late
+      metrics: [rows]
+      notify: [a, https://hooks.slack.com/SECRET]
+"""
+        )
+
+    assert "line 8: alerting.rules.1.notify.1: rule late names the notifier" in str(error.value)
+    assert "SECRET" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +155,7 @@ def test_conditions_are_equal_by_what_they_say():
         ({"models": ["fraud"]}, False),
         ({"size": "1d"}, True),
         ({"size": "1w"}, False),
-        ({"metrics": ["ks"]}, False),
+        ({"metrics": ["js_distance"]}, False),
     ],
 )
 def test_a_rule_is_concerned_by_metric_column_model_and_size(make_decision, scope, concerned):

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from api.declaration import apply
+from api.declaration import ModelDeclaration, apply
+from kernel.clock import DAY_US
 from kernel.errors import ContractError
 from kernel.profile import Kind
 from store import columns, models
 from store.registry import Registry
+from store.tables import windows
 
 FULL = {
     "task": "binary",
@@ -72,9 +74,6 @@ def test_a_put_replaces_what_was_declared(api: Any) -> None:
 def test_wrong_values_name_the_field_and_what_is_allowed(api: Any, body: dict[str, Any], said: list[str]) -> None:
     sentence = api.refused(422, api.http.put("/v1/models/flights", json=body))
     assert all(part in sentence for part in said), sentence
-    with pytest.raises(ContractError) as caught:
-        apply(api.db, "default", [{"model": "flights", **body}], 0)
-    assert all(part in str(caught.value) for part in ["models[0]", *said])
     assert models.known(api.db, "default") == {}
 
 
@@ -86,10 +85,18 @@ def test_what_is_no_declaration_is_a_bad_request(api: Any) -> None:
 
 
 def test_apply_declares_all_or_none(api: Any) -> None:
-    assert apply(api.db, "default", [{"model": "b"}, {"model": "a", **FULL}], 5) == ["b", "a"]
+    def declare(*declared: dict[str, Any]) -> list[str]:
+        return apply(api.db, "default", [ModelDeclaration.model_validate(one) for one in declared], 5)
+
+    assert declare({"model": "b"}, {"model": "a", **FULL}) == ["b", "a"]
     assert models.one(api.db, "default", "a").positive_class == "late"
-    with pytest.raises(ContractError, match=r"models\[1\].model: is missing"):
-        apply(api.db, "default", [{"model": "c"}, {"task": "binary"}], 5)
+    with api.db.write() as connection:
+        day = {"workspace": "default", "model": "b", "size": "1d", "start_us": 0, "end_us": DAY_US}
+        connection.execute(windows.insert().values(**day))
+    with pytest.raises(
+        ContractError, match=r"models\.1\.window: is '1h', but 'b' is profiled in windows of 1d already"
+    ):
+        declare({"model": "c"}, {"model": "b", "window": "1h"})
     assert set(models.known(api.db, "default")) == {"a", "b"}
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from detectors import column_drift
 from detectors.health import measure_health
+from detectors.metrics import METRICS
 from detectors.performance import Outcomes, measure_performance
 from kernel.clock import DAY_US
 from kernel.grid import Grid
@@ -72,7 +73,7 @@ def _of_labels(found: Outcomes) -> Iterator[Measurement]:
 def test_the_page_and_the_detectors_have_the_same_metrics(docs, measured) -> None:
     table = docs.page("statistics.md").table("What is measured")
     written = {name for cells in table for name in re.findall(r"`(\w+)`", cells[0])}
-    assert written == {measurement.metric for measurement in measured}
+    assert written == {measurement.metric for measurement in measured} == set(METRICS)
 
 
 def test_the_page_names_every_status(docs) -> None:

@@ -1,0 +1,11 @@
+"""The names of all metrics; docs/statistics.md says what each is."""
+
+DRIFT = ("psi", "js_distance")
+QUALITY = ("missing_share", "unseen_share")
+HEALTH = (
+    "rows", "throughput", "error_rate", "latency_p50", "latency_p90", "latency_p99", "queue_p50", "queue_p90", "queue_p99",
+)  # fmt: skip
+PERFORMANCE = (
+    "label_coverage", "accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "mae", "rmse", "bias",
+)  # fmt: skip
+METRICS = (*DRIFT, *QUALITY, *HEALTH, *PERFORMANCE)
