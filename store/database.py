@@ -25,17 +25,21 @@ _REFUSALS = (
     "23",
     "54",
 )  # classes of SQLSTATE: a wrong value, a broken constraint, a limit such as an index row's size
+_FREE_CONNECTION_TIMEOUT_S = 30.0
 _ROWS_A_STATEMENT = 500  # SQLite takes 32,766 bound values a statement
 
 
 class Database:
     """A pool of connections to one database.
 
+    Args:
+        patience_s: how long to wait for a connection while all are in use.
+
     Raises:
         SettingsError: when the URL is none.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience_s: float = _FREE_CONNECTION_TIMEOUT_S) -> None:
         try:
             self.url = sa.make_url(url)
         except sa.exc.ArgumentError as error:
@@ -46,9 +50,9 @@ class Database:
             shown = without_secrets(repr(url))
             raise SettingsError(f"store.database: {shown} is neither sqlite:///FILE nor postgresql+psycopg://HOST/NAME")
         if self.url.get_backend_name() == "sqlite":
-            self._engine = _sqlite_engine(self.url)
+            self._engine = _sqlite_engine(self.url, patience_s)
         else:
-            self._engine = sa.create_engine(self.url, pool_pre_ping=True)
+            self._engine = sa.create_engine(self.url, pool_pre_ping=True, pool_timeout=patience_s)
 
     @property
     def is_sqlite(self) -> bool:
@@ -86,10 +90,12 @@ class Database:
         self._engine.dispose()
 
 
-def _sqlite_engine(url: sa.URL) -> sa.Engine:
+def _sqlite_engine(url: sa.URL, patience_s: float) -> sa.Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    # In memory there is one connection a thread, and nothing to wait for.
+    waiting = {"pool_timeout": patience_s} if url.database and url.database != ":memory:" else {}
+    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S}, **waiting)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
@@ -115,6 +121,9 @@ def _translated(url: sa.URL) -> Iterator[None]:
             raise RefusedError(f"the database refuses what it was given: {_first_line(error)}") from error
         where = url.render_as_string(hide_password=True)
         raise UnavailableError(f"the database {where} does not answer: {_first_line(error)}") from error
+    except sa.exc.TimeoutError as error:  # of the pool
+        where = url.render_as_string(hide_password=True)
+        raise UnavailableError(f"all connections to the database {where} are in use; try again") from error
     except sa.exc.ProgrammingError as error:
         raise UnavailableError(
             f"the database is not up to date ({_first_line(error)}): run `driftglass migrate`"

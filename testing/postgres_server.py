@@ -8,7 +8,7 @@ import pwd
 import signal
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -46,7 +46,6 @@ def postgres_server_url() -> Iterator[str]:
     if external := os.environ.get(EXTERNAL):
         yield urlsplit(external)._replace(scheme=SCHEME).geturl()
         return
-    binaries = _binaries()
     user = "postgres" if is_root() else None  # initdb and postgres refuse root
     # Not below pytest's own folder, which only its owner may enter.
     with tempfile.TemporaryDirectory(prefix="driftglass-postgres-") as name:
@@ -54,18 +53,43 @@ def postgres_server_url() -> Iterator[str]:
         if user:
             account = pwd.getpwnam(user)
             os.chown(directory, account.pw_uid, account.pw_gid)
-        _initialise(binaries, directory, user)
-        port = free_port()
-        url = f"{SCHEME}://driftglass@127.0.0.1:{port}/postgres"
-        # SIGQUIT is PostgreSQL's immediate shutdown: nothing in this cluster is worth a checkpoint.
-        with running(
-            _command(binaries, port),
-            directory=directory,
-            ready=lambda: _answers(url),
-            stop_signal=signal.SIGQUIT,
-            user=user,
-        ):
-            yield url
+        binaries, port = initialised(directory, user), free_port()
+        with a_process(binaries, directory, port, user, SETTINGS):
+            yield server_url(port)
+
+
+def server_url(port: int) -> str:
+    """The SQLAlchemy URL of the maintenance database of a server on this port."""
+    return f"{SCHEME}://driftglass@127.0.0.1:{port}/postgres"
+
+
+def initialised(directory: Path, user: str | None) -> Path:
+    """Make a cluster in the folder, as this user; returns the folder of the programs that made it.
+
+    Raises:
+        ServiceMissingError: PostgreSQL is not installed.
+    """
+    binaries = _binaries()
+    _initialise(binaries, directory, user)
+    return binaries
+
+
+@contextmanager
+def a_process(
+    binaries: Path, directory: Path, port: int, user: str | None, settings: Mapping[str, str]
+) -> Iterator[int]:
+    """Run the cluster of a folder while the block lasts; yields the process id once it takes connections.
+
+    At the end it gets SIGQUIT, PostgreSQL's immediate shutdown: there is no checkpoint, as after a crash.
+    """
+    with running(
+        _command(binaries, port, settings),
+        directory=directory,
+        ready=lambda: _answers(server_url(port)),
+        stop_signal=signal.SIGQUIT,
+        user=user,
+    ) as pid:
+        yield pid
 
 
 @contextmanager
@@ -96,9 +120,9 @@ def _initialise(binaries: Path, directory: Path, user: str | None) -> None:
     run_once([binaries / "initdb", "--pgdata=data", "--no-sync", *options], directory=directory, user=user)
 
 
-def _command(binaries: Path, port: int) -> list[str | Path]:
-    settings = [word for key, value in SETTINGS.items() for word in ("-c", f"{key}={value}")]
-    return [binaries / "postgres", "-D", "data", "-p", str(port), *settings]
+def _command(binaries: Path, port: int, settings: Mapping[str, str]) -> list[str | Path]:
+    words = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+    return [binaries / "postgres", "-D", "data", "-p", str(port), *words]
 
 
 def _answers(url: str) -> bool:
