@@ -1,0 +1,46 @@
+"""No room for the record log: the collectors stand by, and go on once there is some, each record once."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from testing.faults.scale import Scale
+from testing.faults.world import World
+from testing.waiting import wait_until
+
+MEMBERS = 2
+_ROOM_BYTES = 3_000  # less than the file of a flush
+
+
+@contextmanager
+def _no_file_longer_than(size: int, world: World) -> Iterator[None]:
+    """While the block lasts, a collector's write beyond that size fails, as it does on a full disk."""
+    pids = [collector.pid for collector in world.collectors.running]
+    for pid in pids:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        for pid in pids:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def _broken_off(size: int, world: World) -> bool:
+    """Whether a file of the record log was written up to there, and no further."""
+    return any(file.stat().st_size == size for file in world.records.rglob("*.parquet"))
+
+
+def test_the_disk_of_the_record_log_is_full_for_a_while(world: World, scale: Scale) -> None:
+    world.collectors.start(MEMBERS)
+    with world.load() as load:
+        world.wait_for_commits()
+        for number in range(scale(short=2, long=20)):
+            size = _ROOM_BYTES + number
+            with _no_file_longer_than(size, world):
+                world.fault(
+                    lambda size=size: wait_until(lambda: _broken_off(size, world), 120, what="a file broken off")
+                )
+                load.wait_for(300)
+            world.wait_for_commits()
+        verdict = world.verdict(load)
+    assert (verdict.lost, verdict.doubled, verdict.details) == (0, 0, ())
