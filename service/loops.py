@@ -61,11 +61,14 @@ def ending_within(stop: Stop, limit_s: float) -> Iterator[None]:
             _log.warning("not drained within %g s: ending now; what is not committed will be read again", limit_s)
             os._exit(1)
 
-    threading.Thread(target=watch, name="drain-limit", daemon=True).start()
+    watcher = threading.Thread(target=watch, name="drain-limit", daemon=True)
+    watcher.start()
     try:
         yield
     finally:
         done.set()
+        stop.set()  # where the block failed by itself, nobody asked; a thread that outlived it would be torn down with the process
+        watcher.join()
 
 
 def repeat(step: Callable[[], object], interval_s: float, stop: Stop) -> None:
