@@ -11,7 +11,7 @@ from kernel.settings import KafkaSettings
 from stream.kafka_client import MAX_MESSAGE_BYTES, REQUEST_TIMEOUT_MS
 
 HEARTBEATS_PER_SESSION = 3
-_PARTITION_FETCH_BYTES = 1 << 20  # a fetch is unpacked at once, compressed or not: this bounds what one can grow to
+_PARTITION_FETCH_BYTES = 1 << 18  # a fetch is unpacked whole, into messages of some 500 B each besides their values
 _LARGEST_ANSWER_BYTES = 100_000_000
 _LARGEST_REQUEST_BYTES = 1_000_000
 _LONGEST_SILENCE_MS = 300_000
@@ -41,7 +41,8 @@ _AWAY = (
 def consumer(settings: KafkaSettings) -> Consumer:
     """A member of the group that commits nothing and never jumps.
 
-    What it holds of messages read ahead is `fetch_max_bytes`, and as much again from each broker that is just answering.
+    It reads ahead until it holds about `fetch_max_bytes`, unpacked; then comes at most one fetch of each broker more, a
+    quarter MiB a partition as it lies in the log, or one batch where a batch is larger.
 
     Raises:
         SettingsError: the client refuses the configuration.
