@@ -52,7 +52,7 @@ class KafkaSettings(Section):
     bootstrap: str = Field("localhost:9092", description="Bootstrap servers, host:port, comma-separated.")
     client: Literal["kafka-python", "confluent"] = Field(
         "kafka-python",
-        description="What reads Kafka; confluent, for many small messages, needs the extra of that name.",
+        description="What reads Kafka; confluent takes less CPU a message, and needs the extra of that name.",
     )
     group: str = Field("driftglass", description="Consumer group of the collectors.")
     partitions: int = Field(
