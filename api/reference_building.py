@@ -85,7 +85,7 @@ def from_log(caller: Caller, model: str, start_us: int, end_us: int) -> Built:
     with caller.parts.log_lock:
         reader = RecordReader(caller.parts.log, caller.workspace)
         profile = _profile(registry, model, reader.rows(model, start_us, end_us))
-        joined = reader.labelled(model, start_us, end_us)
+        joined = reader.labelled(model, [(start_us, end_us)])
     if not profile.rows or joined is None:
         between = f"{to_rfc3339(start_us)} and {to_rfc3339(end_us)}"
         raise NotFoundError(f"the record log has no prediction of {model!r} between {between}")

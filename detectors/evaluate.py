@@ -12,16 +12,17 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from detectors import dial, labelled
+from detectors import dial, labelled, lookback
 from detectors.column_drift import Test, measure_column
 from detectors.health import measure_health
+from detectors.lookback import Look
 from detectors.performance import measure_performance, outcomes
 from detectors.settings import DetectorSettings
 from kernel.clock import DAY_US, SECOND_US, Clock
 from kernel.errors import UnavailableError
 from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
-from kernel.profiling import FEATURE, POSITIVE_COLUMNS, PREDICTION, SCORE
+from kernel.profiling import FEATURE, POSITIVE_COLUMNS, PREDICTION, SCORE, GroupKey
 from store import label_searches, profiles, references, watermarks, windows
 from store import models as model_rows
 from store.database import Database
@@ -32,7 +33,8 @@ from store.windows import Lease, Measured, Window
 
 _TESTS_A_COLUMN = 3  # psi (js_distance is the same test), missing_share, unseen_share
 
-Groups = Mapping[tuple[str, str], Mapping[int, WindowProfile]]
+Looks = dict[tuple[str, str], Look]
+"""By version and segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,66 +100,84 @@ class Evaluator:
     def _measure(self, model: Model, held: Lease) -> int:
         """Measure the windows of a lease; returns how many were finished."""
         try:
-            groups = self._profiles(model, held)
-            reference = self._reference(model, held, groups)
-            joined = self._joined(model, held)
+            looks = self._looks(model, held)
+            reference = self._reference(model, held, looks)
+            joined = self._reader.labelled(model.name, [(w.start_us, w.end_us) for w in held.windows])
             done = 0
             for window in held.windows:
                 rows = None if joined is None else labelled.between(joined, window.start_us, window.end_us)
-                found = self._window(model, window, groups, reference, rows)
                 labels = 0 if rows is None else labelled.labels(rows)
+                expected = labels > 0 or window.label_revision > 0
+                found = self._window(model, window, looks[window.start_us], reference, rows if expected else None)
                 done += windows.finish(self._db, self._workspace, held, window, found, labels, self._clock.now_us())
         except UnavailableError:
             windows.release(self._db, self._workspace, held)
             raise
         return done
 
-    def _profiles(self, model: Model, held: Lease) -> Groups:
-        """The profiles of the windows, and of those before them that they may look back over."""
-        first, last = held.windows[0], held.windows[-1]
-        back = self._settings.lookback_windows * (first.end_us - first.start_us)
-        return profiles.between(self._db, self._workspace, model.name, first.start_us - back, last.end_us)
+    def _looks(self, model: Model, held: Lease) -> dict[int, Looks]:
+        """What there is of each window, by its start: it alone, and with what it looks back over where it is small."""
+        spans = [(window.start_us, window.end_us) for window in held.windows]
+        own = profiles.within(self._db, self._workspace, model.name, spans)
+        looks = {window.start_us: _alone(own, window) for window in held.windows}
+        small = {
+            GroupKey(*key, start): look.profile
+            for start, of in looks.items()
+            for key, look in of.items()
+            if look.profile.rows < model.min_rows
+        }
+        if small and held.windows[0].size == model.window.text:
+            for at, look in self._back(model, small):
+                looks[at.window_start_us][at.version, at.segment] = look
+        return looks
 
-    def _reference(self, model: Model, held: Lease, groups: Groups) -> Reference | None:
+    def _back(self, model: Model, small: Mapping[GroupKey, WindowProfile]) -> Iterator[tuple[GroupKey, Look]]:
+        """The looks of those small windows that reach enough rows within their lookback; nothing else of the past is read."""
+        reach = {at: model.window.back(at.window_start_us, self._settings.lookback_windows) for at in small}
+        spans = [(first, at.window_start_us) for at, first in reach.items()]
+        rows = profiles.rows(self._db, self._workspace, model.name, spans)
+        taken = {}
+        for at, profile in small.items():
+            known = rows.get((at.version, at.segment), {})
+            earlier = {start: n for start, n in known.items() if reach[at] <= start < at.window_start_us}
+            if starts := lookback.fewest(earlier, profile.rows, model.min_rows):
+                taken[at] = starts
+        keys = {GroupKey(at.version, at.segment, start) for at, starts in taken.items() for start in starts}
+        past = profiles.chosen(self._db, self._workspace, model.name, keys)
+        for at, starts in taken.items():
+            of = past.get((at.version, at.segment), {})
+            parts = [of[start] for start in reversed(starts) if start in of]
+            yield at, Look(small[at], profiles.merged([*parts, small[at]]), starts[-1])
+
+    def _reference(self, model: Model, held: Lease, looks: Mapping[int, Looks]) -> Reference | None:
         """The reference in force; without one the first window that is large enough becomes it, provisionally."""
         found = references.active(self._db, self._workspace, model.name)
         if found is not None:
             return found
         for window in held.windows:
-            parts = [p for (_, segment), of in groups.items() if not segment for p in _within(of, window)]
+            parts = [look.profile for (_, segment), look in looks[window.start_us].items() if not segment]
             if parts and sum(p.rows for p in parts) >= model.min_rows:
-                provenance = {"window": window.size, "start_us": window.start_us, "end_us": window.end_us}
-                references.put(
+                references.put_provisional(
                     self._db,
                     self._workspace,
                     model.name,
                     profiles.merged(parts),
-                    {},
-                    provenance,
+                    {"window": window.size, "start_us": window.start_us, "end_us": window.end_us},
                     self._clock.now_us(),
-                    provisional=True,
+                    held.token,
                 )
                 return references.active(self._db, self._workspace, model.name)
         return None
 
-    def _joined(self, model: Model, held: Lease) -> pa.Table | None:
-        """Predictions beside their labels, by ts; None where no label ever came."""
-        joined = self._reader.labelled(model.name, held.windows[0].start_us, held.windows[-1].end_us)
-        if joined is None or any(window.label_revision for window in held.windows):
-            return joined
-        absent = all(joined[name].null_count == joined.num_rows for name in ("label", "label_value"))
-        return None if absent else joined
-
     def _window(
-        self, model: Model, window: Window, groups: Groups, reference: Reference | None, joined: pa.Table | None
+        self, model: Model, window: Window, looks: Looks, reference: Reference | None, joined: pa.Table | None
     ) -> Measured:
-        present = {key: of for key, of in groups.items() if _within(of, window)}
         columns = 0 if reference is None else len(drift_columns(reference.profile))
-        test = Test(self._alpha(model, max(1, len(present)), columns), self._settings.delta)
+        test = Test(self._alpha(model, max(1, len(looks)), columns), self._settings.delta)
         found: Measured = {}
-        for (version, segment), of in present.items():
+        for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
-            found[key] = list(_of_profiles(model, window, of, reference, test, self._settings.lookback_windows))
+            found[key] = list(_of_profiles(model, window, look, reference, test))
             if joined is not None and not segment:
                 found[key] += _of_labels(model, version, joined, reference)
         return found
@@ -180,47 +200,29 @@ def column_name(stored: str) -> str:
     return stored if stored != name and (name == PREDICTION or name.startswith((SCORE, FEATURE))) else name
 
 
-def _within(of: Mapping[int, WindowProfile], window: Window) -> list[WindowProfile]:
-    return [profile for start, profile in of.items() if window.start_us <= start < window.end_us]
+def _alone(own: profiles.ByStart, window: Window) -> Looks:
+    looks = {}
+    for key, of in own.items():
+        if parts := [profile for start, profile in of.items() if window.start_us <= start < window.end_us]:
+            profile = profiles.merged(parts)
+            looks[key] = Look(profile, profile, window.start_us)
+    return looks
 
 
 def _of_profiles(
-    model: Model,
-    window: Window,
-    of: Mapping[int, WindowProfile],
-    reference: Reference | None,
-    test: Test,
-    lookback: int,
+    model: Model, window: Window, look: Look, reference: Reference | None, test: Test
 ) -> Iterator[Measurement]:
-    profile = profiles.merged(_within(of, window))
     before = None if reference is None else reference.profile
-    yield from measure_health(profile, before, window.end_us - window.start_us, test.alpha)
+    yield from measure_health(look.profile, before, window.end_us - window.start_us, test.alpha)
     if reference is None:
         return
     itself = reference.provisional and reference.provenance.get("start_us") == window.start_us
-    whole, span_start_us = _look_back(profile, window, of, model, lookback)
     for name, stored in drift_columns(reference.profile).items():
-        for found in measure_column(name, stored, whole, reference.profile, test):
+        for found in measure_column(name, stored, look.whole, reference.profile, test):
             status = Status.PROVISIONAL if itself else found.status
-            if whole.rows < model.min_rows:
+            if look.whole.rows < model.min_rows:
                 status = Status.INSUFFICIENT
-            yield replace(found, status=status, span_start_us=span_start_us)
-
-
-def _look_back(
-    profile: WindowProfile, window: Window, of: Mapping[int, WindowProfile], model: Model, lookback: int
-) -> tuple[WindowProfile, int]:
-    """A window too small takes in the fewest windows before it that reach min_rows together."""
-    if profile.rows >= model.min_rows or window.size != model.window.text:
-        return profile, window.start_us
-    earlier = sorted((start for start in of if start < window.start_us), reverse=True)[:lookback]
-    parts, rows = [profile], profile.rows
-    for start in earlier:
-        parts.append(of[start])
-        rows += of[start].rows
-        if rows >= model.min_rows:
-            return WindowProfile.merge(parts), start
-    return profile, window.start_us
+            yield replace(found, status=status, span_start_us=look.span_start_us)
 
 
 def _of_labels(model: Model, version: str, joined: pa.Table, reference: Reference | None) -> Iterator[Measurement]:

@@ -15,7 +15,9 @@ class DetectorSettings(Section):
     label_pause_s: float = Field(
         20.0, ge=0, description="Seconds between two measurings of a window for new labels alone."
     )
-    lookback_windows: int = Field(30, ge=0, description="Windows that one with too few rows looks back over, at most.")
+    lookback_windows: int = Field(
+        30, ge=0, description="Windows of the calendar that one with too few rows looks back over, at most."
+    )
     delta: float = Field(DELTA, ge=0, description="PSI up to which a shift is of no interest.")
     false_alarms: float = Field(
         1.0, gt=0, description="The dial: false alarms a model may raise in a quarter, expected."

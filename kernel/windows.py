@@ -1,6 +1,7 @@
 """Calendar windows in UTC: which window a moment belongs to, where a window ends, which roll-ups cover it."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 from kernel.clock import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 
 Int64Array = NDArray[np.int64]
+Span = tuple[int, int]
+"""Microseconds, [start, end)."""
 
 _UNITS_US = {"s": SECOND_US, "m": MINUTE_US, "h": HOUR_US, "d": DAY_US, "w": 7 * DAY_US}
 _WEEK_SHIFT_US = 4 * DAY_US  # 1970-01-01 was a Thursday; a week begins on Monday
@@ -72,6 +75,18 @@ class WindowSize:
         month = np.datetime64(start_us, "us").astype("datetime64[M]") + 1
         return int(month.astype("datetime64[us]").astype(np.int64))
 
+    def back(self, start_us: int, windows: int) -> int:
+        """The start of the window that lies so many windows before the one that starts there, in microseconds.
+
+        >>> month = WindowSize("1mo")
+        >>> month.back(month.start(1362132000000000), 2) == month.start(1357000000000000)  # January, from March
+        True
+        """
+        if self.text != "1mo":
+            return start_us - windows * parse_duration(self.text)
+        month = np.datetime64(start_us, "us").astype("datetime64[M]") - windows
+        return int(month.astype("datetime64[us]").astype(np.int64))
+
     def between(self, start_us: int, end_us: int) -> list[int]:
         """The starts of all windows that begin in [start, end), ascending."""
         starts, at = [], self.start(start_us)
@@ -84,3 +99,18 @@ class WindowSize:
     def per_quarter(self) -> float:
         """How many such windows a quarter (91.25 days) holds."""
         return 3.0 if self.text == "1mo" else 91.25 * DAY_US / parse_duration(self.text)
+
+
+def join_spans(spans: Iterable[Span]) -> list[Span]:
+    """The same moments in the fewest spans, in order.
+
+    >>> join_spans([(5, 7), (0, 2), (2, 3), (6, 9)])
+    [(0, 3), (5, 9)]
+    """
+    found: list[Span] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found

@@ -115,7 +115,7 @@ class Replay:
         if not parts:
             return None
         found = pa.Table.from_batches(parts)
-        return _with_labels(found, self._reader.labelled(spec.model, start_us, end_us))
+        return _with_labels(found, self._reader.labelled(spec.model, [(start_us, end_us)]))
 
     def _batch(self, batch: pa.RecordBatch, notes: _Notes) -> pa.RecordBatch:
         if not notes.batch_ms:

@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 
 from kernel.clock import DAY_US, to_datetime
 from kernel.errors import UnavailableError
+from kernel.windows import Span, join_spans
 from store.record_schema import from_stored
 from store.records import RecordLog
 from stream.codecs.topics import RecordKind
@@ -19,9 +20,9 @@ from stream.message import Partition
 
 LABEL_HORIZON_US = 90 * DAY_US
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # 0001-01-01 and 9999-12-31
-_IDENTITY = (
-    'qualify row_number() over (partition by version, id order by ingested_at, topic, "partition", "offset", row) = 1'
-)
+_HINT_SLACK_US = DAY_US  # forgives a sender's rounding
+_FIRST_TAKEN_IN = 'order by ingested_at, topic, "partition", "offset", row'
+_IDENTITY = f"qualify row_number() over (partition by version, id {_FIRST_TAKEN_IN}) = 1"
 
 
 class RecordReader:
@@ -82,7 +83,7 @@ class RecordReader:
             where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ? {"" if version is None else "and version = ?"}
             {_IDENTITY} order by ts_us, version, id"""
         values = [*features, model, start_us, end_us, *([] if version is None else [version])]
-        found = self._query(RecordKind.PREDICTIONS, query, values, between_us=(start_us, end_us))
+        found = self._query(RecordKind.PREDICTIONS, query, values, spans_us=[(start_us, end_us)])
         if found is not None:
             yield from found.to_batches(max_chunksize=batch_rows)
 
@@ -95,32 +96,48 @@ class RecordReader:
         kind = RecordKind.PREDICTIONS
         of_model = "from records where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ?"
         distinct = f"select distinct epoch_us(date_trunc('day', ts)) as day_us {of_model} order by day_us"
-        days = self._query(kind, distinct, [model, start_us, end_us], between_us=(start_us, end_us))
+        days = self._query(kind, distinct, [model, start_us, end_us], spans_us=[(start_us, end_us)])
         for day_us in [] if days is None else days["day_us"].to_pylist():
             span = max(start_us, day_us), min(end_us, day_us + DAY_US)
             query = f"select * {of_model} {_IDENTITY} order by ts, version, id"
-            found = self._query(kind, query, [model, *span], between_us=span)
+            found = self._query(kind, query, [model, *span], spans_us=[span])
             if found is not None and found.num_rows:
                 yield from_stored(found, kind)
 
-    def labelled(self, model: str, start_us: int, end_us: int) -> pa.Table | None:
-        """A model's predictions with ts in [start, end) beside their labels, each identity once.
+    def labelled(self, model: str, windows: Sequence[Span]) -> pa.Table | None:
+        """A model's predictions in some windows beside their labels, each identity once a window.
 
-        Of several labels of an id the latest counts, by (ts, value) and never by arrival.
+        Of several labels of an id the latest counts, by (ts, value) and never by arrival. A label counts for a prediction where its
+        ts is a day before the prediction's at the earliest and the horizon after it at the latest, and its prediction_ts, if it has
+        one, within a day. So what is found of a window is the same whatever windows it is asked for with.
+
+        Args:
+            windows: that do not overlap.
 
         Returns:
             version, id, ts_us, prediction, prediction_value, weight, scores (a map), label, label_value, by ts then id; the label
             columns are null where no label came. None where there are no predictions.
         """
-        labels = self._latest_labels(model, start_us, end_us)
         query = f"""
             with predictions as (
-                select version, id, epoch_us(ts) as ts_us, prediction, prediction_value, weight, scores
-                from records where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ? {_IDENTITY})
-            select predictions.*, labels.label, labels.label_value
-            from predictions left join labels using (id) order by ts_us, version, id"""
-        values = [model, start_us, end_us]
-        return self._query(RecordKind.PREDICTIONS, query, values, between_us=(start_us, end_us), labels=labels)
+                select windows.start_us, version, id, ts_us, prediction, prediction_value, weight, scores
+                from (select *, epoch_us(ts) as ts_us from records where model = ? and ts_us >= ? and ts_us < ?)
+                asof join windows on ts_us >= windows.start_us
+                where ts_us < windows.end_us
+                qualify row_number() over (partition by windows.start_us, version, id {_FIRST_TAKEN_IN}) = 1),
+            latest as (
+                select start_us, version, id,
+                       arg_max({{'label': label, 'label_value': label_value}}, (label_us, label, label_value)) as found
+                from predictions join labels using (id)
+                where (hint_us is null or abs(hint_us - ts_us) <= {_HINT_SLACK_US})
+                      and label_us >= ts_us - {_HINT_SLACK_US} and label_us <= ts_us + {self._horizon_us}
+                group by all)
+            select predictions.* exclude (start_us), found.label as label, found.label_value as label_value
+            from predictions left join latest using (start_us, version, id) order by ts_us, version, id"""
+        spans = join_spans(windows)
+        values = [model, spans[0][0], spans[-1][1]]
+        beside = {"labels": self._labels(model, spans), "windows": _windows(windows)}
+        return self._query(RecordKind.PREDICTIONS, query, values, spans_us=spans, beside=beside)
 
     def moments_of_labels(self, partition: Partition, first: int, end: int) -> pa.Table | None:
         """When the predictions were made to which labels without prediction_ts belong.
@@ -140,20 +157,18 @@ class RecordReader:
         if wanted is None or not wanted.num_rows:
             return None
         ts_us = wanted["label_us"].to_numpy()
-        between_us = (int(ts_us.min()) - self._horizon_us, int(ts_us.max()) + self._horizon_us)
+        spans = [(int(ts_us.min()) - self._horizon_us, int(ts_us.max()) + self._horizon_us)]
         query = """select distinct records.model, epoch_us(ts) as ts_us from records join labels using (model, id)"""
-        return self._query(RecordKind.PREDICTIONS, query, [], between_us=between_us, labels=wanted)
+        return self._query(RecordKind.PREDICTIONS, query, [], spans_us=spans, beside={"labels": wanted})
 
-    def _latest_labels(self, model: str, start_us: int, end_us: int) -> pa.Table:
-        # prediction_ts is a hint that names files and rows out; a day of slack forgives a sender's rounding.
+    def _labels(self, model: str, spans: Sequence[Span]) -> pa.Table:
+        """Whatever may be a label of a prediction in these spans."""
         query = """
-            select id, (arg_max({'label': label, 'label_value': label_value}, (ts, label, label_value))).label as label,
-                   arg_max(label_value, (ts, label, label_value)) as label_value
-            from records
-            where model = ? and (prediction_ts is null or epoch_us(prediction_ts) between ? and ?)
-            group by id"""
-        values = [model, start_us - DAY_US, end_us + DAY_US]
-        found = self._query(RecordKind.LABELS, query, values, between_us=(start_us - DAY_US, end_us + self._horizon_us))
+            select distinct id, label, label_value, epoch_us(ts) as label_us, epoch_us(prediction_ts) as hint_us
+            from records where model = ? and (prediction_ts is null or epoch_us(prediction_ts) between ? and ?)"""
+        values = [model, spans[0][0] - _HINT_SLACK_US, spans[-1][1] + _HINT_SLACK_US]
+        wide = join_spans((start - _HINT_SLACK_US, end + self._horizon_us) for start, end in spans)
+        found = self._query(RecordKind.LABELS, query, values, spans_us=wide)
         return _NO_LABELS if found is None else found
 
     def _query(
@@ -162,9 +177,9 @@ class RecordReader:
         query: str,
         values: Sequence[Any],
         *,
-        between_us: tuple[int, int] | None = None,
+        spans_us: Sequence[Span] | None = None,
         added_since_us: int | None = None,
-        labels: pa.Table | None = None,
+        beside: Mapping[str, pa.Table] | None = None,
     ) -> pa.Table | None:
         table = self._log.table(self._workspace, kind)
         if table is None:
@@ -172,31 +187,42 @@ class RecordReader:
         with duckdb.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
             try:
-                if not _offer(connection, table, _files(table, between_us, added_since_us)):
+                if not _offer(connection, table, _files(table, spans_us, added_since_us)):
                     return None
-                if labels is not None:
-                    connection.register("labels", labels)
+                for name, more in (beside or {}).items():
+                    connection.register(name, more)
                 return connection.sql(query, params=values).to_arrow_table()
             except duckdb.Error as error:
                 raise UnavailableError(f"the record log cannot be read: {error}") from error
 
 
-_NO_LABELS = pa.table(
-    {"id": pa.array([], pa.string()), "label": pa.array([], pa.string()), "label_value": pa.array([], pa.float64())}
-)
+_NO_LABELS = pa.schema(
+    [
+        ("id", pa.string()), ("label", pa.string()), ("label_value", pa.float64()),
+        ("label_us", pa.int64()), ("hint_us", pa.int64()),
+    ]
+).empty_table()  # fmt: skip
 
 
-def _files(table: DeltaTable, between_us: tuple[int, int] | None, added_since_us: int | None) -> list[str]:
+def _windows(windows: Sequence[Span]) -> pa.Table:
+    starts, ends = zip(*windows, strict=True)
+    return pa.table({"start_us": pa.array(starts, pa.int64()), "end_us": pa.array(ends, pa.int64())})
+
+
+def _files(table: DeltaTable, spans_us: Sequence[Span] | None, added_since_us: int | None) -> list[str]:
     """The table's files, less those that cannot hold what is asked for."""
     if added_since_us is not None:
         actions = pa.table(table.get_add_actions(flatten=True))
         recent = pa.compute.greater_equal(actions["modification_time"].cast(pa.int64()), added_since_us // 1000)
         names = actions["path"].filter(recent).to_pylist()
         return [f"{table.table_uri.rstrip('/').removeprefix('file://')}/{name}" for name in names]
-    if between_us is None:
+    if spans_us is None:
         return list(table.file_uris())
-    first, last = (_day(us) for us in between_us)
-    return list(table.file_uris(file_pruning_predicate=[("day", ">=", first), ("day", "<=", last)]))
+    days = [(_day(start), _day(end)) for start, end in spans_us]
+    found = (
+        table.file_uris(file_pruning_predicate=[("day", ">=", first), ("day", "<=", last)]) for first, last in days
+    )
+    return list(dict.fromkeys(uri for uris in found for uri in uris))
 
 
 def _day(ts_us: int) -> str:

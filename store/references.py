@@ -33,15 +33,37 @@ class Reference:
 
 def active(db: Database, workspace: str, model: str) -> Reference | None:
     """The reference in force; None where there is none."""
-    at = references.c
-    query = sa.select(references).where(at.workspace == workspace, at.model == model, at.active)
     with db.read() as connection:
-        row = connection.execute(query).first()
+        row = _in_force(connection, workspace, model)
     if row is None:
         return None
     return Reference(
         row.reference, decode_profile(row.blob), row.performance, row.provenance, row.provisional, row.created_us
     )
+
+
+def put_provisional(
+    db: Database,
+    workspace: str,
+    model: str,
+    profile: WindowProfile,
+    provenance: Mapping[str, Any],
+    now_us: int,
+    token: str,
+) -> None:
+    """Put a reference in force where there is none: the first window that was large enough.
+
+    What was measured without one is due again, and so is what others are measuring just now.
+
+    Args:
+        token: of the lease under which this is done; its windows are about to be held against the new reference.
+    """
+    at = windows.c
+    with db.write() as connection:
+        if _in_force(connection, workspace, model) is None:
+            _insert(connection, workspace, model, profile, {}, provenance, now_us, provisional=True)
+            bare = sa.or_(at.measured_us.is_not(None), at.token != "")
+            _measure_again(connection, workspace, model, bare, at.token != token)
 
 
 def put(
@@ -52,41 +74,52 @@ def put(
     performance: Mapping[str, Mapping[str, float | None]],
     provenance: Mapping[str, Any],
     now_us: int,
-    *,
-    provisional: bool = False,
 ) -> str:
-    """Put a reference in force and return its name; every window is then due to be measured again.
-
-    A provisional one never takes the place of another: who comes second gets the name of the one in force.
-    """
+    """Put a reference in force and return its name; every window is then due to be measured again."""
     at = references.c
-    mine = (at.workspace == workspace, at.model == model)
-    name = uuid.uuid4().hex
     with db.write() as connection:
-        current = connection.execute(sa.select(at.reference).where(*mine, at.active)).scalar()
-        if provisional and current is not None:
-            return str(current)
-        connection.execute(sa.update(references).where(*mine, at.active).values(active=False))
-        row = {
-            "workspace": workspace,
-            "model": model,
-            "reference": name,
-            "rows": profile.rows,
-            "blob": encode_profile(profile),
-            "performance": dict(performance),
-            "provenance": dict(provenance),
-            "provisional": provisional,
-            "active": True,
-            "created_us": now_us,
-        }
-        connection.execute(sa.insert(references).values(**row))
-        if not provisional:
-            _measure_again(connection, workspace, model)
+        former = sa.update(references).where(at.workspace == workspace, at.model == model, at.active)
+        connection.execute(former.values(active=False))
+        name = _insert(connection, workspace, model, profile, performance, provenance, now_us)
+        _measure_again(connection, workspace, model)
     return name
 
 
-def _measure_again(connection: sa.Connection, workspace: str, model: str) -> None:
+def _in_force(connection: sa.Connection, workspace: str, model: str) -> Any:
+    at = references.c
+    query = sa.select(references).where(at.workspace == workspace, at.model == model, at.active)
+    return connection.execute(query).first()
+
+
+def _insert(
+    connection: sa.Connection,
+    workspace: str,
+    model: str,
+    profile: WindowProfile,
+    performance: Mapping[str, Mapping[str, float | None]],
+    provenance: Mapping[str, Any],
+    now_us: int,
+    *,
+    provisional: bool = False,
+) -> str:
+    row = {
+        "workspace": workspace,
+        "model": model,
+        "reference": uuid.uuid4().hex,
+        "rows": profile.rows,
+        "blob": encode_profile(profile),
+        "performance": dict(performance),
+        "provenance": dict(provenance),
+        "provisional": provisional,
+        "active": True,
+        "created_us": now_us,
+    }
+    connection.execute(sa.insert(references).values(**row))
+    return str(row["reference"])
+
+
+def _measure_again(connection: sa.Connection, workspace: str, model: str, *which: sa.ColumnElement[bool]) -> None:
     at = windows.c
-    here = (at.workspace == workspace, at.model == model, at.state != "sealed")
+    here = (at.workspace == workspace, at.model == model, at.state != "sealed", *which)
     state = sa.case((at.state == "measured", "closed"), else_=at.state)
     connection.execute(sa.update(windows).where(*here).values(data_revision=at.data_revision + 1, state=state))

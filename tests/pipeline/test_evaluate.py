@@ -16,69 +16,13 @@ from kernel.windows import WindowSize
 from store import models, references, windows
 from store.columns import all_grids
 from store.models import Model
-from stream.message import Partition
-
-PREDICTIONS = Partition("driftglass.predictions", 0)
-LABELS = Partition("driftglass.labels", 0)
-EVENTS = Partition("driftglass.events", 0)
-START_US = 1_362_096_000_000_000  # 2013-03-01
-ROWS = 600
-
-
-class Traffic:
-    """Days of predictions with labels, kept beside what Driftglass got so that a test can compute the answer itself."""
-
-    def __init__(self, workspace, messages) -> None:
-        self.workspace, self.messages = workspace, messages
-        self.sink = workspace.sink()
-        self.sink.recover([PREDICTIONS, LABELS, EVENTS])
-        self.offsets = {PREDICTIONS: 0, LABELS: 0, EVENTS: 0}
-
-    def send(self, partition, records) -> None:
-        batch = self.messages(records, self.offsets[partition], partition)
-        self.offsets[partition] += len(batch)
-        self.sink.take({partition: batch})
-        self.sink.flush()
-
-    def end(self) -> None:
-        """Nothing more comes: every window may close."""
-        self.send(EVENTS, [{"kind": "end-of-stream", "ts": to_rfc3339(self.workspace.clock.now_us()), "title": "done"}])
-        self.sink.note_idle(self.offsets)
-
-
-def a_day(day: int, *, shift: float = 0.0, rows: int = ROWS, seed: int = 0) -> list[dict]:
-    rng = np.random.default_rng((seed, day))
-    late = rng.random(rows) < 0.3
-    score = np.clip(np.where(late, 0.6, 0.3) + rng.normal(0, 0.15, rows), 0.01, 0.99)
-    return [
-        {
-            "model": "m",
-            "version": "1",
-            "id": f"{day}-{i}",
-            "ts": to_rfc3339(START_US + day * DAY_US + i * (DAY_US // rows)),
-            "features": {"x": rng.normal() + shift, "c": str(rng.choice(["a", "b", "c"]))},
-            "prediction": "late" if score[i] > 0.5 else "ok",
-            "scores": {"late": score[i], "ok": 1 - score[i]},
-            "truth": "late" if late[i] else "ok",
-        }
-        for i in range(rows)
-    ]
-
-
-def label(record: dict, value: str | None = None, *, day: int = 5, hint: bool = True) -> dict:
-    made = {
-        "model": "m",
-        "id": record["id"],
-        "ts": to_rfc3339(START_US + day * DAY_US),
-        "label": value or record["truth"],
-    }
-    return made | ({"prediction_ts": record["ts"]} if hint else {})
+from testing.measured_days import LABELS, PREDICTIONS, ROWS, START_US, Traffic, a_day, label
 
 
 @pytest.fixture
 def traffic(workspace, messages) -> Traffic:
     models.declare(workspace.db, "default", replace(Model("m"), positive_class="late", rollups=(WindowSize("1mo"),)), 0)
-    return Traffic(workspace, messages)
+    return Traffic(workspace.sink(), workspace.clock, messages)
 
 
 def test_the_first_large_window_is_a_provisional_reference_and_a_later_shift_is_drift(traffic, workspace) -> None:
