@@ -27,8 +27,12 @@ _ROUTERS = (
 _PROBLEMS = (400, 401, 403, 404, 413, 422, 429, 503)
 
 
-def create_api(db: Database, log: RecordLog, settings: ApiSettings, clock: Clock) -> FastAPI:
-    """The application. It owns neither the database nor the record log: who made them closes them."""
+def create_api(db: Database, log: RecordLog, settings: ApiSettings, clock: Clock, max_segments: int = 50) -> FastAPI:
+    """The application. It owns neither the database nor the record log: who made them closes them.
+
+    Args:
+        max_segments: values of a segment feature that the collector tells apart.
+    """
     metrics = ApiMetrics()
     app = FastAPI(
         title="Driftglass",
@@ -36,7 +40,7 @@ def create_api(db: Database, log: RecordLog, settings: ApiSettings, clock: Clock
         version="1",
         responses={status: {"model": problems.Problem} for status in _PROBLEMS},
     )
-    app.state.parts = Parts(db, log, Lock(), clock, Keys(settings.keys), metrics)
+    app.state.parts = Parts(db, log, Lock(), clock, Keys(settings.keys), metrics, max_segments)
     for router in _ROUTERS:
         app.include_router(router)
     problems.install(app)

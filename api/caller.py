@@ -21,6 +21,7 @@ class Parts:
 
     Attributes:
         log: for one thread at a time: who holds `log_lock`.
+        max_segments: values of a segment feature that are told apart, as the collector does.
     """
 
     db: Database
@@ -29,6 +30,7 @@ class Parts:
     clock: Clock
     keys: Keys
     metrics: ApiMetrics
+    max_segments: int
 
 
 @dataclass(frozen=True, slots=True)

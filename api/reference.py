@@ -82,7 +82,14 @@ def _put(model: str, body: bytes, content_type: str, caller: Caller) -> Referenc
         message = Message(_NOWHERE, 0, body, content_type, {HEADER_MODEL: model}, caller.now_us)
         built = from_rows(caller, model, message, uuid4().hex)
     put = references.put(
-        caller.db, caller.workspace, model, built.profile, built.performance, built.provenance, caller.now_us
+        caller.db,
+        caller.workspace,
+        model,
+        built.profile,
+        built.performance,
+        built.provenance,
+        caller.now_us,
+        built.segments,
     )
     problems = [RowProblem(index=r.row, field=r.field, reason=r.reason) for r in built.refusals[:_LISTED]]
     return ReferencePut(

@@ -1,5 +1,6 @@
 """Making a reference: rows to a profile on the model's own grids, and how well the model did on those with a label."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -14,7 +15,7 @@ from driftglass_client.wire import LABEL, LABEL_VALUE, SCORE_PREFIX, TS
 from kernel.clock import to_rfc3339
 from kernel.errors import ContractError, FullError, NotFoundError
 from kernel.profile import WindowProfile
-from kernel.profiling import profile_rows
+from kernel.profiling import profile_rows, profile_segments
 from store import columns, models
 from store.models import Model
 from store.record_reads import RecordReader
@@ -36,11 +37,13 @@ class Built:
     """A reference, ready to be put in force.
 
     Attributes:
+        profile, segments: of all its rows, and of those of each segment.
         labels: rows with a label.
         refusals: of rows that break the contract.
     """
 
     profile: WindowProfile
+    segments: Mapping[str, WindowProfile]
     performance: Performance
     labels: int
     provenance: Mapping[str, str]
@@ -67,7 +70,8 @@ def from_rows(caller: Caller, model: str, message: Message, key: str) -> Built:
     labels = _labelled(joined)
     span = pc.min_max(good[TS].cast(pa.int64()))
     provenance = {"source": "rows", "from": to_rfc3339(span["min"].as_py()), "to": to_rfc3339(span["max"].as_py())}
-    return Built(_profile(registry, model, [good]), _performance(joined, known), labels, provenance, refusals)
+    profile, segments = _profiles(caller, registry, known, [good])
+    return Built(profile, segments, _performance(joined, known), labels, provenance, refusals)
 
 
 def from_log(caller: Caller, model: str, start_us: int, end_us: int) -> Built:
@@ -84,13 +88,13 @@ def from_log(caller: Caller, model: str, start_us: int, end_us: int) -> Built:
     registry, known = _registered(caller, model)
     with caller.parts.log_lock:
         reader = RecordReader(caller.parts.log, caller.workspace)
-        profile = _profile(registry, model, reader.rows(model, start_us, end_us))
+        profile, segments = _profiles(caller, registry, known, reader.rows(model, start_us, end_us))
         joined = reader.labelled(model, [(start_us, end_us)])
     if not profile.rows or joined is None:
         between = f"{to_rfc3339(start_us)} and {to_rfc3339(end_us)}"
         raise NotFoundError(f"the record log has no prediction of {model!r} between {between}")
     provenance = {"source": "record log", "from": to_rfc3339(start_us), "to": to_rfc3339(end_us)}
-    return Built(profile, _performance(joined, known), _labelled(joined), provenance)
+    return Built(profile, segments, _performance(joined, known), _labelled(joined), provenance)
 
 
 def _check_model(model: str, batches: Iterable[Batch]) -> None:
@@ -131,10 +135,18 @@ def _registered(caller: Caller, model: str) -> tuple[Registry, Model]:
     return registry, known[model]
 
 
-def _profile(registry: Registry, model: str, tables: Iterable[pa.Table]) -> WindowProfile:
-    """The profile of all rows; grids that are fitted here come from a reference, and are final."""
-    parts = [profile_rows(table, registry.specs(model, table, provisional=False)) for table in tables]
-    return WindowProfile.merge(parts)
+def _profiles(
+    caller: Caller, registry: Registry, model: Model, tables: Iterable[pa.Table]
+) -> tuple[WindowProfile, dict[str, WindowProfile]]:
+    """The profile of all rows, and those of the segments; grids that are fitted here come from a reference, and are final."""
+    parts: list[WindowProfile] = []
+    of_segments: dict[str, list[WindowProfile]] = defaultdict(list)
+    for table in tables:
+        specs = registry.specs(model.name, table, segments=model.segments, provisional=False)
+        parts.append(profile_rows(table, specs))
+        for segment, part in profile_segments(table, specs, model.segments, caller.parts.max_segments).items():
+            of_segments[segment].append(part)
+    return WindowProfile.merge(parts), {name: WindowProfile.merge(of) for name, of in of_segments.items()}
 
 
 def _joined(table: pa.Table) -> pa.Table:

@@ -6,6 +6,7 @@ measure    pure functions of what was read
 finish     measurements and decisions replaced, if the lease holds and for the revisions that were read
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -22,7 +23,7 @@ from kernel.clock import DAY_US, SECOND_US, Clock
 from kernel.errors import UnavailableError
 from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
-from kernel.profiling import FEATURE, POSITIVE_COLUMNS, PREDICTION, SCORE, GroupKey
+from kernel.profiling import FEATURE, POSITIVE_COLUMNS, PREDICTION, SCORE, GroupKey, segment_columns
 from store import label_searches, profiles, references, watermarks, windows
 from store import models as model_rows
 from store.database import Database
@@ -31,7 +32,21 @@ from store.record_reads import RecordReader
 from store.references import Reference
 from store.windows import Lease, Measured, Window
 
+_NO_SUCH_ROW = "the reference has no row of this segment"
 _TESTS_A_COLUMN = 3  # psi (js_distance is the same test), missing_share, unseen_share
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What windows are held against.
+
+    Attributes:
+        segments: the reference's profile of each segment, "" for all of its rows; a segment that it lacks is not among them.
+    """
+
+    reference: Reference
+    segments: Mapping[str, WindowProfile]
+
 
 Looks = dict[tuple[str, str], Look]
 """By version and segment."""
@@ -101,14 +116,14 @@ class Evaluator:
         """Measure the windows of a lease; returns how many were finished."""
         try:
             looks = self._looks(model, held)
-            reference = self._reference(model, held, looks)
+            against = self._against(model, self._reference(model, held, looks), looks)
             joined = self._reader.labelled(model.name, [(w.start_us, w.end_us) for w in held.windows])
             done = 0
             for window in held.windows:
                 rows = None if joined is None else labelled.between(joined, window.start_us, window.end_us)
                 labels = 0 if rows is None else labelled.labels(rows)
                 expected = labels > 0 or window.label_revision > 0
-                found = self._window(model, window, looks[window.start_us], reference, rows if expected else None)
+                found = self._window(model, window, looks[window.start_us], against, rows if expected else None)
                 done += windows.finish(self._db, self._workspace, held, window, found, labels, self._clock.now_us())
         except UnavailableError:
             windows.release(self._db, self._workspace, held)
@@ -155,13 +170,15 @@ class Evaluator:
         if found is not None:
             return found
         for window in held.windows:
-            parts = [look.profile for (_, segment), look in looks[window.start_us].items() if not segment]
-            if parts and sum(p.rows for p in parts) >= model.min_rows:
+            parts = _by_segment(looks[window.start_us])
+            whole = parts.pop("", None)
+            if whole is not None and whole.rows >= model.min_rows:
                 references.put_provisional(
                     self._db,
                     self._workspace,
                     model.name,
-                    profiles.merged(parts),
+                    whole,
+                    parts,
                     {"window": window.size, "start_us": window.start_us, "end_us": window.end_us},
                     self._clock.now_us(),
                     held.token,
@@ -169,17 +186,25 @@ class Evaluator:
                 return references.active(self._db, self._workspace, model.name)
         return None
 
+    def _against(self, model: Model, reference: Reference | None, looks: Mapping[int, Looks]) -> Against | None:
+        """The reference with its profiles of the segments that there are."""
+        if reference is None:
+            return None
+        segments = {segment for of in looks.values() for _, segment in of if segment}
+        parts = references.of_segments(self._db, self._workspace, model.name, reference.name, segments)
+        return Against(reference, parts | {"": reference.profile})
+
     def _window(
-        self, model: Model, window: Window, looks: Looks, reference: Reference | None, joined: pa.Table | None
+        self, model: Model, window: Window, looks: Looks, against: Against | None, joined: pa.Table | None
     ) -> Measured:
-        columns = 0 if reference is None else len(drift_columns(reference.profile))
+        columns = 0 if against is None else len(drift_columns(against.reference.profile))
         test = Test(self._alpha(model, max(1, len(looks)), columns), self._settings.delta)
         found: Measured = {}
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
-            found[key] = list(_of_profiles(model, window, look, reference, test))
+            found[key] = list(_of_profiles(model, window, segment, look, against, test))
             if joined is not None and not segment:
-                found[key] += _of_labels(model, version, joined, reference)
+                found[key] += _of_labels(model, version, joined, against)
         return found
 
     def _alpha(self, model: Model, series: int, columns: int) -> float:
@@ -209,24 +234,39 @@ def _alone(own: profiles.ByStart, window: Window) -> Looks:
     return looks
 
 
+def _by_segment(looks: Looks) -> dict[str, WindowProfile]:
+    """The profiles of one window by segment, over all versions."""
+    parts: dict[str, list[WindowProfile]] = defaultdict(list)
+    for (_, segment), look in looks.items():
+        parts[segment].append(look.profile)
+    return {segment: profiles.merged(of) for segment, of in parts.items()}
+
+
 def _of_profiles(
-    model: Model, window: Window, look: Look, reference: Reference | None, test: Test
+    model: Model, window: Window, segment: str, look: Look, against: Against | None, test: Test
 ) -> Iterator[Measurement]:
-    before = None if reference is None else reference.profile
+    """Health and drift of one series in a window; a segment is held against the reference's rows of that segment alone."""
+    before = None if against is None else against.segments.get(segment)
     yield from measure_health(look.profile, before, window.end_us - window.start_us, test.alpha)
-    if reference is None:
+    if against is None:
         return
-    itself = reference.provisional and reference.provenance.get("start_us") == window.start_us
-    for name, stored in drift_columns(reference.profile).items():
-        for found in measure_column(name, stored, look.whole, reference.profile, test):
+    itself = against.reference.provisional and against.reference.provenance.get("start_us") == window.start_us
+    same = segment_columns(segment, model.segments)
+    for name, stored in drift_columns(against.reference.profile).items():
+        if stored in same:
+            continue
+        if before is None:
+            yield Measurement("psi", name, None, Status.INSUFFICIENT, rows=look.profile.rows, basis=_NO_SUCH_ROW)
+            continue
+        for found in measure_column(name, stored, look.whole, before, test):
             status = Status.PROVISIONAL if itself else found.status
             if look.whole.rows < model.min_rows:
                 status = Status.INSUFFICIENT
             yield replace(found, status=status, span_start_us=look.span_start_us)
 
 
-def _of_labels(model: Model, version: str, joined: pa.Table, reference: Reference | None) -> Iterator[Measurement]:
+def _of_labels(model: Model, version: str, joined: pa.Table, against: Against | None) -> Iterator[Measurement]:
     rows = joined.filter(pc.equal(joined["version"], version))
     if rows.num_rows:
-        before = {} if reference is None else reference.performance
+        before = {} if against is None else against.reference.performance
         yield from measure_performance(outcomes(rows), before, model.positive_class)

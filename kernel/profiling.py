@@ -186,6 +186,34 @@ def profile_windows(
     return found
 
 
+def profile_segments(
+    table: pa.Table, specs: Mapping[str, ColumnSpec], segments: Sequence[str], max_segments: int = 50
+) -> dict[str, WindowProfile]:
+    """The profiles of a flat table by segment, as profile_windows names them, over all versions and moments.
+
+    Args:
+        segments, max_segments: see profile_windows.
+    """
+    found: dict[str, WindowProfile] = {}
+    for segment in segments if table.num_rows else ():
+        labels = _segment_labels(table, segment, specs, max_segments)
+        alike = pa.repeat(pa.scalar(""), table.num_rows)
+        for (_, label, _), rows in _groups(alike, labels, np.zeros(table.num_rows, np.int64)):
+            found[label] = profile_rows(table if rows is None else table.take(rows), specs)
+    return found
+
+
+def segment_columns(segment: str, features: Sequence[str]) -> set[str]:
+    """The stored names of the features that are the same in all rows of a segment: those it is made by, unless it is the rest.
+
+    >>> segment_columns("origin=JFK", ["origin", "carrier"]), segment_columns("origin=other", ["origin"])
+    ({'feature.origin'}, set())
+    """
+    return {
+        FEATURE + name for name in features if segment.startswith(f"{name}=") and segment != f"{name}={OTHER_SEGMENT}"
+    }
+
+
 def _version_labels(table: pa.Table, specs: Mapping[str, ColumnSpec], limit: int) -> pa.Array:
     versions = whole(table[VERSION]).fill_null("")
     if VERSION not in specs:

@@ -108,7 +108,8 @@ class Wiring:
 
     def api(self) -> FastAPI:
         """The REST API."""
-        return create_api(self.db, self.record_log(), self.settings.api, self.clock)
+        max_segments = self.settings.collector.max_segments
+        return create_api(self.db, self.record_log(), self.settings.api, self.clock, max_segments)
 
 
 def _topics(settings: Settings) -> dict[str, str]:

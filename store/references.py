@@ -1,7 +1,7 @@
 """References: what a model's windows are held against. Replaced, never changed; the old ones stay."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile, encode_profile
 from store.database import Database
-from store.tables import references, windows
+from store.tables import reference_segments, references, windows
+
+_KEYS_A_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,29 @@ def active(db: Database, workspace: str, model: str) -> Reference | None:
     )
 
 
+def of_segments(
+    db: Database, workspace: str, model: str, reference: str, segments: Collection[str]
+) -> dict[str, WindowProfile]:
+    """The profiles of these segments of a reference; those that it has no row of are not among them."""
+    at = reference_segments.c
+    here = (at.workspace == workspace, at.model == model, at.reference == reference)
+    wanted = sorted(segments)
+    found: dict[str, WindowProfile] = {}
+    if not wanted:
+        return found
+    with db.read() as connection:
+        for first in range(0, len(wanted), _KEYS_A_QUERY):
+            query = sa.select(at.segment, at.blob).where(*here, at.segment.in_(wanted[first : first + _KEYS_A_QUERY]))
+            found |= {segment: decode_profile(blob) for segment, blob in connection.execute(query)}
+    return found
+
+
 def put_provisional(
     db: Database,
     workspace: str,
     model: str,
     profile: WindowProfile,
+    segments: Mapping[str, WindowProfile],
     provenance: Mapping[str, Any],
     now_us: int,
     token: str,
@@ -61,7 +81,7 @@ def put_provisional(
     at = windows.c
     with db.write() as connection:
         if _in_force(connection, workspace, model) is None:
-            _insert(connection, workspace, model, profile, {}, provenance, now_us, provisional=True)
+            _insert(connection, workspace, model, profile, segments, {}, provenance, now_us, provisional=True)
             bare = sa.or_(at.measured_us.is_not(None), at.token != "")
             _measure_again(connection, workspace, model, bare, at.token != token)
 
@@ -74,13 +94,18 @@ def put(
     performance: Mapping[str, Mapping[str, float | None]],
     provenance: Mapping[str, Any],
     now_us: int,
+    segments: Mapping[str, WindowProfile] | None = None,
 ) -> str:
-    """Put a reference in force and return its name; every window is then due to be measured again."""
+    """Put a reference in force and return its name; every window is then due to be measured again.
+
+    Args:
+        profile, segments: of all its rows, and of those of each segment.
+    """
     at = references.c
     with db.write() as connection:
         former = sa.update(references).where(at.workspace == workspace, at.model == model, at.active)
         connection.execute(former.values(active=False))
-        name = _insert(connection, workspace, model, profile, performance, provenance, now_us)
+        name = _insert(connection, workspace, model, profile, segments or {}, performance, provenance, now_us)
         _measure_again(connection, workspace, model)
     return name
 
@@ -96,16 +121,16 @@ def _insert(
     workspace: str,
     model: str,
     profile: WindowProfile,
+    segments: Mapping[str, WindowProfile],
     performance: Mapping[str, Mapping[str, float | None]],
     provenance: Mapping[str, Any],
     now_us: int,
     *,
     provisional: bool = False,
 ) -> str:
+    key = {"workspace": workspace, "model": model, "reference": uuid.uuid4().hex}
     row = {
-        "workspace": workspace,
-        "model": model,
-        "reference": uuid.uuid4().hex,
+        **key,
         "rows": profile.rows,
         "blob": encode_profile(profile),
         "performance": dict(performance),
@@ -115,7 +140,12 @@ def _insert(
         "created_us": now_us,
     }
     connection.execute(sa.insert(references).values(**row))
-    return str(row["reference"])
+    parts = [
+        {**key, "segment": name, "rows": part.rows, "blob": encode_profile(part)} for name, part in segments.items()
+    ]
+    if parts:
+        connection.execute(sa.insert(reference_segments), parts)
+    return key["reference"]
 
 
 def _measure_again(connection: sa.Connection, workspace: str, model: str, *which: sa.ColumnElement[bool]) -> None:

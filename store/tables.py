@@ -110,6 +110,12 @@ references = sa.Table(
     _json("provenance"), _flag("provisional"), _flag("active"), _integer("created_us"),
 )  # fmt: skip
 
+reference_segments = sa.Table(
+    "reference_segments", metadata, _key("workspace"), _key("model"), _key("reference"),
+    _key("segment"),  # COLUMN=VALUE, as profiles have it
+    _integer("rows"), sa.Column("blob", sa.LargeBinary, nullable=False),
+)  # fmt: skip
+
 measurements = sa.Table(
     "measurements", metadata, _key("workspace"), _key("model"), _key("version"), _key("segment"), _key("size"),
     _key_us("window_start_us"), _key("metric"), _key("column"),

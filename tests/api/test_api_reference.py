@@ -1,6 +1,7 @@
 """Putting a reference: the same profile from every format, performance as scikit-learn has it, windows of the record log."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from kernel.profile import WindowProfile
 from kernel.profile_codec import encode_profile
 from kernel.profiling import profile_rows
 from store import columns, models, references
+from store.models import Model
 from store.records import RecordLog
 from store.registry import Registry
 from stream.codecs.decode import decode
@@ -216,6 +218,32 @@ def test_a_window_of_the_record_log_is_a_reference(api: Any, flights: pa.Table) 
     rows = chosen.filter(chosen["label"].is_valid())
     right = np.array(rows["label"].to_pylist()) == np.array(rows["prediction"].to_pylist())
     assert stored.performance["accuracy"]["value"] == pytest.approx(right.mean())
+
+
+@pytest.mark.parametrize("source", ["rows", "record log"])
+def test_a_reference_knows_the_rows_of_each_segment(api: Any, flights: pa.Table, source: str) -> None:
+    models.declare(api.db, "default", Model("flights", segments=("carrier", "night")), 0)
+    if source == "rows":
+        put(api, arrow(flights), CONTENT_ARROW)
+    else:
+        recorded = record_all(RecordLog(api.records), RecordKind.PREDICTIONS, flights.drop_columns(["label"]))
+        registry = Registry(api.db, "default", api.clock)
+        registry.refresh({"flights"})
+        registry.specs("flights", recorded)  # as when they came: the record log keeps booleans as numbers
+        window = {"from": to_rfc3339(FIRST_US), "to": to_rfc3339(FIRST_US + 3 * DAY_US)}
+        put(api, json.dumps(window).encode(), CONTENT_JSON)
+    stored = references.active(api.db, "default", "flights")
+    assert stored is not None
+    wanted = ["carrier=UA", "carrier=AA", "carrier=B6", "night=true", "night=false", "carrier=other"]
+    found = references.of_segments(api.db, "default", "flights", stored.name, wanted)
+    carriers, night = Counter(flights["feature.carrier"].to_pylist()), Counter(flights["feature.night"].to_pylist())
+    expected = {f"carrier={name}": rows for name, rows in carriers.items()}
+    assert {name: p.rows for name, p in found.items()} == expected | {
+        "night=true": night[True],
+        "night=false": night[False],
+    }
+    delays = flights.filter(pa.compute.equal(flights["feature.carrier"], "UA"))["feature.delay"]
+    assert found["carrier=UA"].columns["feature.delay"].values == len(delays) - delays.null_count
 
 
 def record_all(log: RecordLog, kind: RecordKind, table: pa.Table, *, twice: bool = False) -> pa.Table:

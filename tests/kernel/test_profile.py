@@ -12,7 +12,7 @@ from kernel.errors import ContractError
 from kernel.grid import Grid
 from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.profile_codec import decode_profile, encode_profile
-from kernel.profiling import ColumnSpec, GroupKey, profile_rows, profile_windows
+from kernel.profiling import ColumnSpec, GroupKey, profile_rows, profile_segments, profile_windows
 from kernel.windows import WindowSize
 
 SPECS = {
@@ -141,6 +141,18 @@ def test_windows_versions_and_segments_are_profiled_apart_and_add_up() -> None:
 def test_segments_past_the_limit_are_other() -> None:
     found = profile_windows(some_rows(14, 500), SPECS, WindowSize("1w"), segments=["c"], max_segments=1)
     assert {key.segment for key in found} == {"", "c=a", "c=other"}
+
+
+def test_rows_by_segment_are_the_segments_of_all_windows_and_versions_together() -> None:
+    table = some_rows(15, 2_000)
+    found = profile_segments(table, SPECS, ["c"], max_segments=1)
+    windows = profile_windows(table, SPECS, WindowSize("1d"), segments=["c"], max_segments=1)
+    assert found.keys() == {"c=a", "c=other"}
+    for segment, profile in found.items():
+        merged = WindowProfile.merge([p for key, p in windows.items() if key.segment == segment])
+        assert (profile.rows, profile.columns["feature.x"].values) == (merged.rows, merged.columns["feature.x"].values)
+        np.testing.assert_array_equal(profile.columns["feature.x"].cells.rows, merged.columns["feature.x"].cells.rows)
+    assert profile_segments(table.slice(0, 0), SPECS, ["c"]) == {}
 
 
 def test_text_in_a_numeric_column_is_a_misfit_unless_it_reads_as_a_number() -> None:

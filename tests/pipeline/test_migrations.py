@@ -1,0 +1,41 @@
+"""A database of an earlier release comes to the newest schema with what it holds, on both databases that are supported."""
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+
+from store import models, windows
+from store.database import Database
+from store.migrate import _config, check, migrate
+from store.models import Model
+from store.tables import windows as table
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def db(request, tmp_path):
+    url = f"sqlite:///{tmp_path}/old.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    made = Database(url)
+    command.upgrade(_config(made), "0001")
+    yield made
+    made.close()
+
+
+def test_what_the_first_release_measured_wrongly_is_measured_again(db) -> None:
+    models.declare(db, "default", Model("segmented", segments=("origin",)), 0)
+    models.declare(db, "default", Model("plain"), 0)
+    stored = [("segmented", 0, "measured"), ("plain", 0, "measured"), ("plain", 3, "measured"), ("plain", 4, "sealed")]
+    with db.write() as connection:
+        for start_us, (model, labelled, state) in enumerate(stored):
+            revisions = {"data_revision": 1, "measured_data_revision": 1}
+            revisions |= {"label_revision": labelled, "measured_label_revision": labelled}
+            row = {"workspace": "default", "model": model, "size": "1d", "start_us": start_us, "state": state}
+            connection.execute(sa.insert(table).values(**row, **revisions))
+    migrate(db)
+    check(db)
+    found = [w for model in ("segmented", "plain") for w in windows.listing(db, "default", model)]
+    assert [(w.state, w.data_revision, w.label_revision) for w in found] == [
+        ("closed", 2, 0),
+        ("measured", 1, 0),
+        ("closed", 1, 4),
+        ("sealed", 1, 4),
+    ]
