@@ -53,17 +53,23 @@ def main_options(
 def up(
     dashboard: Annotated[bool, typer.Option(help="Show the dashboard too.")] = True,
 ) -> None:
-    """Run every part on this machine, each its own process; the database is brought up to date first."""
+    """Run every part on this machine, each its own process.
+
+    The database is brought up to date first; where it, the record log or the log is away, nothing starts.
+    """
     settings = load(Settings)
     commands.require_free_ports(settings, dashboard=dashboard)
     commands.migrate(settings)
+    commands.require_stores(settings)
     stop = _stop()
     supervisor = Supervisor([part for part in PARTS if dashboard or part != "dashboard"], {})
     try:
+        typer.echo("Starting every part; the addresses follow once they listen.")
         supervisor.start()
-        for line in commands.addresses(settings, dashboard=dashboard):
-            typer.echo(line)
-        supervisor.watch(stop)
+        if supervisor.watch(stop, lambda: commands.all_listen(settings, dashboard=dashboard)):
+            for line in commands.addresses(settings, dashboard=dashboard):
+                typer.echo(line)
+            supervisor.watch(stop)
     finally:
         supervisor.stop()
 

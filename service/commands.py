@@ -1,12 +1,13 @@
 """What the commands do, without the command line around it."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from api.declaration import apply as apply_declarations
 from dashboard.run import command as dashboard_command
 from kernel.errors import DriftglassError, UnavailableError
-from service.loops import Server, Stop, beside, ending_within, listen, repeat
+from service.loops import Server, Stop, beside, ending_within, is_listened_on, listen, repeat
 from service.settings import Settings
 from service.wiring import Wiring
 from store import dead_letters as letters
@@ -122,6 +123,21 @@ def dead_letters(wiring: Wiring, limit: int) -> dict[str, Any]:
 
 def doctor(settings: Settings) -> list[dict[str, Any]]:
     """Whether the database, the record log and the log answer."""
+    return [_examine(what, look) for what, look in _stores(settings).items()]
+
+
+def require_stores(settings: Settings) -> None:
+    """Whether the database, the record log and the log answer.
+
+    Raises:
+        DriftglassError: one does not.
+    """
+    for look in _stores(settings).values():
+        look()
+
+
+def _stores(settings: Settings) -> dict[str, Callable[[], str]]:
+    """Looks at each store that the settings name: returns what is there, raises what is wrong."""
 
     def database() -> str:
         db = Database(settings.store.database)
@@ -139,10 +155,10 @@ def doctor(settings: Settings) -> list[dict[str, Any]]:
         open_appender(settings.log).close()
         return settings.log.kind
 
-    return [_examine(what, look) for what, look in (("database", database), ("record log", records), ("log", log))]
+    return {"database": database, "record log": records, "log": log}
 
 
-def _examine(what: str, look: Any) -> dict[str, Any]:
+def _examine(what: str, look: Callable[[], str]) -> dict[str, Any]:
     try:
         return {"what": what, "ok": True, "detail": look()}
     except DriftglassError as error:
@@ -155,10 +171,19 @@ def require_free_ports(settings: Settings, *, dashboard: bool) -> None:
     Raises:
         UnavailableError: one is taken.
     """
-    gateway, api, page = settings.gateway, settings.api, settings.dashboard
-    wanted = [("gateway", gateway.host, gateway.port), ("api", api.host, api.port), ("dashboard", page.host, page.port)]
-    for name, host, port in wanted if dashboard else wanted[:-1]:
+    for name, (host, port) in _ports(settings, dashboard=dashboard).items():
         listen(host, port, f"{name}.port").close()
+
+
+def all_listen(settings: Settings, *, dashboard: bool) -> bool:
+    """Whether every part that has a port listens on it."""
+    return all(is_listened_on(*where) for where in _ports(settings, dashboard=dashboard).values())
+
+
+def _ports(settings: Settings, *, dashboard: bool) -> dict[str, tuple[str, int]]:
+    gateway, api, page = settings.gateway, settings.api, settings.dashboard
+    ports = {"gateway": (gateway.host, gateway.port), "api": (api.host, api.port)}
+    return ports | {"dashboard": (page.host, page.port)} if dashboard else ports
 
 
 def addresses(settings: Settings, *, dashboard: bool) -> list[str]:

@@ -120,6 +120,15 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
         ) from error
 
 
+def is_listened_on(host: str, port: int) -> bool:
+    """Whether something takes connections there."""
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 class Server:
     """An HTTP application on its own thread.
 

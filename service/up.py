@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -38,10 +38,13 @@ class Supervisor:
         for part in self._parts:
             self._begin(part)
 
-    def watch(self, stop: Stop) -> None:
-        """Begin again what ends, until asked to stop."""
+    def watch(self, stop: Stop, until: Callable[[], bool] = lambda: False) -> bool:
+        """Begin again what ends, until asked to stop or `until` holds; whether it does."""
         while not stop.wait(_LOOK_S):
             self.look()
+            if until():
+                return True
+        return False
 
     def look(self) -> None:
         """Begin again what has ended."""

@@ -51,7 +51,8 @@ class RecordLog:
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
-            raise UnavailableError(f"the record log {self._uri(workspace, kind)} does not answer: {error}") from error
+            why = str(error).partition("\n")[0]  # delta-rs adds its own stack
+            raise UnavailableError(f"the record log {self._uri(workspace, kind)} does not answer: {why}") from error
         return self._tables[key]
 
     def files_of(self, table: DeltaTable) -> pafs.FileSystem:

@@ -13,6 +13,8 @@ import httpx
 import pytest
 import yaml
 
+from testing.waiting import is_listening
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -138,6 +140,29 @@ def test_up_does_not_begin_where_a_port_is_taken(run: Run, folder: Path) -> None
     assert said.startswith("driftglass: dashboard.port")
 
 
+def test_up_does_not_begin_where_the_log_is_away(run: Run, free_port: Callable[[], int]) -> None:
+    away = f"127.0.0.1:{free_port()}"
+    done = run("up", DRIFTGLASS_LOG__KIND="kafka", DRIFTGLASS_LOG__KAFKA__BOOTSTRAP=away)
+    assert f"Kafka at {away} does not answer" in one_sentence(done)
+    assert done.stdout == ""
+
+
+def test_up_does_not_begin_where_the_record_log_cannot_be_read(run: Run, folder: Path) -> None:
+    broken = folder / "records" / "default" / "predictions" / "_delta_log" / f"{0:020}.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("no commit")
+    done = run("up")
+    assert "the record log" in one_sentence(done)
+    assert done.stdout == ""
+
+
+def test_up_does_not_begin_where_the_database_is_away(run: Run, free_port: Callable[[], int]) -> None:
+    url = f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing"
+    done = run("up", DRIFTGLASS_STORE__DATABASE=url)
+    assert "does not answer" in one_sentence(done)
+    assert done.stdout == ""
+
+
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
@@ -201,7 +226,13 @@ def test_up_runs_every_part_and_begins_again_what_is_killed(run: Run, folder: Pa
         except httpx.TransportError:
             return False
 
+    def told() -> list[str]:
+        return [line.split()[0] for line in (folder / "up.log").read_text().splitlines() if "http://" in line]
+
     try:
+        wait_until(told, timeout_s=120, what="the addresses")
+        assert [name for name in urls if not listens(urls[name])] == []
+        assert told() == list(urls)
         for name, path in (("gateway", "/readyz"), ("api", "/readyz"), ("dashboard", "/_stcore/health")):
             wait_until(lambda name=name, path=path: answers(name, path), timeout_s=120, what=name)
         record = {"model": "m", "id": "1", "ts": "2013-03-01T10:00:00Z", "features": {"x": 1.0}}
@@ -219,6 +250,10 @@ def test_up_runs_every_part_and_begins_again_what_is_killed(run: Run, folder: Pa
         up.wait(60)
         log.close()
     assert not any(Path(f"/proc/{pid}").exists() for pid in children)
+
+
+def listens(url: str) -> bool:
+    return is_listening(int(url.rpartition(":")[2]))
 
 
 def child(parent: int, part: str) -> int:
