@@ -5,18 +5,20 @@ import logging
 import os
 import signal
 import sys
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.progress import Progress
 
 from kernel.clock import SystemClock
-from kernel.errors import DriftglassError
+from kernel.errors import ContractError, DriftglassError
 from kernel.settings import CONFIG_VARIABLE, load
-from service import commands
+from service import commands, shadow_run
 from service.loops import Stop
 from service.settings import Settings
 from service.up import PARTS, Supervisor
@@ -123,10 +125,37 @@ def alert() -> None:
 
 
 @app.command()
-def shadow() -> None:
-    """Run candidates over recorded traffic, as shadow runs ask for it."""
+def shadow(
+    model: Annotated[str | None, typer.Option(help="Try a candidate on this model's recorded traffic, once.")] = None,
+    candidate: Annotated[Path | None, typer.Option(help="The candidate: an ONNX file.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Replay from here, such as 2013-04-01.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Replay to here, exclusive.")] = None,
+    version: Annotated[str, typer.Option(help="The champion's version; all by default.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Run candidates over recorded traffic, as shadow runs ask for it; or one, to its end, with --model and --candidate."""
+    if model is None and candidate is None:
+        with ExitStack() as closing:
+            commands.shadow(_wiring(closing), _stop())
+        return
+    if model is None or candidate is None:
+        raise ContractError("", "a shadow run needs both --model and --candidate")
+    asked = shadow_run.Asked(
+        model, candidate, shadow_run.moment("--from", start), shadow_run.moment("--to", end), version
+    )
     with ExitStack() as closing:
-        commands.shadow(_wiring(closing), _stop())
+        heard = closing.enter_context(_share_bar(f"replaying {model} through {candidate.name}"))
+        found = shadow_run.run_to_its_end(_wiring(closing), asked, heard)
+    _say(shadow_run.as_json(found), shadow_run.as_text(found), as_json)
+
+
+@contextmanager
+def _share_bar(title: str) -> Iterator[Callable[[float], None]]:
+    """A bar on the terminal, if it is one, that is told a share."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
 
 
 @app.command()

@@ -7,7 +7,6 @@ judge      comparison and verdict, pure functions of the replayed rows
 finish     written once, if the lease holds
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from shadow.candidates.contract import FEATURE, Candidate, FloatArray, Source
 from shadow.candidates.onnx import OnnxCandidate
 from shadow.comparison import Latencies, compare, quantiles
 from shadow.pairs import pairs_of
-from shadow.replay import Replay, Replayed
+from shadow.replay import Heard, Replay, Replayed
 from shadow.settings import ShadowSettings
 from shadow.spec import RunSpec, from_json
 from shadow.verdict import Verdict, decide
@@ -74,11 +73,23 @@ class ShadowRunner:
             ended += self._do(held)
         return ended
 
-    def _claim(self) -> Held | None:
-        seconds, now_us = self._settings.lease_s, self._clock.now_us()
-        return shadow_runs.claim(self._db, self._workspace, self._owner, seconds, now_us)
+    def do(self, run: str, heard: Heard) -> bool:
+        """Do one run; False where another runner has it, or it has ended.
 
-    def _do(self, held: Held) -> bool:
+        Args:
+            heard: told the share that is replayed.
+
+        Raises:
+            UnavailableError: the database or the record log is away; the run is queued again.
+        """
+        held = self._claim(run)
+        return held is not None and self._do(held, heard)
+
+    def _claim(self, run: str | None = None) -> Held | None:
+        seconds, now_us = self._settings.lease_s, self._clock.now_us()
+        return shadow_runs.claim(self._db, self._workspace, self._owner, seconds, now_us, run)
+
+    def _do(self, held: Held, heard: Heard = lambda _share: None) -> bool:
         """One run; False where its lease was lost."""
         try:
             spec = from_json(held.spec)
@@ -86,9 +97,12 @@ class ShadowRunner:
         except DriftglassError as error:
             return self._fail(held, error)
         try:
-            found = self._find(held, spec, candidate)
+            found = self._find(held, spec, candidate, heard)
         except UnavailableError:
             shadow_runs.release(self._db, self._workspace, held)
+            raise
+        except KeyboardInterrupt:
+            shadow_runs.fail(self._db, self._workspace, held, "stopped by hand", self._clock.now_us())
             raise
         except FencedError:
             return False
@@ -103,9 +117,9 @@ class ShadowRunner:
         threads, providers = self._settings.threads, self._settings.providers
         return OnnxCandidate(Path(spec.path), spec.features, spec.classes, threads, providers)
 
-    def _find(self, held: Held, spec: RunSpec, candidate: Candidate) -> _Found:
+    def _find(self, held: Held, spec: RunSpec, candidate: Candidate, heard: Heard) -> _Found:
         replay = Replay(self._reader, candidate, self._settings, self._recorded_as(spec.model))
-        replayed = replay.run(spec, self._positive(spec), self._renewing(held))
+        replayed = replay.run(spec, self._positive(spec), self._renewing(held, heard))
         if replayed is None:
             version = f", version {spec.version}" if spec.version else ""
             raise NotFoundError(f"{spec.model}{version} recorded no predictions in this span")
@@ -122,19 +136,20 @@ class ShadowRunner:
         model = models.known(self._db, self._workspace).get(spec.model)
         return spec.positive_class or (model.positive_class if model else "")
 
-    def _renewing(self, held: Held) -> Callable[[float], None]:
+    def _renewing(self, held: Held, heard: Heard) -> Heard:
         pause_us = round(self._settings.lease_s * SECOND_US / _RENEWALS_A_LEASE)
         due_us = 0
 
-        def heard(share: float) -> None:
+        def renewing(share: float) -> None:
             nonlocal due_us
+            heard(share)
             if self._clock.now_us() < due_us:
                 return
             due_us = self._clock.now_us() + pause_us
             if not shadow_runs.progress(self._db, self._workspace, held, share, self._settings.lease_s):
                 raise FencedError(f"the lease of shadow run {held.run} was lost")
 
-        return heard
+        return renewing
 
     def _fail(self, held: Held, error: DriftglassError) -> bool:
         return shadow_runs.fail(self._db, self._workspace, held, str(error), self._clock.now_us())

@@ -108,14 +108,17 @@ def one(db: Database, workspace: str, run: str) -> StoredRun:
     return StoredRun(*row)
 
 
-def claim(db: Database, workspace: str, owner: str, seconds: float, now_us: int) -> Held | None:
+def claim(db: Database, workspace: str, owner: str, seconds: float, now_us: int, run: str | None = None) -> Held | None:
     """Take the oldest run that is queued, or whose runner's lease ran out; None where there is none.
 
     Args:
+        run: take this one or none.
         seconds: how long the lease holds, by the database's clock, unless `progress` renews it.
     """
     free = (t.c.workspace == workspace, t.c.state.in_(("queued", "running")), t.c.until_us < database_now_us())
     query = sa.select(t.c.run, t.c.spec, t.c.started_us).where(*free).order_by(t.c.created_us, t.c.run).limit(1)
+    if run is not None:
+        query = query.where(t.c.run == run)
     token = uuid.uuid4().hex
     with db.write() as connection:
         row = connection.execute(query.with_for_update(skip_locked=True)).one_or_none()

@@ -1,6 +1,9 @@
 """The pages say what the settings, the client and the command line are."""
 
 import dataclasses
+import re
+
+from typer.main import get_command
 
 from alerting.rules import Rule
 from driftglass_client import LOSSES, ClientSettings
@@ -29,6 +32,26 @@ def test_every_command_is_named(docs) -> None:
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     assert len(names) >= 12
     assert [name for name in names if f"driftglass {name}" not in text] == []
+
+
+def test_the_options_that_the_pages_and_the_dashboard_name_exist(docs) -> None:
+    commands = get_command(app).commands
+    texts = [page.text for page in docs.pages] + [p.read_text("utf-8") for p in (docs.root / "dashboard").rglob("*.py")]
+    named = [
+        (command, option)
+        for text in texts
+        for command, rest in re.findall(r"driftglass ([a-z][a-z-]*)([^\n`\"]*)", text)
+        for option in re.findall(r"(?<= )--?[a-z][a-z-]*", rest)
+        if command in commands
+    ]
+    assert {("shadow", "--candidate"), ("demo", "--json"), ("apply", "-f")} <= set(named)
+    known = {
+        (name, option)
+        for name, command in commands.items()
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
+    assert sorted(set(named) - known) == []
 
 
 def test_the_clients_settings_and_their_defaults(docs) -> None:
