@@ -1,7 +1,7 @@
 """Numbers and times as people read them: three significant digits, thousands separated, UTC."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from kernel.clock import DAY_US, to_datetime
 
@@ -111,6 +111,28 @@ def windows(number_of: int, size: str) -> str:
     if word is None:
         return f"{number_of} windows of {size}"
     return f"{number_of} {word}" + ("s" if number_of != 1 else "")
+
+
+def named(names: Sequence[str], longest: int) -> str:
+    """How many names there are, and the first of them: as many as fit into so many characters, at least one.
+
+    >>> named(["temp", "wind_speed", "humid"], 20), named(["temp"], 20), named([], 20)
+    ('3: temp, wind_speed +1', '1: temp', '0')
+    """
+    shown = list(names)
+    while len(shown) > 1 and len(", ".join(shown)) > longest:
+        shown.pop()
+    more = f" +{len(names) - len(shown)}" if len(shown) < len(names) else ""
+    return f"{len(names)}: {', '.join(shown)}{more}" if names else "0"
+
+
+def short(name: str) -> str:
+    """The beginning of a made name, enough to tell it from others.
+
+    >>> short("5f0c8a51d1d6e1b7a6a2c9a1f4f6d0aa"), short("january")
+    ('5f0c8a51', 'january')
+    """
+    return name[:8]
 
 
 def plain(text: str) -> str:

@@ -84,7 +84,7 @@ def demo(
 ) -> None:
     """Watch a real model on the 336,776 flights of 2013: replay, drift, performance, alerts, a shadow run."""
     from service.demo.run import DemoOptions, running_demo
-    from service.demo.summary import show_summary
+    from service.demo.summary import left_behind, show_summary
 
     console = Console(stderr=as_json)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end the demo wherever it is, its processes with it
@@ -98,6 +98,9 @@ def demo(
                 console.print(f"{what:<10} {where}")
             console.print("Everything stays up until you press Ctrl-C.")
             _stop().wait_for_ever()
+        else:
+            for line in left_behind(data):
+                console.print(line, soft_wrap=True, highlight=False)
 
 
 @app.command()

@@ -31,7 +31,7 @@ def _alerts(rows: Rows) -> None:
             "wind_speed",
             0.31,
             285,
-            "wind_speed is missing in 31% of the rows, not in 2%",
+            "flight-delay: wind_speed: missing_share 0.31, 0.02 expected",
         ),
         (
             "a2",
@@ -41,10 +41,19 @@ def _alerts(rows: Rows) -> None:
             "temp",
             0.9,
             120,
-            "temp has moved away from the reference: psi 0.9, expected 0.012",
+            "flight-delay: temp: psi 0.9, 0.02 expected",
         ),
-        ("a3", "P2", "pending", "psi", "distance", 0.11, 299, "distance may be moving: psi 0.11"),
-        ("a4", "P0", "resolved", "error_rate", "", 0.041, 178, "4.1% of the predictions failed; 0.4% is ordinary"),
+        ("a3", "P2", "pending", "psi", "distance", 0.11, 299, "flight-delay: distance: psi 0.11, 0.02 expected"),
+        (
+            "a4",
+            "P0",
+            "resolved",
+            "error_rate",
+            "",
+            0.041,
+            178,
+            "flight-delay: whole model: error_rate 0.041, 0.02 expected",
+        ),
     ):
         acknowledged = {"acknowledged_us": last, "acknowledged_by": "ada"} if state == "acknowledged" else {}
         resolved = {"resolved_us": START_US + 181 * DAY_US} if state == "resolved" else {}

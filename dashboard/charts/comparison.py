@@ -75,7 +75,7 @@ def latency(champion: Latency, candidate: Latency, colours: Palette) -> alt.Laye
     base = alt.Chart(data).encode(
         y=alt.Y("quantile:N", title=None, sort=None),
         yOffset=alt.YOffset("model:N", sort=["champion", "candidate"]),
-        x=alt.X("ms:Q", title="latency a row, ms", axis=alt.Axis(tickCount=5)),
+        x=alt.X("ms:Q", title="latency, ms", axis=alt.Axis(tickCount=5)),
         tooltip=["model", "quantile", alt.Tooltip("text", title="ms")],
     )
     legend = alt.Legend(orient="top", direction="horizontal", symbolType="square")

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import reads
 from dashboard.palette import TIER_BADGES, status_text
 from dashboard.scene import Scene
-from dashboard.text import metric_name, moment, number, plain, window
+from dashboard.text import moment, plain, window
 from kernel.errors import DriftglassError
 from store.alerts import Alert
 
@@ -44,8 +44,6 @@ def _facts(alert: Alert) -> list[str]:
     facts = [
         f"since {window(alert.first_window_us, alert.size)}",
         f"last abnormal {window(alert.last_window_us, alert.size)}",
-        f"{metric_name(alert.metric)}{f' of {alert.column}' if alert.column else ''}",
-        f"{number(alert.value)}, expected {number(alert.expected)}",
         f"rule {alert.rule}",
     ]
     if alert.acknowledged_us is not None:

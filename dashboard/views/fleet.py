@@ -9,11 +9,12 @@ from streamlit.navigation.page import StreamlitPage
 
 from dashboard import reads
 from dashboard.palette import Palette, palette, status_text
-from dashboard.text import NONE, count, metric_name, number, share, window
+from dashboard.text import NONE, count, metric_name, named, number, share, window
 from dashboard.views import model
 from store.fleet import FleetRow
 
 REFRESH_S = 10
+_DRIFTED_CHARS = 22  # what fits into the table's cell beside the counts
 THREE_LINES = """\
 from driftglass_client import Client
 driftglass = Client(model="flight-delay", version="1")
@@ -108,9 +109,7 @@ def _table(rows: Sequence[FleetRow]) -> pd.DataFrame:
 
 
 def _drifted(row: FleetRow) -> str:
-    if row.window_start_us is None:
-        return NONE
-    return f"{len(row.drifted)}: {', '.join(row.drifted)}" if row.drifted else "0"
+    return NONE if row.window_start_us is None else named(row.drifted, _DRIFTED_CHARS)
 
 
 def _performance(row: FleetRow) -> str:
@@ -133,7 +132,9 @@ def _columns(colours: Palette) -> dict[str, Any]:
         "Last window": config.TextColumn(width=100, help="Start of the newest window measured, UTC."),
         "Rows": config.NumberColumn(width=80, help="Predictions in the last window."),
         "Rows trend": config.LineChartColumn(width=120, y_min=0, color=colours.current),
-        "Drifted columns": config.TextColumn(width=170, help="Columns that drift in the last window."),
+        "Drifted columns": config.TextColumn(
+            width=205, help="Columns that drift in the last window; +2: and two more."
+        ),
         "Largest PSI": config.LineChartColumn(
             width=120, y_min=0, color=colours.tiers["P1"], help="Over the columns, by window."
         ),

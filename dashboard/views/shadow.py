@@ -31,6 +31,7 @@ def show() -> None:
             "A shadow run replays recorded traffic through a candidate model and compares it with the one in service:"
         )
         st.code("driftglass shadow --model flight-delay --candidate candidate.onnx", language="sh")
+        st.markdown("The candidate is an ONNX file whose inputs bear the features' names.")
         return
     st.header("Shadow runs", anchor=False)
     styled = _table(runs).style.map(_verdict_style, subset=["Verdict"])
@@ -133,6 +134,10 @@ def _comparison(found: Comparison) -> None:
             comparison.latency(found.champion_latency, found.candidate_latency, colours),
             key="latency",
             alt="Latency of both",
+        )
+        st.caption(
+            "Not measured alike. Champion: what its service recorded of each request, batches and queues included. "
+            "Candidate: single rows in the replay, the model alone."
         )
     if found.metrics:
         st.subheader("Performance on the same labelled rows", anchor=False)

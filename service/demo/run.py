@@ -15,13 +15,14 @@ from pathlib import Path
 import httpx
 import pyarrow as pa
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID
 
 from driftglass_client import Client, ClientSettings
 from kernel.clock import SystemClock
 from kernel.errors import UnavailableError
 from kernel.settings import CONFIG_VARIABLE, load
 from service import commands
+from service.demo.bar import progress_bar
 from service.demo.config import Ports, choose_ports, declaration, write_config
 from service.demo.flights import MODEL, Flights, load_flights
 from service.demo.model import OnnxModel
@@ -76,7 +77,7 @@ def running_demo(options: DemoOptions, console: Console) -> Iterator[Summary]:
     write_config(paths, ports)
     os.environ[CONFIG_VARIABLE] = str(paths.config)
     with ExitStack() as closing:
-        bar = closing.enter_context(_progress_bar(console))
+        bar = closing.enter_context(progress_bar(console))
         task = bar.add_task("training on January", total=None, reached="")
         flights = load_flights()
         train_models(flights, paths)
@@ -92,7 +93,7 @@ def running_demo(options: DemoOptions, console: Console) -> Iterator[Summary]:
         done = _replay(flights, options, ports, bar, task)
         _end_stream(ports)
         _await_measured(http, bar, task, paths.logs / "detect.log")
-        bar.update(task, description="running the candidate over the recorded traffic")
+        bar.update(task, description="trying the candidate")
         run = _shadow_run(http, paths)
         bar.stop()
         yield read_summary(
@@ -110,18 +111,6 @@ def _make_room(paths: DemoPaths) -> None:
     for folder in (paths.data, paths.models, paths.logs):
         folder.mkdir(parents=True, exist_ok=True)
     mark.touch()
-
-
-@contextmanager
-def _progress_bar(console: Console) -> Iterator[Progress]:
-    columns = (
-        TextColumn("{task.description:<46}"),
-        BarColumn(),
-        TextColumn("{task.fields[reached]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as bar:
-        yield bar
 
 
 def _start_parts(closing: ExitStack, options: DemoOptions, paths: DemoPaths) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from service.demo.config import Ports
 from service.demo.flights import MODEL
+from service.demo.paths import DemoPaths
 
 _PAGE = 1_000
 _FIXED_WIDTH, _COLUMN_WIDTH = 44, 15  # characters, of the month table
@@ -108,6 +110,19 @@ def show_summary(console: Console, summary: Summary) -> None:
     console.print(
         f"{summary.predictions:,} predictions and {summary.labels:,} labels in {summary.seconds:.0f} s; "
         f"{summary.retraining_requests} retraining requests, {summary.dead_letters} dead letters."
+    )
+
+
+def left_behind(data: Path) -> tuple[str, ...]:
+    """Where the demo's results and logs lie, and how to look at them.
+
+    >>> left_behind(Path("demo-data"))[1]
+    'Look at them on the dashboard: driftglass --config demo-data/driftglass.yaml up'
+    """
+    paths = DemoPaths(data)
+    return (
+        f"The results lie in {paths.data}, what each part said in {paths.logs}.",
+        f"Look at them on the dashboard: driftglass --config {paths.config} up",
     )
 
 

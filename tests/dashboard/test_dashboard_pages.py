@@ -92,6 +92,7 @@ def test_a_row_of_the_fleet_opens_its_model(tab: Page, dashboard: str) -> None:
 
 def test_drift_opens_the_column_in_need(tab: Page, dashboard: str) -> None:
     open_model(tab, dashboard)
+    expect(tab.get_by_text("reference 5f0c8a51, 27,000 rows")).to_be_visible()
     drawn(tab, "PSI of every column over time")
     heading(tab, "temp, 27 Nov 2013, beside the reference")
     drawn(tab, "Histogram of temp")
@@ -152,7 +153,8 @@ def test_an_alert_is_acknowledged(browser: Browser, dashboard: str) -> None:
     page.set_default_timeout(TIMEOUT_MS)
     expect.set_options(timeout=TIMEOUT_MS)
     open_model(page, dashboard, "&section=Alerts&version=3")
-    expect(page.get_by_text("wind_speed is missing in 31% of the rows, not in 2%")).to_be_visible()
+    expect(page.get_by_text("wind_speed: missing_share 0.31, 0.02 expected")).to_be_visible()
+    expect(page.get_by_text("0.31")).to_have_count(1)
     page.get_by_label("Acknowledge as").fill("grace")
     page.get_by_label("Acknowledge as").press("Enter")
     page.get_by_role("button", name="Acknowledge").click()
@@ -166,6 +168,7 @@ def test_a_shadow_run_shows_its_verdict_and_why(tab: Page, dashboard: str) -> No
     heading(tab, "Candidate january-to-march.onnx")
     expect(tab.get_by_text("Accuracy is 0.0067 higher (95% interval 0.0058 to 0.0076).")).to_be_visible()
     expect(tab.get_by_text("McNemar's statistic")).to_be_visible()
+    expect(tab.get_by_text("Not measured alike.")).to_be_visible()
     for label in ("Churn matrix", "Latency of both", "Difference of each metric"):
         drawn(tab, label)
 
@@ -182,5 +185,6 @@ def test_an_empty_workspace_says_how_to_begin(tab: Page, empty_dashboard: str) -
     expect(tab.get_by_text("log_prediction")).to_be_visible()
     tab.goto(f"{empty_dashboard}/shadow")
     heading(tab, "No candidate has been tried yet")
+    expect(tab.get_by_text("driftglass shadow --model")).to_be_visible()
     tab.goto(f"{empty_dashboard}/model")
     heading(tab, "No model has sent anything yet")
