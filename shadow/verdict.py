@@ -1,7 +1,8 @@
 """What a comparison says to do: promote, hold or reject, with its reasons as sentences. Pure.
 
 reject    the candidate is broken, or significantly worse in the metric that decides
-promote   it is significantly better, or no worse than the margin with something gained, and passes every bar
+promote   it is significantly better, or no worse than the margin with something gained, and passes every bar; the reasons
+          say what it loses
 hold      anything else: too little to judge by, a bar not passed, a difference that is not settled
 """
 
@@ -81,7 +82,7 @@ def _judge(found: Comparison, bars: Bars, deciding: Delta, gain: _Gain) -> Verdi
     if missed or (gain.lower <= 0 and not gained):
         nothing = () if missed else (f"It is no worse than the margin of {bars.margin:g}, but no metric gains either.",)
         return Verdict(Decision.HOLD, (*told, *nothing, *missed))
-    return Verdict(Decision.PROMOTE, (*told, *gained))
+    return Verdict(Decision.PROMOTE, (*told, *gained, *_lost(found, deciding)))
 
 
 def _broken(found: Comparison, errors: Sequence[str]) -> tuple[str, ...]:
@@ -132,6 +133,16 @@ def _gained(found: Comparison, deciding: Delta) -> tuple[str, ...]:
         and delta.metric in _SUMMARIES
         and (gain := _gain(delta)) is not None
         and gain.lower > 0
+    )
+
+
+def _lost(found: Comparison, deciding: Delta) -> tuple[str, ...]:
+    """What a promotion costs: metrics that are worse for certain, by however little, or traded for others."""
+    return tuple(
+        f"At a price: {sentence[0].lower() if sentence[1].islower() else sentence[0]}{sentence[1:]}"
+        for delta in found.metrics
+        if delta is not deciding and (gain := _gain(delta)) is not None and gain.upper < 0
+        for sentence in (_sentence(delta, found),)
     )
 
 

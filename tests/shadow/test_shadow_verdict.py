@@ -66,6 +66,22 @@ def test_clearly_worse_in_another_summary_is_for_people_to_weigh() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (("recall", -0.05, -0.03), "At a price: recall falls from 0.8 to 0.76, by -0.04 (95% interval -0.05 to -0.03)"),
+        (("f1", -0.008, -0.002), "At a price: F1 falls from 0.8 to 0.795, by -0.005 (95% interval -0.008 to -0.002)"),
+        (("log_loss", 0.002, 0.008), "At a price: log loss rises from 0.8 to 0.805, by +0.005"),
+    ],
+)
+def test_a_promotion_says_what_is_lost(lost: tuple[str, float, float], said: str) -> None:
+    even = delta("precision", -0.01, 0.02)
+    verdict = decide(found(delta("accuracy", 0.01, 0.03), even, delta(*lost)), Bars())
+    assert verdict.decision is Decision.PROMOTE
+    assert verdict.reasons[1].startswith(said)
+    assert len(verdict.reasons) == 2
+
+
+@pytest.mark.parametrize(
     ("changes", "bars", "reason"),
     [
         ({"rows": 999}, Bars(), "Only 999 rows were replayed; 1,000 are needed."),
