@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from api.caller import Caller
 from api.numbers import plain
-from detectors.performance import Outcomes, estimates, outcomes
+from detectors.outcomes import Task, outcomes
+from detectors.performance import estimates
 from driftglass_client.wire import LABEL, LABEL_VALUE, SCORE_PREFIX, TS
 from kernel.clock import to_rfc3339
 from kernel.errors import ContractError, FullError, NotFoundError
@@ -165,10 +166,11 @@ def _labelled(joined: pa.Table) -> int:
 
 
 def _performance(joined: pa.Table, model: Model) -> Performance:
-    found: Outcomes = outcomes(joined)
+    task = Task(model.task, model.positive_class)
+    found = outcomes(joined, task)
     if not len(found.actual):
         return {}
-    measured = estimates(found, model.positive_class)
+    measured = estimates(found, task)
     return {
         name: {at: _number(value) for at, value in asdict(e).items() if at != "basis"} for name, e in measured.items()
     }

@@ -17,7 +17,8 @@ from detectors import dial, labelled, lookback
 from detectors.column_drift import Test, measure_column
 from detectors.health import measure_health
 from detectors.lookback import Look
-from detectors.performance import measure_performance, outcomes
+from detectors.outcomes import Task, outcomes
+from detectors.performance import measure_performance
 from detectors.settings import DetectorSettings
 from kernel.clock import DAY_US, SECOND_US, Clock
 from kernel.errors import UnavailableError
@@ -269,4 +270,5 @@ def _of_labels(model: Model, version: str, joined: pa.Table, against: Against | 
     rows = joined.filter(pc.equal(joined["version"], version))
     if rows.num_rows:
         before = {} if against is None else against.reference.performance
-        yield from measure_performance(outcomes(rows), before, model.positive_class)
+        task = Task(model.task, model.positive_class)
+        yield from measure_performance(outcomes(rows, task), before, task)

@@ -1,113 +1,74 @@
 """How well a model did, from predictions joined with their labels."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors import accuracy, bias, clusters, confusion, f1, log_loss, mae, precision, recall, rmse, roc_auc, wilson
-from detectors.estimate import Estimate
+from detectors.estimate import Estimate, none_of
+from detectors.mean_sums import MeanSums
+from detectors.outcomes import Outcomes, Task
 from detectors.pair import FloatArray
-from kernel.clock import DAY_US
 from kernel.measurement import Measurement, Status
 
 LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse"})
 NEITHER_IS_BETTER = frozenset({"bias"})
+_USUAL_PAIRS = (frozenset({"0", "1"}), frozenset({"false", "true"}))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """Predictions of a window that have a label, in columns of shape (n,).
+def positive_class(found: Outcomes, task: Task) -> str | None:
+    """The class that precision, recall and the ROC curve are about; None where there is no such class, or nobody can say.
 
-    Attributes:
-        predicted, actual: class labels, or numbers for a regression.
-        scores: by class, NaN where a row has none.
-        weights: None where every weight is 1.
-        days: the day of each prediction, what errors cluster by.
-        predictions: how many predictions there were in all, labelled or not.
+    As declared, else the last by name of the two that were predicted or happened. Where a binary task is declared and only one was,
+    the scores or the usual pairs of names may tell the other. A declared multiclass task has none.
     """
-
-    predicted: NDArray[np.generic]
-    actual: NDArray[np.generic]
-    scores: Mapping[str, FloatArray]
-    weights: FloatArray | None
-    days: NDArray[np.int64]
-    predictions: int
-
-    @property
-    def is_regression(self) -> bool:
-        """Whether labels are numbers."""
-        return bool(np.issubdtype(self.actual.dtype, np.floating))
+    if task.kind == "multiclass":
+        return None
+    if task.positive_class:
+        return task.positive_class
+    classes = {*np.unique(found.actual).tolist(), *np.unique(found.predicted).tolist()}
+    if task.kind == "binary" and len(classes) < 2:
+        pairs = [pair for pair in ({*found.scores, *classes}, *_USUAL_PAIRS) if len(pair) == 2 and classes <= pair]
+        classes = pairs[0] if pairs else classes
+    return str(max(classes)) if len(classes) == 2 else None
 
 
-def outcomes(joined: pa.Table) -> Outcomes:
-    """The labelled rows of a joined table (store.record_reads.labelled)."""
-    classes = joined["label"].null_count < joined.num_rows
-    predicted, actual = ("prediction", "label") if classes else ("prediction_value", "label_value")
-    both = pc.and_(joined[predicted].is_valid(), joined[actual].is_valid())
-    rows = joined.filter(both)
-    weights = rows["weight"].fill_null(1.0).to_numpy()
-    dtype = np.str_ if classes else np.float64
-    return Outcomes(
-        np.array(rows[predicted].to_pylist() if classes else rows[predicted].to_numpy(), dtype),
-        np.array(rows[actual].to_pylist() if classes else rows[actual].to_numpy(), dtype),
-        _scores(rows["scores"].combine_chunks()) if classes else {},
-        None if (weights == 1.0).all() else weights,
-        rows["ts_us"].to_numpy() // DAY_US,
-        joined.num_rows,
-    )
-
-
-def _scores(maps: pa.MapArray) -> dict[str, FloatArray]:
-    """The entries of a column of maps, one array a key."""
-    if not len(maps):
-        return {}
-    keys = maps.keys.dictionary_encode()
-    # A null map has no entries; of a slice only its own entries count.
-    offsets = maps.offsets.to_numpy()
-    owner = np.repeat(np.arange(len(maps)), np.diff(offsets))
-    first, last = int(offsets[0]), int(offsets[-1])
-    codes = (
-        keys.indices.to_numpy()[: last - first] if len(keys) == last - first else keys.indices.to_numpy()[first:last]
-    )
-    items = maps.items.to_numpy(zero_copy_only=False)
-    items = items if len(items) == last - first else items[first:last]
-    found = {}
-    for code, name in enumerate(keys.dictionary.to_pylist()):
-        values = np.full(len(maps), np.nan)
-        values[owner[codes == code]] = items[codes == code]
-        found[name] = values
-    return found
-
-
-def positive_class(found: Outcomes, declared: str) -> str | None:
-    """The class that precision, recall and the ROC curve are about: as declared, else the last of two by name."""
-    classes = sorted({*np.unique(found.actual).tolist(), *np.unique(found.predicted).tolist()})
-    if declared:
-        return declared
-    return str(classes[-1]) if len(classes) == 2 else None
-
-
-def estimates(found: Outcomes, declared_positive: str = "") -> dict[str, Estimate]:
+def estimates(found: Outcomes, task: Task) -> dict[str, Estimate]:
     """Every metric that these outcomes have, by name, with its interval; cluster-robust from 30 days."""
     if found.is_regression:
         return _regression(found)
-    positive = positive_class(found, declared_positive)
-    average: confusion.Average = "macro" if positive is None else "binary"
+    positive = positive_class(found, task)
     counts = confusion.count(found.actual, found.predicted, found.weights)
     parts = _daily_counts(found)
-    metrics = {
-        "accuracy": accuracy.estimate(counts, parts),
-        "precision": precision.estimate(counts, average, positive, parts),
-        "recall": recall.estimate(counts, average, positive, parts),
-        "f1": f1.estimate(counts, average, positive, parts),
-    }
+    metrics = {"accuracy": accuracy.estimate(counts, parts)}
+    for name, module in (("precision", precision), ("recall", recall), ("f1", f1)):
+        if positive is not None:
+            metrics[name] = module.estimate(counts, "binary", positive, parts)
+        elif task.kind == "binary":  # a day with one class alone does not say which one matters
+            metrics[name] = none_of(counts.rows)
+        else:
+            metrics[name] = module.estimate(counts, "macro", None, parts)
     if positive is not None and positive in found.scores:
         metrics |= _by_score(found, positive)
+    elif task.kind != "binary" and positive is None and len(found.scores) > 1:
+        metrics["log_loss"] = _loss_of_classes(found)
     return metrics
+
+
+def _loss_of_classes(found: Outcomes) -> Estimate:
+    """Of the rows with a score for every class; a label that is none of them had a probability of 0."""
+    names = sorted(found.scores)
+    table = np.column_stack([found.scores[name] for name in names])
+    scored = np.flatnonzero(np.isfinite(table).all(axis=1))
+    places = np.searchsorted(names, found.actual[scored])
+    known = np.isin(found.actual[scored], names)
+    labels = np.where(known, places, -1)
+
+    def sums(rows: NDArray[np.intp]) -> MeanSums:
+        return log_loss.sums(table[scored[rows]], labels[rows], _some(found.weights, scored[rows]))
+
+    return log_loss.estimate(sums(np.arange(len(scored))), [sums(rows) for rows in _by_day(found.days[scored])])
 
 
 def _by_score(found: Outcomes, positive: str) -> dict[str, Estimate]:
@@ -155,7 +116,7 @@ def _daily_counts(found: Outcomes) -> list[confusion.ConfusionCounts]:
 
 
 def measure_performance(
-    found: Outcomes, reference: Mapping[str, Mapping[str, float | None]], declared_positive: str = ""
+    found: Outcomes, reference: Mapping[str, Mapping[str, float | None]], task: Task
 ) -> Iterator[Measurement]:
     """Every performance metric, held against the reference's, and label_coverage: the share of predictions with a label.
 
@@ -175,7 +136,7 @@ def measure_performance(
     )  # fmt: skip
     if not labelled:
         return
-    for metric, estimate in estimates(found, declared_positive).items():
+    for metric, estimate in estimates(found, task).items():
         before = reference.get(metric, {})
         yield Measurement(
             metric, "", estimate.value, _judged(metric, estimate, before), before.get("value"),

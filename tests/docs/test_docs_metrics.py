@@ -10,7 +10,8 @@ import pytest
 from detectors import column_drift
 from detectors.health import measure_health
 from detectors.metrics import METRICS
-from detectors.performance import Outcomes, measure_performance
+from detectors.outcomes import Outcomes, Task
+from detectors.performance import measure_performance
 from kernel.clock import DAY_US
 from kernel.grid import Grid
 from kernel.measurement import Measurement, Status
@@ -67,7 +68,7 @@ def _numbers() -> Outcomes:
 
 
 def _of_labels(found: Outcomes) -> Iterator[Measurement]:
-    yield from measure_performance(found, {}, "late" if not found.is_regression else "")
+    yield from measure_performance(found, {}, Task(positive_class="late"))
 
 
 def test_the_page_and_the_detectors_have_the_same_metrics(docs, measured) -> None:

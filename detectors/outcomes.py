@@ -1,0 +1,120 @@
+"""Predictions beside what happened, in columns: classes or numbers, as the model's task has it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from detectors.pair import FloatArray
+from kernel.clock import DAY_US
+
+_MOST_WHOLE = 2.0**53  # beyond it a float64 tells whole numbers no longer apart
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a model predicts, as far as people have declared it.
+
+    Attributes:
+        kind: binary, multiclass, regression, ranking; "" where not declared, and what came says.
+        positive_class: "" where not declared.
+    """
+
+    kind: str = ""
+    positive_class: str = ""
+
+    @property
+    def is_classes(self) -> bool:
+        """Whether predictions are declared to be classes, so that a whole number is the name of one."""
+        return self.kind in ("binary", "multiclass")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Predictions of a window that have a label, in columns of shape (n,).
+
+    Attributes:
+        predicted, actual: class labels, or numbers for a regression.
+        scores: by class, NaN where a row has none.
+        weights: None where every weight is 1.
+        days: the day of each prediction, what errors cluster by.
+        predictions: how many predictions there were in all, labelled or not.
+    """
+
+    predicted: NDArray[np.generic]
+    actual: NDArray[np.generic]
+    scores: Mapping[str, FloatArray]
+    weights: FloatArray | None
+    days: NDArray[np.int64]
+    predictions: int
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether labels are numbers."""
+        return bool(np.issubdtype(self.actual.dtype, np.floating))
+
+
+def outcomes(joined: pa.Table, task: Task) -> Outcomes:
+    """The labelled rows of a joined table (store.record_reads.labelled); those whose two sides do not compare are left out.
+
+    With classes declared, a whole number is a class by its digits, and any other number is none. With a regression declared,
+    classes are left out. Where nothing is declared, rows are of classes as soon as one label is.
+    """
+    if task.is_classes:
+        predicted, actual = _classes(joined, "prediction"), _classes(joined, "label")
+    elif task.kind == "regression" or joined["label"].null_count == joined.num_rows:
+        predicted, actual = joined["prediction_value"], joined["label_value"]
+    else:
+        predicted, actual = joined["prediction"], joined["label"]
+    both = pc.and_(predicted.is_valid(), actual.is_valid())
+    rows = joined.filter(both)
+    weights = rows["weight"].fill_null(1.0).to_numpy()
+    classes = not pa.types.is_floating(actual.type)
+    return Outcomes(
+        _array(predicted.filter(both)),
+        _array(actual.filter(both)),
+        _scores(rows["scores"].combine_chunks()) if classes else {},
+        None if (weights == 1.0).all() else weights,
+        rows["ts_us"].to_numpy() // DAY_US,
+        joined.num_rows,
+    )
+
+
+def _classes(joined: pa.Table, side: str) -> pa.ChunkedArray:
+    numbers = joined[f"{side}_value"]
+    if numbers.null_count == joined.num_rows:
+        return joined[side]
+    whole = pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less_equal(pc.abs(numbers), _MOST_WHOLE))
+    digits = pc.if_else(whole, numbers, None).cast(pa.int64()).cast(joined[side].type)
+    return pc.coalesce(joined[side], digits)
+
+
+def _array(values: pa.ChunkedArray) -> NDArray[np.generic]:
+    if pa.types.is_floating(values.type):
+        return np.array(values.to_numpy(), np.float64)
+    return np.array(values.to_pylist(), np.str_)
+
+
+def _scores(maps: pa.MapArray) -> dict[str, FloatArray]:
+    """The entries of a column of maps, one array a key."""
+    if not len(maps):
+        return {}
+    keys = maps.keys.dictionary_encode()
+    # A null map has no entries; of a slice only its own entries count.
+    offsets = maps.offsets.to_numpy()
+    owner = np.repeat(np.arange(len(maps)), np.diff(offsets))
+    first, last = int(offsets[0]), int(offsets[-1])
+    codes = (
+        keys.indices.to_numpy()[: last - first] if len(keys) == last - first else keys.indices.to_numpy()[first:last]
+    )
+    items = maps.items.to_numpy(zero_copy_only=False)
+    items = items if len(items) == last - first else items[first:last]
+    found = {}
+    for code, name in enumerate(keys.dictionary.to_pylist()):
+        values = np.full(len(maps), np.nan)
+        values[owner[codes == code]] = items[codes == code]
+        found[name] = values
+    return found

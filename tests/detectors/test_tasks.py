@@ -1,0 +1,143 @@
+"""What is measured follows the declared task, not the classes that a window happens to hold."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn import metrics
+
+from detectors.outcomes import Task, outcomes
+from detectors.performance import estimates, measure_performance
+from kernel.clock import DAY_US
+from kernel.measurement import Status
+
+NAMES = ["blue", "green", "red"]
+
+
+def joined(predicted: list, actual: list, scores: list[dict] | None = None, days: int = 1) -> pa.Table:
+    """Rows as the record log joins them; numbers and classes each in their own column."""
+
+    def texts(values: list) -> pa.Array:
+        return pa.array([v if isinstance(v, str) else None for v in values], pa.string())
+
+    def numbers(values: list) -> pa.Array:
+        return pa.array([None if v is None or isinstance(v, str) else float(v) for v in values], pa.float64())
+
+    rows = len(predicted)
+    maps = pa.array([list(s.items()) for s in scores or [{}] * rows], pa.map_(pa.string(), pa.float64()))
+    return pa.table(
+        {
+            "version": ["1"] * rows,
+            "ts_us": pa.array(np.arange(rows) % days * DAY_US),
+            "prediction": texts(predicted),
+            "prediction_value": numbers(predicted),
+            "weight": pa.nulls(rows, pa.float64()),
+            "scores": maps,
+            "label": texts(actual),
+            "label_value": numbers(actual),
+        }
+    )
+
+
+def values(table: pa.Table, task: Task) -> dict[str, float | None]:
+    return {name: e.value for name, e in estimates(outcomes(table, task), task).items()}
+
+
+def some(rows: int, names: list[str], seed: int = 1) -> tuple[list[str], list[str], list[dict]]:
+    rng = np.random.default_rng(seed)
+    actual = rng.choice(names, rows).tolist()
+    table = rng.dirichlet(np.ones(len(NAMES)), rows)
+    scores = [dict(zip(NAMES, row.tolist(), strict=True)) for row in table]
+    predicted = [names[i] for i in table[:, : len(names)].argmax(axis=1)]
+    return predicted, actual, scores
+
+
+def test_a_multiclass_day_with_two_classes_is_averaged_like_any_other() -> None:
+    predicted, actual, _ = some(300, ["blue", "green"])
+    found = values(joined(predicted, actual), Task("multiclass"))
+    expected = metrics.precision_recall_fscore_support(actual, predicted, average="macro")
+    assert (found["precision"], found["recall"], found["f1"]) == pytest.approx(expected[:3], rel=1e-12)
+    assert found["precision"] != pytest.approx(metrics.precision_score(actual, predicted, pos_label="green"), rel=1e-3)
+
+
+@pytest.mark.parametrize("names", [NAMES, ["blue", "green"], ["red"]])
+def test_multiclass_log_loss_is_that_of_scikit_learn(names) -> None:
+    predicted, actual, scores = some(400, names)
+    scores[0] = dict.fromkeys(NAMES, 0.0) | {"blue": 1.0}  # certain, and wrong where the label is another
+    found = values(joined(predicted, actual, scores), Task("multiclass"))
+    table = np.array([[row[name] for name in NAMES] for row in scores])
+    assert found["log_loss"] == pytest.approx(metrics.log_loss(actual, y_proba=table, labels=NAMES), rel=1e-12)
+
+
+def test_rows_without_a_score_for_every_class_have_no_part_in_log_loss() -> None:
+    predicted, actual, scores = some(200, NAMES)
+    partial = [{"blue": row["blue"]} if i % 4 == 0 else row for i, row in enumerate(scores)]
+    task = Task("multiclass")
+    found = estimates(outcomes(joined(predicted, actual, partial, days=40), task), task)
+    kept = [i for i in range(200) if i % 4]
+    table = np.array([[scores[i][name] for name in NAMES] for i in kept])
+    expected = metrics.log_loss([actual[i] for i in kept], y_proba=table, labels=NAMES)
+    assert found["log_loss"].value == pytest.approx(expected, rel=1e-12)
+    assert (found["log_loss"].rows, found["log_loss"].basis) == (150, "cluster")
+
+
+def test_a_label_that_no_score_is_for_had_no_probability() -> None:
+    table = joined(["a", "b"], ["a", "c"], [{"a": 1.0, "b": 0.0}, {"a": 0.5, "b": 0.5}])
+    assert values(table, Task("multiclass"))["log_loss"] == pytest.approx(-np.log(np.finfo(float).eps) / 2)
+
+
+@pytest.mark.parametrize("texts", [False, True])
+def test_a_binary_model_may_say_its_classes_in_numbers(texts) -> None:
+    rng = np.random.default_rng(4)
+    actual, score = rng.integers(0, 2, 500), rng.random(500)
+    predicted = (score > 0.5).astype(int)
+    labels = [str(v) for v in actual] if texts else actual.tolist()
+    scores = [{"0": 1 - p, "1": p} for p in score.tolist()]
+    found = values(joined(predicted.tolist(), labels, scores), Task("binary"))
+    assert "mae" not in found
+    assert found == pytest.approx(
+        {
+            "accuracy": metrics.accuracy_score(actual, predicted),
+            "precision": metrics.precision_score(actual, predicted),
+            "recall": metrics.recall_score(actual, predicted),
+            "f1": metrics.f1_score(actual, predicted),
+            "roc_auc": metrics.roc_auc_score(actual, score),
+            "log_loss": metrics.log_loss(actual, y_proba=score),
+        },
+        rel=1e-9,
+    )
+
+
+def test_a_number_that_is_not_whole_names_no_class() -> None:
+    found = outcomes(joined([0.0, 0.7, -0.0, 1e300], [0, 1, 0, 1]), Task("binary"))
+    assert (found.predicted.tolist(), found.actual.tolist(), found.predictions) == (["0", "0"], ["0", "0"], 4)
+
+
+@pytest.mark.parametrize(
+    ("predicted", "scores", "positive"),
+    [(["0", "0"], None, "1"), (["false"] * 2, None, "true"), (["late"] * 2, [{"late": 0.9, "ok": 0.1}] * 2, "ok")],
+)
+def test_a_binary_day_with_one_class_keeps_its_measures(predicted, scores, positive) -> None:
+    table = joined(predicted, predicted, scores)
+    found = values(table, Task("binary"))
+    declared = values(table, Task("binary", positive))
+    assert found == pytest.approx(declared, nan_ok=True)
+    assert found["accuracy"] == 1.0
+
+
+def test_a_binary_day_that_does_not_tell_its_positive_class_is_not_averaged() -> None:
+    task = Task("binary")
+    found = {m.metric: m for m in measure_performance(outcomes(joined(["ok"] * 9, ["ok"] * 9), task), {}, task)}
+    assert [found[name].status for name in ("precision", "recall", "f1")] == [Status.INSUFFICIENT] * 3
+    assert found["accuracy"].value == 1.0
+
+
+def test_a_declared_regression_stays_one_beside_a_label_that_is_a_class() -> None:
+    table = joined([1.0, 2.0, 3.0], [1.5, 2.5, "n/a"])
+    found = values(table, Task("regression"))
+    assert found["mae"] == 0.5
+    assert outcomes(table, Task("regression")).predictions == 3
+
+
+def test_without_a_task_the_window_says_what_is_measured() -> None:
+    assert "mae" in values(joined([1.0, 0.0], [1.0, 1.0]), Task())
+    assert "accuracy" in values(joined(["a", "b"], ["a", "a"]), Task())
