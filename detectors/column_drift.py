@@ -1,7 +1,7 @@
 """What is measured of one column: its window's profile against its reference's."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from kernel.measurement import Measurement, Status
 from kernel.profile import Cells, ColumnProfile, Kind, WindowProfile
 from kernel.scores import SCORE_CELLS
 
+TOO_FEW = "fewer values than min_rows"
+
 
 @dataclass(frozen=True, slots=True)
 class Test:
@@ -22,16 +24,20 @@ class Test:
     Attributes:
         alpha: the level of each of its tests.
         delta: psi up to which a shift is of no interest.
+        min_rows: with fewer of its values (of missing_share: rows) in the window nothing is decided about a column.
     """
 
     alpha: float
     delta: float = DELTA
+    min_rows: int = 0
 
 
 def measure_column(
     name: str, stored: str, window: WindowProfile, reference: WindowProfile, test: Test
 ) -> Iterator[Measurement]:
     """The drift metrics of one column: psi, js_distance, missing_share and, of categories, unseen_share.
+
+    Few values are few however many rows there are: all but missing_share rest on the values alone.
 
     Args:
         name: the column's name in a measurement; `stored` its name in the profiles.
@@ -41,9 +47,21 @@ def measure_column(
     if before is None:
         return
     now = window.columns.get(stored) or _never_there(before, window)
-    yield _shift(
-        "missing_share", name, _missing(now, window, before, reference, test.alpha), now, window, reference, test
-    )
+    missing = _missing(now, window, before, reference, test.alpha)
+    yield _enough(window.rows, _shift("missing_share", name, missing, now, window, reference, test), test)
+    for found in _of_values(name, now, before, window, reference, test):
+        yield _enough(now.values, found, test)
+
+
+def _enough(rows: int, found: Measurement, test: Test) -> Measurement:
+    if rows >= test.min_rows:
+        return found
+    return replace(found, status=Status.INSUFFICIENT, basis=TOO_FEW)
+
+
+def _of_values(
+    name: str, now: ColumnProfile, before: ColumnProfile, window: WindowProfile, reference: WindowProfile, test: Test
+) -> Iterator[Measurement]:
     if (now.kind, now.grid) != (before.kind, before.grid):
         yield Measurement("psi", name, None, Status.INSUFFICIENT, basis="another grid than the reference's")
         return

@@ -199,7 +199,7 @@ class Evaluator:
         self, model: Model, window: Window, looks: Looks, against: Against | None, joined: pa.Table | None
     ) -> Measured:
         columns = 0 if against is None else len(drift_columns(against.reference.profile))
-        test = Test(self._alpha(model, max(1, len(looks)), columns), self._settings.delta)
+        test = Test(self._alpha(model, max(1, len(looks)), columns), self._settings.delta, model.min_rows)
         found: Measured = {}
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
@@ -260,9 +260,7 @@ def _of_profiles(
             yield Measurement("psi", name, None, Status.INSUFFICIENT, rows=look.profile.rows, basis=_NO_SUCH_ROW)
             continue
         for found in measure_column(name, stored, look.whole, before, test):
-            status = Status.PROVISIONAL if itself else found.status
-            if look.whole.rows < model.min_rows:
-                status = Status.INSUFFICIENT
+            status = Status.PROVISIONAL if itself and found.status is not Status.INSUFFICIENT else found.status
             yield replace(found, status=status, span_start_us=look.span_start_us)
 
 

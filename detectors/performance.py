@@ -29,7 +29,9 @@ def positive_class(found: Outcomes, task: Task) -> str | None:
         return task.positive_class
     classes = {*np.unique(found.actual).tolist(), *np.unique(found.predicted).tolist()}
     if task.kind == "binary" and len(classes) < 2:
-        pairs = [pair for pair in ({*found.scores, *classes}, *_USUAL_PAIRS) if len(pair) == 2 and classes <= pair]
+        pairs = [
+            pair for pair in ({*found.scores, *classes}, *map(set, _USUAL_PAIRS)) if len(pair) == 2 and classes <= pair
+        ]
         classes = pairs[0] if pairs else classes
     return str(max(classes)) if len(classes) == 2 else None
 

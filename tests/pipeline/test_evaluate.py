@@ -166,6 +166,22 @@ def test_too_few_rows_decide_nothing(traffic, workspace) -> None:
     assert workspace.measured(metric="psi", column="x", size="1d")[-1].status == "insufficient"
 
 
+def test_a_column_with_few_values_decides_nothing_however_many_rows_there_are(traffic, workspace) -> None:
+    traffic.send(PREDICTIONS, a_day(0, rows=1_000))
+    rows = a_day(1, rows=900, shift=9.0)
+    for row in rows[10:]:
+        del row["features"]["x"], row["features"]["c"]
+    traffic.send(PREDICTIONS, rows)
+    traffic.end()
+    workspace.evaluator().step()
+    last = {(m.metric, m.column): m for m in workspace.measured(size="1d", window_start_us=START_US + DAY_US)}
+    for metric, column in (("psi", "x"), ("js_distance", "x"), ("psi", "c"), ("unseen_share", "c")):
+        assert (last[metric, column].status, last[metric, column].rows) == ("insufficient", 10), (metric, column)
+        assert last[metric, column].basis == "fewer values than min_rows"
+    assert last["missing_share", "x"].status == "drift"
+    assert last["psi", "prediction"].status == "ok"
+
+
 def test_of_two_workers_each_window_is_measured_by_one(traffic, workspace) -> None:
     for day in range(6):
         traffic.send(PREDICTIONS, a_day(day, rows=50))
