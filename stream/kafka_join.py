@@ -1,4 +1,4 @@
-"""Two remedies for kafka-python 3.0, without which a group may never come to rest.
+"""Three remedies for kafka-python 3.0, without which a group may not come to rest for minutes, or never.
 
 The outcome of a join that arrives between two polls is taken in, not thrown away. `AbstractCoordinator.join_group_async` begins a
 new join whenever the last one is done, also when it was done well while nobody was polling. Each new join makes the whole group
@@ -8,8 +8,12 @@ public way to the join's outcome.
 A coordinator whose connection breaks while the group is joined is looked up anew. `AbstractCoordinator.coordinator` takes it for
 alive as long as connections are accepted, which a proxy or a load balancer does for a broker that is gone; the join is then sent
 there for ever, and nobody asks who coordinates the group now.
+
+A join is not waited for at a broker that the cluster has given up. A broker that hangs keeps its connections open, and a join has
+five minutes to be answered, as long as a member may take between two polls; meanwhile another broker coordinates the group.
 """
 
+import time
 from typing import Any
 
 from kafka import KafkaConsumer
@@ -37,6 +41,30 @@ def forget_lost_coordinator(consumer: KafkaConsumer) -> None:
     lost = coordinator.coordinator_id is not None and coordinator._client.is_disconnected(coordinator.coordinator_id)
     if coordinator.need_rejoin() and lost and not joining:
         coordinator.coordinator_dead("its connection is lost")
+
+
+def forget_hung_coordinator(consumer: KafkaConsumer, patience_s: float) -> None:
+    """To be called before each poll, on the thread that polls.
+
+    Args:
+        patience_s: how old the list of brokers may be while a join waits for its answer.
+    """
+    coordinator = consumer._coordinator
+    join = coordinator._join_task
+    if join is None or join.is_done or coordinator.coordinator_id is None:
+        return
+    cluster = coordinator._cluster
+    if time.monotonic() * 1_000 - cluster._last_successful_refresh_ms > patience_s * 1_000:
+        cluster.request_update()
+    asked = cluster.broker_metadata(coordinator.coordinator_id)
+    if asked is not None and (asked.host, asked.port) not in {(b.host, b.port) for b in cluster.brokers()}:
+        coordinator._net.run(_hang_up, coordinator)
+
+
+async def _hang_up(coordinator: Any) -> None:
+    """Close the connection, which fails the join that waits on it; the next poll asks who coordinates the group now."""
+    coordinator._client.close(coordinator.coordinator_id)
+    coordinator.coordinator_dead("the cluster has given it up")
 
 
 async def _take_in(coordinator: Any, assignment: bytes) -> None:

@@ -12,7 +12,7 @@ from kernel.errors import UnavailableError
 from kernel.settings import KafkaSettings
 from stream.kafka_client import check_topics, connect, translated
 from stream.kafka_headers import our_headers
-from stream.kafka_join import finish_join, forget_lost_coordinator
+from stream.kafka_join import finish_join, forget_hung_coordinator, forget_lost_coordinator
 from stream.message import POLL_BYTES, Assignment, Message, Partition
 
 _SLICE_S = 0.2  # how long one wait may be before changes of the assignment are looked after
@@ -136,6 +136,7 @@ class KafkaSource:
         with translated(self._settings):
             finish_join(self._consumer)
             forget_lost_coordinator(self._consumer)
+            forget_hung_coordinator(self._consumer, self._settings.session_timeout_ms / 1_000)
             records = self._consumer.poll(timeout_ms=timeout_s * 1_000, max_records=_RECORDS)
         return {(p := Partition(*key)): [_message(p, record) for record in batch] for key, batch in records.items()}
 

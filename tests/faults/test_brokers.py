@@ -2,16 +2,25 @@
 
 import random
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import closing
 
 import pytest
 
+from kernel.settings import KafkaSettings
 from stream.codecs.topics import RecordKind
+from stream.kafka_client import ensure_topics
+from stream.kafka_source import KafkaSource
+from stream.message import Partition
 from testing.faults.scale import Scale
 from testing.faults.world import SESSION_MS, World
-from testing.kafka_cluster import Broker
+from testing.kafka_broker import admin_client
+from testing.kafka_cluster import Broker, KafkaCluster
+from testing.waiting import wait_until
 
 COLLECTORS = 2
+JOIN_S = 90.0  # a join itself may last five minutes
 ROWS = 600
 MESSAGES = 300  # fewer than the rows make, and more than a flush that was under way may bring
 
@@ -84,3 +93,51 @@ def test_a_broker_stands_still_until_the_others_give_it_up(world: World, scale: 
             world.cluster.wait_until_whole()
         verdict = world.verdict(load)
     assert (verdict.lost, verdict.doubled, verdict.details) == (0, 0, ())
+
+
+class Holder:
+    """Keeps what a source is assigned."""
+
+    def __init__(self) -> None:
+        self.held: set[Partition] = set()
+
+    def on_assigned(self, partitions: Sequence[Partition]) -> None:
+        self.held.update(partitions)
+
+    def on_revoked(self, partitions: Sequence[Partition]) -> None:
+        self.held.difference_update(partitions)
+
+
+def test_a_join_is_not_waited_for_at_a_coordinator_that_hangs(cluster: KafkaCluster) -> None:
+    topic = group = f"hang-{uuid.uuid4().hex[:8]}"
+    settings = KafkaSettings(bootstrap=cluster.bootstrap_servers, group=group, session_timeout_ms=SESSION_MS)
+    ensure_topics(settings, [topic], partitions=4)
+    holders = Holder(), Holder()
+    with closing(KafkaSource(settings, [topic], holders[0])) as first:
+        poll_until(lambda: len(holders[0].held) == 4, first)
+        with closing(KafkaSource(settings, [topic], holders[1])) as second:
+            # The first reader does not poll, so the coordinator keeps the second one waiting for the outcome of its join.
+            poll_until(lambda: is_joining(cluster, group), second)
+            with cluster.coordinator().frozen():
+                poll_until(lambda: [len(holder.held) for holder in holders] == [2, 2], first, second)
+            cluster.wait_until_whole()
+
+
+def poll_until(condition: Callable[[], bool], *sources: KafkaSource) -> None:
+    """Poll the sources in turn until the condition holds."""
+
+    def holds() -> bool:
+        for source in sources:
+            source.poll(0.2)
+        return condition()
+
+    wait_until(holds, JOIN_S, "the partitions shared")
+
+
+def is_joining(cluster: KafkaCluster, group: str) -> bool:
+    """Whether the coordinator waits for members of the group to join."""
+    admin = admin_client(cluster.direct_servers)
+    try:
+        return bool(admin.describe_groups([group])[group]["group_state"] == "PreparingRebalance")
+    finally:
+        admin.close()
