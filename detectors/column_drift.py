@@ -7,7 +7,8 @@ import numpy as np
 
 from detectors import js_distance, shares
 from detectors.binning import decile_bins, pair_from_cells
-from detectors.interval_null import DELTA, Drift, measure_drift
+from detectors.delta import DELTA
+from detectors.interval_null import Drift, measure_drift
 from detectors.pair import BinnedPair, FloatArray
 from detectors.shares import ShareShift, Tally
 from kernel.measurement import Measurement, Status

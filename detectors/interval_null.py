@@ -6,10 +6,10 @@ from typing import Literal
 import numpy as np
 
 from detectors import chi2, noise, noncentral, psi
+from detectors.delta import DELTA
 from detectors.pair import BinnedPair
 from detectors.pooling import pool_small
 
-DELTA = 0.1
 LEAST_ROWS = 2.0
 DRAWS = 1_000
 """Where p_change takes draws: it is told, p_delta decides, so a thousandth is fine enough."""

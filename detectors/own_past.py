@@ -5,7 +5,7 @@ import math
 import numpy as np
 from scipy import special
 
-from detectors.interval_null import DELTA
+from detectors.delta import DELTA
 from detectors.pair import FloatArray
 
 LEAST_WINDOWS = 30

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from detectors.interval_null import DELTA
+from detectors.delta import DELTA
 from kernel.settings import Section
 
 

@@ -1,4 +1,7 @@
-"""The command line: the only one that Driftglass has. A command that fails prints one sentence and ends with 1."""
+"""The command line: the only one that Driftglass has. A command that fails prints one sentence and ends with 1.
+
+Each command imports what it runs: help and a mistyped option answer at once.
+"""
 
 import json
 import logging
@@ -8,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -18,11 +21,11 @@ from rich.progress import Progress
 from kernel.clock import SystemClock
 from kernel.errors import ContractError, DriftglassError
 from kernel.settings import CONFIG_VARIABLE, load
-from service import commands, shadow_run
 from service.loops import Stop
-from service.settings import Settings
-from service.up import PARTS, Supervisor
-from service.wiring import Wiring
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+    from service.wiring import Wiring
 
 app = typer.Typer(
     help="Driftglass watches machine-learning models in production.",
@@ -59,7 +62,10 @@ def up(
 
     The database is brought up to date first; where it, the record log or the log is away, nothing starts.
     """
-    settings = load(Settings)
+    from service import commands
+    from service.up import PARTS, Supervisor
+
+    settings = _settings()
     commands.require_free_ports(settings, dashboard=dashboard)
     commands.migrate(settings)
     commands.require_stores(settings)
@@ -109,6 +115,8 @@ def collect(
     consume: Annotated[bool, typer.Option(help="Read the log into the store.")] = True,
 ) -> None:
     """Take predictions, labels and events in: the gateway, and the collector behind the log."""
+    from service import commands
+
     with ExitStack() as closing:
         commands.collect(_wiring(closing), _stop(), gateway=gateway, consume=consume)
 
@@ -116,6 +124,8 @@ def collect(
 @app.command()
 def detect() -> None:
     """Measure windows as they close, and keep the record log in order."""
+    from service import commands
+
     with ExitStack() as closing:
         commands.detect(_wiring(closing), _stop())
 
@@ -123,6 +133,8 @@ def detect() -> None:
 @app.command()
 def alert() -> None:
     """Turn decisions into alerts, and tell people."""
+    from service import commands
+
     with ExitStack() as closing:
         commands.alert(_wiring(closing), _stop())
 
@@ -137,6 +149,8 @@ def shadow(
     as_json: Json = False,
 ) -> None:
     """Run candidates over recorded traffic, as shadow runs ask for it; or one, to its end, with --model and --candidate."""
+    from service import commands, shadow_run
+
     if model is None and candidate is None:
         with ExitStack() as closing:
             commands.shadow(_wiring(closing), _stop())
@@ -164,6 +178,8 @@ def _share_bar(title: str) -> Iterator[Callable[[float], None]]:
 @app.command()
 def api() -> None:
     """Serve the REST API."""
+    from service import commands
+
     with ExitStack() as closing:
         commands.api(_wiring(closing), _stop())
 
@@ -171,6 +187,8 @@ def api() -> None:
 @app.command()
 def dashboard() -> None:
     """Serve the dashboard."""
+    from service import commands
+
     with ExitStack() as closing:
         commands.dashboard(_wiring(closing).settings)
 
@@ -178,7 +196,9 @@ def dashboard() -> None:
 @app.command()
 def migrate(as_json: Json = False) -> None:
     """Bring the database up to date."""
-    revision = commands.migrate(load(Settings))
+    from service import commands
+
+    revision = commands.migrate(_settings())
     _say({"revision": revision}, f"The database is at {revision}.", as_json)
 
 
@@ -188,6 +208,10 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Declare models as code: the `models:` list of the configuration file."""
+    from service import commands
+    from service.settings import Settings
+    from service.wiring import Wiring
+
     with ExitStack() as closing:
         wiring = Wiring(load(Settings, file), SystemClock(), closing)
         names = commands.apply(wiring)
@@ -199,6 +223,8 @@ def dead_letters(
     limit: Annotated[int, typer.Option(min=1, help="Letters to show, the newest first.")] = 20, as_json: Json = False
 ) -> None:
     """List the records that were refused, with the reason."""
+    from service import commands
+
     with ExitStack() as closing:
         letters = commands.dead_letters(_wiring(closing), limit)
     lines = [
@@ -210,15 +236,25 @@ def dead_letters(
 @app.command()
 def doctor(as_json: Json = False) -> None:
     """Look whether everything that the settings name is there."""
-    findings = commands.doctor(load(Settings))
+    from service import commands
+
+    findings = commands.doctor(_settings())
     lines = [f"{'ok ' if f['ok'] else 'BAD'} {f['what']}: {f['detail']}" for f in findings]
     _say({"findings": findings}, "\n".join(lines), as_json)
     if not all(f["ok"] for f in findings):
         raise typer.Exit(1)
 
 
-def _wiring(closing: ExitStack) -> Wiring:
-    return Wiring(load(Settings), SystemClock(), closing)
+def _settings() -> "Settings":
+    from service.settings import Settings
+
+    return load(Settings)
+
+
+def _wiring(closing: ExitStack) -> "Wiring":
+    from service.wiring import Wiring
+
+    return Wiring(_settings(), SystemClock(), closing)
 
 
 def _stop() -> Stop:

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from api.declaration import apply as apply_declarations
 from dashboard.run import command as dashboard_command
 from kernel.errors import DriftglassError, UnavailableError
-from service.loops import Server, Stop, beside, ending_within, is_listened_on, listen, repeat
+from service.loops import Stop, beside, ending_within, is_listened_on, listen, repeat
 from service.settings import Settings
 from service.wiring import Wiring
 from store import dead_letters as letters
@@ -16,6 +16,9 @@ from store.database import Database
 from store.records import RecordLog
 from stream.codecs.topics import RecordKind
 from stream.open import open_appender
+
+if TYPE_CHECKING:
+    from service.server import Server
 
 _DRAIN_S = 15.0
 _LOOK_S = 0.2
@@ -37,10 +40,7 @@ def collect(wiring: Wiring, stop: Stop, *, gateway: bool, consume: bool) -> None
 
 
 def _collect(wiring: Wiring, stop: Stop, *, gateway: bool, consume: bool) -> None:
-    serving = wiring.settings.gateway
-    server = Server(wiring.gateway(), serving.host, serving.port, "gateway.port") if gateway else None
-    if server:
-        server.start()
+    server = _gateway_server(wiring) if gateway else None
     try:
         if consume:
             wiring.collector().run(lambda: stop.is_set() or _died(server))
@@ -54,7 +54,16 @@ def _collect(wiring: Wiring, stop: Stop, *, gateway: bool, consume: bool) -> Non
             server.stop(_DRAIN_S)
 
 
-def _died(server: Server | None) -> bool:
+def _gateway_server(wiring: Wiring) -> "Server":
+    from service.server import Server
+
+    serving = wiring.settings.gateway
+    server = Server(wiring.gateway(), serving.host, serving.port, "gateway.port")
+    server.start()
+    return server
+
+
+def _died(server: "Server | None") -> bool:
     return server is not None and not server.alive
 
 
@@ -82,6 +91,8 @@ def shadow(wiring: Wiring, stop: Stop) -> None:
 
 def api(wiring: Wiring, stop: Stop) -> None:
     """Serve the REST API until asked to stop."""
+    from service.server import Server
+
     serving = wiring.settings.api
     server = Server(wiring.api(), serving.host, serving.port, "api.port")
     server.start()

@@ -1,19 +1,18 @@
-"""The log that the settings name."""
+"""The log that the settings name.
+
+A client is imported when it is opened, which spares the others its cost at every start.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kernel.errors import SettingsError
 from kernel.settings import KafkaSettings, LogSettings
-from stream.kafka_appender import KafkaAppender
-from stream.kafka_client import ensure_topics as ensure_kafka_topics
-from stream.kafka_source import KafkaSource
-from stream.local_appender import LocalAppender
-from stream.local_source import LocalSource
 from stream.message import Appender, Assignment, Source
 
 if TYPE_CHECKING:
     from stream.confluent_source import ConfluentSource
+    from stream.kafka_source import KafkaSource
 
 
 def ensure_topics(settings: LogSettings, topics: Sequence[str]) -> None:
@@ -23,6 +22,8 @@ def ensure_topics(settings: LogSettings, topics: Sequence[str]) -> None:
         UnavailableError: the log is away, or refuses.
     """
     if settings.kind == "kafka":
+        from stream.kafka_client import ensure_topics as ensure_kafka_topics
+
         ensure_kafka_topics(settings.kafka, topics, settings.kafka.partitions)
 
 
@@ -35,11 +36,15 @@ def open_source(settings: LogSettings, topics: Sequence[str], listener: Assignme
     """
     if settings.kind == "kafka":
         return _kafka_source(settings.kafka)(settings.kafka, topics, listener)
+    from stream.local_source import LocalSource
+
     return LocalSource(settings.local, topics, listener)
 
 
-def _kafka_source(settings: KafkaSettings) -> type[KafkaSource] | type["ConfluentSource"]:
+def _kafka_source(settings: KafkaSettings) -> type["KafkaSource"] | type["ConfluentSource"]:
     if settings.client == "kafka-python":
+        from stream.kafka_source import KafkaSource
+
         return KafkaSource
     try:
         from stream.confluent_source import ConfluentSource  # of an extra
@@ -60,5 +65,9 @@ def open_appender(settings: LogSettings) -> Appender:
         SettingsError: the log cannot be used with these settings.
     """
     if settings.kind == "kafka":
+        from stream.kafka_appender import KafkaAppender
+
         return KafkaAppender(settings.kafka)
+    from stream.local_appender import LocalAppender
+
     return LocalAppender(settings.local)
