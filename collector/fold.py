@@ -57,7 +57,7 @@ def gather(
     for (partition, model), tables in by_place.items():
         table = _in_order(concat(tables).combine_chunks())
         if kind is RecordKind.PREDICTIONS:
-            fresh = filters[partition].admit(identities(model, table["version"], table["id"]), passed_us)
+            fresh = filters[partition].admit(identities(model, table["version"], table["id"]), passed_us, now_us)
             doubled += int(len(fresh) - fresh.sum())
             table = table if fresh.all() else table.filter(pa.array(fresh))
         if table.num_rows:

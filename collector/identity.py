@@ -31,7 +31,8 @@ def identities(model: str, versions: pa.Array | pa.ChunkedArray, ids: pa.Array |
 class IdentityFilter:
     """Which identities were seen within the horizon of ingestion.
 
-    An identity is remembered for one to two horizons, or until `limit` newer ones came.
+    An identity is remembered for one to two horizons, or until `limit` newer ones came. Age is told by a clock that never jumps;
+    the time of day at which rows are taken in may jump, and is only noted, for whoever reads the identities back.
 
     Args:
         horizon_us: how long an identity must be remembered.
@@ -50,13 +51,20 @@ class IdentityFilter:
         """How many identities are remembered."""
         return self._old.count + self._new.count
 
-    def admit(self, keys: Identities, passed_us: int) -> NDArray[np.bool_]:
+    @property
+    def since_us(self) -> int | None:
+        """The earliest time of day at which something that is remembered was taken in; None where nothing is remembered."""
+        return min((table.since_us for table in (self._old, self._new) if table.since_us is not None), default=None)
+
+    def admit(self, keys: Identities, passed_us: int, taken_in_us: int) -> NDArray[np.bool_]:
         """True for each row whose identity is seen for the first time, shape (n,); of equal rows the first. All are remembered.
 
         Args:
             passed_us: the time on a clock that never jumps.
+            taken_in_us: the time of day that the rows carry; of several the earliest.
         """
         self._turn(len(keys.high), passed_us)
+        self._new.since_us = taken_in_us if self._new.since_us is None else min(self._new.since_us, taken_in_us)
         return self._new.add(keys, self._old)
 
     def _turn(self, coming: int, passed_us: int) -> None:
@@ -81,6 +89,7 @@ class _Table:
         self.high = np.zeros(slots, np.uint64)
         self.low = np.zeros(slots, np.uint64)
         self.count = 0
+        self.since_us: int | None = None  # the earliest time of day at which something in it was taken in
 
     def add(self, keys: Identities, before: "_Table") -> NDArray[np.bool_]:
         self._make_room(len(keys.high))

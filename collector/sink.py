@@ -9,11 +9,12 @@ A process may die between any two of these. Whoever gets the partition next reco
     1. U, where the offset stands in SQL; V, how far the record log reaches
     2. what lies between U and V is folded from the record log, never from the log of messages, and SQL moves to V
     3. reading goes on at V
-    4. the ids of the last hour are read back from the record log
+    4. the ids of the last hour of ingestion are read back from the record log, by the order in which they came and not by this
+       process's time of day, which may have been set
 A partition that another process owns is noticed in step 2 or 3 of the flush; it is dropped unwritten and recovered the same way.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow.compute as pc
@@ -194,7 +195,12 @@ class Sink:
         ends = {partition: (first or 0, end) for partition, (first, end) in spans.items() if partition in held}
         if records:
             tables = [r.table for r in sorted(records, key=lambda r: (r.model, r.partition))]
-            self._log.append(self._workspace, kind, tables, ends)
+            self._log.append(self._workspace, kind, tables, ends, self._ids_since_us(held))
+
+    def _ids_since_us(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+        """Since when the ids of each are remembered; a partition without ids is left out."""
+        known = {partition: self._open[partition].seen.since_us for partition in partitions}
+        return {partition: since_us for partition, since_us in known.items() if since_us is not None}
 
     def _commit(self, flush: Flush) -> None:
         """Step 3."""
@@ -222,13 +228,15 @@ class Sink:
 
     def _remembered(self, partition: Partition) -> IdentityFilter:
         horizon_us, limit = round(self._settings.dedup_horizon_s * 1_000_000), self._settings.dedup_limit
-        seen = IdentityFilter(horizon_us, limit)
-        if kind_of(partition.topic) is not RecordKind.PREDICTIONS:
+        seen, kind = IdentityFilter(horizon_us, limit), RecordKind.PREDICTIONS
+        if kind_of(partition.topic) is not kind:
             return seen
-        rows = self._reader.identities(RecordKind.PREDICTIONS, partition, self._clock.now_us() - horizon_us)
+        since_us = self._log.ids_since_us(self._workspace, kind, partition)
+        rows = None if since_us is None else self._reader.identities(kind, partition, since_us, horizon_us)
         passed_us = round(self._clock.monotonic_s() * SECOND_US)
         if rows is not None:
             for model in pc.unique(rows["model"]).to_pylist():
                 mine = rows.filter(pc.equal(rows["model"], model))
-                seen.admit(identities(model, mine["version"], mine["id"]), passed_us)
+                keys = identities(model, mine["version"], mine["id"])
+                seen.admit(keys, passed_us, pc.min(mine["taken_in_us"]).as_py())
         return seen

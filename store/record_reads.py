@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from kernel.clock import DAY_US, to_datetime
+from kernel.clock import DAY_US, MINUTE_US, to_datetime
 from kernel.errors import UnavailableError
 from kernel.windows import Span, join_spans
 from store.record_schema import from_stored
@@ -21,6 +21,7 @@ from stream.message import Partition
 LABEL_HORIZON_US = 90 * DAY_US
 _FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # 0001-01-01 and 9999-12-31
 _HINT_SLACK_US = DAY_US  # forgives a sender's rounding
+_LONGEST_STEP_US = MINUTE_US  # between two flushes without a silence
 _FIRST_TAKEN_IN = 'order by ingested_at, topic, "partition", "offset", row'
 _IDENTITY = f"qualify row_number() over (partition by version, id {_FIRST_TAKEN_IN}) = 1"
 
@@ -50,12 +51,29 @@ class RecordReader:
         models = pa.compute.unique(found["model"]).to_pylist()
         return {model: from_stored(found.filter(pa.compute.equal(found["model"], model)), kind) for model in models}
 
-    def identities(self, kind: RecordKind, partition: Partition, since_us: int) -> pa.Table | None:
-        """model, version and id of a partition's rows that were taken in since then; None where there are none."""
-        query = (
-            'select model, version, id from records where topic = ? and "partition" = ? and epoch_us(ingested_at) >= ?'
-        )
-        return self._query(kind, query, [partition.topic, partition.number, since_us], added_since_us=since_us)
+    def identities(self, kind: RecordKind, partition: Partition, since_us: int, horizon_us: int) -> pa.Table | None:
+        """model, version, id and taken_in_us of a partition's rows of the last hour of ingestion; None where there are none.
+
+        The hour is counted back flush by flush in the order of offsets. Where the time of day goes back from one flush to the next,
+        or more than a minute ahead, no time of ingestion has passed: nobody can tell a silence from a clock that was set.
+
+        Args:
+            since_us: no row that was taken in before is looked at.
+            horizon_us: the hour.
+        """
+        query = f"""
+            with mine as (
+                select model, version, id, "offset", epoch_us(ingested_at) as taken_in_us from records
+                where topic = ? and "partition" = ? and taken_in_us >= ?),
+            flushes as (select taken_in_us, min("offset") as first from mine group by taken_in_us),
+            steps as (select first, lead(taken_in_us) over (order by first) - taken_in_us as step_us from flushes),
+            ages as (
+                select first, sum(case when step_us between 0 and {_LONGEST_STEP_US} then step_us else 0 end)
+                    over (order by first desc) as age_us from steps)
+            select model, version, id, taken_in_us from mine
+            where "offset" >= (select min(first) from ages where age_us <= ?)"""
+        values = [partition.topic, partition.number, since_us, horizon_us]
+        return self._query(kind, query, values, added_since_us=since_us)
 
     def predictions(
         self,

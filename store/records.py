@@ -1,7 +1,8 @@
 """The record log: every accepted record once, in Delta tables, one of predictions and one of labels a workspace.
 
 A commit carries one app transaction for each source partition in it: the offset up to which (exclusive) that partition's records
-are in the table. That number, read from the handle that writes, is what makes a replay after a crash harmless.
+are in the table. That number, read from the handle that writes, is what makes a replay after a crash harmless. A second one says
+since when the collector remembers the partition's ids, so that whoever comes next reads back the same, whatever its clock says.
 """
 
 import os
@@ -64,14 +65,25 @@ class RecordLog:
         table = self.table(workspace, kind)
         return None if table is None else table.transaction_version(str(partition))
 
+    def ids_since_us(self, workspace: str, kind: RecordKind, partition: Partition) -> int | None:
+        """The earliest ingested_at of the ids that the partition's last writer remembered; None where it remembered none."""
+        table = self.table(workspace, kind)
+        return None if table is None else table.transaction_version(_ids_since(partition))
+
     def append(
-        self, workspace: str, kind: RecordKind, records: Sequence[pa.Table], spans: Mapping[Partition, tuple[int, int]]
+        self,
+        workspace: str,
+        kind: RecordKind,
+        records: Sequence[pa.Table],
+        spans: Mapping[Partition, tuple[int, int]],
+        ids_since_us: Mapping[Partition, int] | None = None,
     ) -> None:
         """Commit records, at once and whole.
 
         Args:
             records: flat columns with provenance, a table a model: joined only in their stored form, which is the same for all.
             spans: for each source partition its first offset and its end (exclusive).
+            ids_since_us: for partitions whose ids count once, the earliest ingested_at of those that are remembered.
 
         Raises:
             FencedError: a partition's records are already there up to a later offset than its first: another process has
@@ -84,6 +96,7 @@ class RecordLog:
             if end is not None and end > first:
                 raise FencedError(f"{partition} is in the record log up to {end}, this batch begins at {first}")
         transactions = [Transaction(str(partition), end) for partition, (_, end) in sorted(spans.items())]
+        transactions += [Transaction(_ids_since(p), since_us) for p, since_us in sorted((ids_since_us or {}).items())]
         stored = pa.concat_tables([to_stored(_by_time(r), kind) for r in records])
         try:
             table.create_write_transaction(
@@ -121,6 +134,11 @@ class RecordLog:
     def _uri(self, workspace: str, kind: RecordKind) -> str:
         root = self._root if "://" in self._root else os.fspath(Path(self._root).resolve())
         return f"{root}/{workspace}/{kind.value}"
+
+
+def _ids_since(partition: Partition) -> str:
+    """No partition's name: those have no blank."""
+    return f"{partition} ids since"
 
 
 def _by_time(records: pa.Table) -> pa.Table:

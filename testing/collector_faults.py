@@ -136,13 +136,18 @@ class FaultyRecordLog(RecordLog):
         return super().end(workspace, kind, partition)
 
     def append(
-        self, workspace: str, kind: RecordKind, records: Sequence[pa.Table], spans: Mapping[Partition, tuple[int, int]]
+        self,
+        workspace: str,
+        kind: RecordKind,
+        records: Sequence[pa.Table],
+        spans: Mapping[Partition, tuple[int, int]],
+        ids_since_us: Mapping[Partition, int] | None = None,
     ) -> None:
         """As a record log does."""
         self._faults.check("records")
         dies = self._faults.appends()
         if dies and self._faults.moment is not Moment.AFTER:
             self._faults.reach(self._faults.moment)
-        super().append(workspace, kind, records, spans)
+        super().append(workspace, kind, records, spans, ids_since_us)
         if dies:
             self._faults.reach(Moment.AFTER)

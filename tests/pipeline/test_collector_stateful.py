@@ -184,20 +184,24 @@ class CollectorMachine(RuleBasedStateMachine):
 
     # Time
 
-    @rule(traffic=TRAFFIC, to_us=st.sampled_from([-5 * MINUTE_US, 0, 5 * MINUTE_US]))
+    @rule(traffic=TRAFFIC, to_us=st.sampled_from([-3 * HOUR_US, -5 * MINUTE_US, 0, 5 * MINUTE_US, 3 * HOUR_US]))
     def set_the_clock(self, traffic: Traffic, to_us: int) -> None:
-        """By minutes: ids are read back by the time of day, so a start after a change of hours may know too few or too many."""
         self._send(traffic)
         self.clock.jump(to_us - self.set_us)
         self.set_us = to_us
 
     @rule(traffic=TRAFFIC, hours=st.sampled_from([3, 4]))
     def let_the_horizon_pass(self, traffic: Traffic, hours: int) -> None:
+        """Under one collector, which then takes something in: only that tells those who come after it that the hour is over."""
         self._send(traffic)
         self._bury_zombie()
+        self._commit_everything()
         self.clock.advance(hours * HOUR_US)
         self.reference.hour += 1
         self.tally["horizons"] += 1
+        numbers = range(PARTITIONS)
+        self._send([(RecordKind.PREDICTIONS, n, _json("plain", id=f"hour-{self.reference.hour}")) for n in numbers])
+        self._commit_everything()
 
     # What must hold
 
@@ -236,8 +240,8 @@ class CollectorMachine(RuleBasedStateMachine):
             self.db.close()
             shutil.rmtree(self.folder)
 
-    def _settle(self) -> None:
-        """Left alone, a collector commits everything."""
+    def _commit_everything(self) -> dict[Partition, int]:
+        """Left alone, a collector commits everything; returns the ends."""
         self.process.reader.bytes_a_poll = POLL_BYTES
         everything = {p: self.reference.sent(p) for p in ALL}
         for _ in range(10):
@@ -246,6 +250,10 @@ class CollectorMachine(RuleBasedStateMachine):
             self.clock.advance(40 * SECOND_US)
             self.process.collector.step()
         self.every_count_is_right()
+        return everything
+
+    def _settle(self) -> None:
+        everything = self._commit_everything()
         assert self.counted == everything
         self._compare()
         assert self.storage.letters() == self.reference.letters()

@@ -3,7 +3,7 @@
 import pytest
 
 from collector.sink import Sink
-from kernel.clock import HOUR_US
+from kernel.clock import HOUR_US, MINUTE_US
 from kernel.errors import FencedError
 from kernel.profile import Kind
 from store import columns, dead_letters, windows
@@ -100,6 +100,39 @@ def test_an_id_counts_once_within_the_horizon_also_across_restarts(workspace, me
     second.take({PREDICTIONS: messages([prediction(n) for n in range(5, 15)], first=10)})
     assert second.flush().doubled == 5
     assert workspace.profile().rows == 15
+
+
+@pytest.mark.parametrize("hours", [[3, 3], [-3, -3], [3, -3], [-3, 3], [0, -3, 6]])
+def test_an_id_counts_once_though_the_clock_is_set_while_collectors_come_and_go(
+    workspace, messages, prediction, hours
+) -> None:
+    records = [prediction(n) for n in range(10)]
+    for number, jump in enumerate([0, *hours, 0]):
+        workspace.clock.jump(jump * HOUR_US)
+        sink = workspace.sink()
+        first = 20 * number
+        assert sink.recover([PREDICTIONS]).get(PREDICTIONS, 0) == first
+        sink.take({PREDICTIONS: messages([*records, *(prediction(first + n) for n in range(10, 20))], first=first)})
+        assert sink.flush().doubled == (10 if number else 0)
+        workspace.clock.advance(MINUTE_US)
+    assert workspace.profile().rows == len(workspace.record_rows()) == 10 + 10 * (number + 1)
+
+
+def test_whoever_comes_next_remembers_an_hour_of_ingestion_and_not_all_that_ever_was(
+    workspace, messages, prediction
+) -> None:
+    sink = workspace.sink()
+    for minute in range(140):
+        if minute % 20 == 0:  # none lives as long as an id is remembered
+            sink = workspace.sink()
+            sink.recover([PREDICTIONS])
+        sink.take({PREDICTIONS: messages([prediction(minute)], first=minute)})
+        sink.flush()
+        workspace.clock.advance(MINUTE_US)
+    after = workspace.sink()
+    after.recover([PREDICTIONS])
+    after.take({PREDICTIONS: messages([prediction(n) for n in range(140)], first=140)})
+    assert after.flush().doubled == 61  # the newest, and sixty minutes back from it
 
 
 def test_the_same_id_of_another_version_is_another_prediction(workspace, messages, prediction) -> None:

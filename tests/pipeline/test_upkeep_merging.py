@@ -4,6 +4,7 @@ import duckdb
 import pytest
 
 from collector.sink import Sink
+from kernel.clock import HOUR_US
 from kernel.errors import FencedError
 from store.record_compaction import compact, stored_files
 from store.record_merging import Merge, StoredFile, merges
@@ -88,7 +89,7 @@ def test_merged_rows_are_as_young_as_the_youngest_of_them(workspace, flushed) ->
     (file,) = stored_files(workspace.table())
     assert file.taken_in_us == workspace.clock.now_us()
     reader = RecordReader(RecordLog(str(workspace.folder / "records")), "default")
-    seen = reader.identities(RecordKind.PREDICTIONS, PREDICTIONS, workspace.clock.now_us())
+    seen = reader.identities(RecordKind.PREDICTIONS, PREDICTIONS, workspace.clock.now_us(), HOUR_US)
     assert seen is not None
     assert seen.num_rows == 20
 
