@@ -3,17 +3,19 @@
 Readers de-duplicate on identity (version, id): of rows that were sent twice the one that was taken in first counts.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.fs as pafs
 from deltalake import DeltaTable
 
 from kernel.clock import DAY_US, MINUTE_US, to_datetime
 from kernel.errors import UnavailableError
 from kernel.windows import Span, join_spans
-from store.record_schema import from_stored
+from store.record_schema import PARTITION_COLUMN, from_stored, stored_schema
 from store.records import RecordLog
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
@@ -205,8 +207,10 @@ class RecordReader:
         with duckdb.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
             try:
-                if not _offer(connection, table, _files(table, spans_us, added_since_us)):
+                paths = _files(table, spans_us, added_since_us)
+                if not paths:
                     return None
+                _offer(connection, kind, paths, self._log.files_of(table))
                 for name, more in (beside or {}).items():
                     connection.register(name, more)
                 return connection.sql(query, params=values).to_arrow_table()
@@ -228,19 +232,24 @@ def _windows(windows: Sequence[Span]) -> pa.Table:
 
 
 def _files(table: DeltaTable, spans_us: Sequence[Span] | None, added_since_us: int | None) -> list[str]:
-    """The table's files, less those that cannot hold what is asked for."""
+    """The table's files, less those that cannot hold what is asked for; each as its path within the table."""
     if added_since_us is not None:
         actions = pa.table(table.get_add_actions(flatten=True))
         recent = pa.compute.greater_equal(actions["modification_time"].cast(pa.int64()), added_since_us // 1000)
-        names = actions["path"].filter(recent).to_pylist()
-        return [f"{table.table_uri.rstrip('/').removeprefix('file://')}/{name}" for name in names]
+        paths: list[str] = actions["path"].filter(recent).to_pylist()
+        return paths
     if spans_us is None:
-        return list(table.file_uris())
+        return _within(table, table.file_uris())
     days = [(_day(start), _day(end)) for start, end in spans_us]
     found = (
         table.file_uris(file_pruning_predicate=[("day", ">=", first), ("day", "<=", last)]) for first, last in days
     )
-    return list(dict.fromkeys(uri for uris in found for uri in uris))
+    return _within(table, dict.fromkeys(uri for uris in found for uri in uris))
+
+
+def _within(table: DeltaTable, uris: Iterable[str]) -> list[str]:
+    root = table.table_uri.removeprefix("file://").rstrip("/") + "/"
+    return [uri.removeprefix("file://").removeprefix(root) for uri in uris]
 
 
 def _day(ts_us: int) -> str:
@@ -248,16 +257,18 @@ def _day(ts_us: int) -> str:
     return to_datetime(min(max(ts_us, _FIRST_US), _LAST_US)).date().isoformat()
 
 
-def _offer(connection: duckdb.DuckDBPyConnection, table: DeltaTable, files: list[str]) -> bool:
-    """Give the query its view `records`; False where no file is left."""
-    if not files:
-        return False
-    if "://" in files[0] and not files[0].startswith("file://"):
-        connection.register("records", table.to_pyarrow_dataset())
-    else:
-        names = ", ".join("'" + f.removeprefix("file://").replace("'", "''") + "'" for f in files)
+def _offer(
+    connection: duckdb.DuckDBPyConnection, kind: RecordKind, paths: Sequence[str], files: pafs.FileSystem
+) -> None:
+    """Give the query its view `records`, of these files alone; DuckDB reads those of a folder itself, in half of the time."""
+    if isinstance(files, pafs.SubTreeFileSystem):
+        names = ", ".join("'" + f"{files.base_path}{path}".replace("'", "''") + "'" for path in paths)
         connection.execute(f"create view records as select * from read_parquet([{names}], hive_partitioning = false)")
-    return True
+        return
+    schema = stored_schema(kind)
+    schema = schema.remove(schema.get_field_index(PARTITION_COLUMN))
+    format_ = pads.ParquetFileFormat()
+    connection.register("records", pads.FileSystemDataset.from_paths(list(paths), schema, format_, files))
 
 
 def _quoted(name: str) -> str:
