@@ -1,6 +1,6 @@
 """The whole settings tree: every section of every part, from driftglass.yaml and DRIFTGLASS_* variables."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from alerting.settings import AlertingSettings
 from api.declaration import ModelDeclaration
@@ -9,6 +9,7 @@ from collector.gateway_settings import GatewaySettings
 from collector.settings import CollectorSettings
 from detectors.settings import DetectorSettings
 from kernel.settings import LogSettings, Section, SettingsTree, StoreSettings
+from kernel.settings_problem import PlacedError
 from shadow.settings import ShadowSettings
 from store.upkeep_settings import UpkeepSettings
 
@@ -37,3 +38,12 @@ class Settings(SettingsTree):
     models: tuple[ModelDeclaration, ...] = Field(
         (), description="Models declared as code; `driftglass apply` reads them."
     )
+
+    @field_validator("models")
+    @classmethod
+    def _once(cls, models: tuple[ModelDeclaration, ...]) -> tuple[ModelDeclaration, ...]:
+        names = [declared.model for declared in models]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise PlacedError((index, "model"), f"{name!r} is declared twice")
+        return models

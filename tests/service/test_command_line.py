@@ -210,6 +210,9 @@ def test_models_are_declared_as_code(run: Run, folder: Path) -> None:
     file.write_text("models:\n  - model: fraud\n    task: guessing\n")
     said = one_sentence(run("apply", "-f", str(file)))
     assert f"{file}, line 3: models.0.task is 'guessing': input should be 'binary'" in said
+    file.write_text("models:\n  - model: fraud\n    task: binary\n  - model: fraud\n")
+    said = one_sentence(run("apply", "-f", str(file)))
+    assert f"{file}, line 4: models.1.model: 'fraud' is declared twice" in said
 
 
 def test_up_runs_every_part_and_begins_again_what_is_killed(run: Run, folder: Path, wait_until: Callable) -> None:
