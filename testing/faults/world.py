@@ -133,8 +133,11 @@ class World:
         behind = {place: end - committed.get(place, 0) for place, end in ends.items()}
         return {place: left for place, left in behind.items() if left}
 
-    def verdict(self, load: Load) -> Verdict:
+    def verdict(self, load: Load, fetch: Callable[[], object] = lambda: None) -> Verdict:
         """Wait until nothing is left to read, with no hand lent, then count everything.
+
+        Args:
+            fetch: brings the record log to `records`, where it is elsewhere.
 
         Raises:
             AssertionError: a collector ended by itself, or something was still left to read after minutes.
@@ -142,6 +145,7 @@ class World:
         sent, began = load.finish(), time.monotonic()
         self._wait(self._caught_up, _CAUGHT_UP_S, f"no lag in {self.workspace}")
         caught_up_s = time.monotonic() - began
+        fetch()
         found = views(self.database_url, self.workspace, self.records, sent)
         self.verdict_given = _verdict(self.faults, len(sent.predictions) + len(sent.labels), found, caught_up_s)
         return self.verdict_given
