@@ -23,7 +23,8 @@ class Flood:
 
     Attributes:
         accepted: the keys of the requests that were answered with 202.
-        refused: how many were answered with 429.
+        refused: the keys of those that were answered with 429.
+        turned_away: the keys of those that were answered with 503.
         unanswered: how many got no answer, or another: what they held may be stored or not.
         odd: answers that the contract does not know.
     """
@@ -31,7 +32,8 @@ class Flood:
     url: str
     senders: int
     accepted: list[str] = field(default_factory=list)
-    refused: int = 0
+    refused: list[str] = field(default_factory=list)
+    turned_away: list[str] = field(default_factory=list)
     unanswered: int = 0
     odd: list[str] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
@@ -65,8 +67,8 @@ class Flood:
     def _note(self, key: str, answer: httpx.Response) -> None:
         if answer.status_code == 202 and answer.json()["accepted"] == ROWS:
             self.accepted.append(key)
-        elif answer.status_code == 429 and answer.headers.get("Retry-After", "").isdigit():
-            self.refused += 1
+        elif answer.status_code in (429, 503) and answer.headers.get("Retry-After", "").isdigit():
+            (self.refused if answer.status_code == 429 else self.turned_away).append(key)
             self._over.wait(min(int(answer.headers["Retry-After"]), _LONGEST_PAUSE_S))
         else:
             self.odd.append(f"{answer.status_code}: {answer.text[:200]}")

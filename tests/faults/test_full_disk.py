@@ -1,28 +1,12 @@
 """No room for the record log: the collectors stand by, and go on once there is some, each record once."""
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
-
+from testing.faults.file_size import no_file_longer_than
 from testing.faults.scale import Scale
 from testing.faults.world import World
 from testing.waiting import wait_until
 
 MEMBERS = 2
 _ROOM_BYTES = 3_000  # less than the file of a flush
-
-
-@contextmanager
-def _no_file_longer_than(size: int, world: World) -> Iterator[None]:
-    """While the block lasts, a collector's write beyond that size fails, as it does on a full disk."""
-    pids = [collector.pid for collector in world.collectors.running]
-    for pid in pids:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-    try:
-        yield
-    finally:
-        for pid in pids:
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def _broken_off(size: int, world: World) -> bool:
@@ -36,7 +20,7 @@ def test_the_disk_of_the_record_log_is_full_for_a_while(world: World, scale: Sca
         world.wait_for_commits()
         for number in range(scale(short=2, long=20)):
             size = _ROOM_BYTES + number
-            with _no_file_longer_than(size, world):
+            with no_file_longer_than(size, [collector.pid for collector in world.collectors.running]):
                 world.fault(
                     lambda size=size: wait_until(lambda: _broken_off(size, world), 120, what="a file broken off")
                 )
