@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import httpx
@@ -73,13 +74,8 @@ class Service:
 
     def caught_up(self) -> bool:
         """Whether everything in the log is committed."""
-        log, state = (sa.create_engine(f"sqlite:///{self.folder}/{name}.db") for name in ("log", "state"))
-        with log.connect() as one, state.connect() as other:
-            ends = dict(one.execute(sa.text("select topic, next_offset from partitions where next_offset > 0")).all())
-            done = dict(other.execute(sa.text("select topic, next_offset from offsets")).all())
-        log.dispose()
-        state.dispose()
-        return bool(ends) and done == ends
+        ends = self._rows("log", "select topic, next_offset from partitions where next_offset > 0")
+        return bool(ends) and self._rows("state", "select topic, next_offset from offsets") == ends
 
     def stored(self) -> Counter[str]:
         """How often each id lies in the record log."""
@@ -90,8 +86,12 @@ class Service:
 
     def counted(self) -> int:
         """Rows as the windows count them."""
-        engine = sa.create_engine(f"sqlite:///{self.folder}/state.db")
-        with engine.connect() as connection:
-            rows = connection.scalar(sa.text("select sum(rows) from windows where size = '1d'"))
-        engine.dispose()
+        ((rows,),) = self._rows("state", "select sum(rows) from windows where size = '1d'")
         return int(rows)
+
+    def _rows(self, name: str, query: str) -> set[tuple[Any, ...]]:
+        engine = sa.create_engine(f"sqlite:///{self.folder}/{name}.db")
+        with engine.connect() as connection:
+            found = {tuple(row) for row in connection.execute(sa.text(query))}
+        engine.dispose()
+        return found
