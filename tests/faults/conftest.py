@@ -1,4 +1,4 @@
-"""The brokers and the world of the fault scenarios, and what they counted, told at the end of the run."""
+"""The brokers and the world of the fault scenarios."""
 
 import logging
 import time
@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from testing.faults.scale import Scale
-from testing.faults.tally import Entry, note, table, total
+from testing.faults.summary import keep_for_summary
+from testing.faults.tally import Entry, note
 from testing.faults.world import Verdict, World, a_world
 from testing.kafka_cluster import KafkaCluster, kafka_cluster
 from testing.missing import ServiceMissingError
-
-_ENTRIES = pytest.StashKey[list[Entry]]()
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +36,7 @@ def noted(request: pytest.FixtureRequest) -> Callable[[Verdict], None]:
         counts = (given.faults, given.sent, given.lost, given.doubled, given.caught_up_s)
         entry = Entry(request.node.name, *counts, time.monotonic() - began)
         note(entry)
-        request.config.stash.setdefault(_ENTRIES, []).append(entry)
+        keep_for_summary(request.node, entry)
 
     return keep
 
@@ -72,11 +71,3 @@ def _quiet_clients() -> Iterator[None]:
 def scale() -> Scale:
     """Picks the short or the long form's numbers."""
     return Scale()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    entries = terminalreporter.config.stash.get(_ENTRIES, [])
-    if entries:
-        terminalreporter.section("faults")
-        for line in table([*entries, total(entries)]):
-            terminalreporter.write_line(line)
