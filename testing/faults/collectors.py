@@ -65,15 +65,21 @@ class Collectors:
         self.running: list[Collector] = []
 
     def start(
-        self, count: int = 1, environment: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+        self,
+        count: int = 1,
+        environment: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+        command: Sequence[str] = _COMMAND,
     ) -> list[Collector]:
         """Start some, and return at once.
 
         Args:
             environment: further variables.
             prefix: words before the command, such as `prlimit --fsize=1000000 --`.
+            command: what runs the collector.
         """
-        return [self._start_one({**self._environment, **(environment or {})}, prefix) for _ in range(count)]
+        words = [*prefix, *command]
+        return [self._start_one({**self._environment, **(environment or {})}, words) for _ in range(count)]
 
     def kill(self, collector: Collector) -> None:
         """End one by SIGKILL."""
@@ -110,14 +116,14 @@ class Collectors:
         wait_until(lambda: not any(c.alive for c in self.running), _END_TIMEOUT_S, what="the end of all collectors")
         return "\n".join(f"collector {c.number}: {c.log[-_STACKS:]}" for c in self.running)
 
-    def _start_one(self, environment: Mapping[str, str], prefix: Sequence[str]) -> Collector:
+    def _start_one(self, environment: Mapping[str, str], command: Sequence[str]) -> Collector:
         number = next(self._numbers)
         folder = self._folder / f"collector-{number}"
         folder.mkdir(parents=True)
         process = ExitStack()
         pid = process.enter_context(
             running(
-                [*prefix, *_COMMAND],
+                command,
                 directory=folder,
                 ready=lambda: True,
                 stop_signal=signal.SIGKILL,
