@@ -63,19 +63,18 @@ class RecordReader:
             since_us: no row that was taken in before is looked at.
             horizon_us: the hour.
         """
+        mine = 'topic = ? and "partition" = ? and epoch_us(ingested_at) >= ?'
         query = f"""
-            with mine as (
-                select model, version, id, "offset", epoch_us(ingested_at) as taken_in_us from records
-                where topic = ? and "partition" = ? and taken_in_us >= ?),
-            flushes as (select taken_in_us, min("offset") as first from mine group by taken_in_us),
+            with flushes as (
+                select epoch_us(ingested_at) as taken_in_us, min("offset") as first from records where {mine} group by all),
             steps as (select first, lead(taken_in_us) over (order by first) - taken_in_us as step_us from flushes),
             ages as (
                 select first, sum(case when step_us between 0 and {_LONGEST_STEP_US} then step_us else 0 end)
                     over (order by first desc) as age_us from steps)
-            select model, version, id, taken_in_us from mine
-            where "offset" >= (select min(first) from ages where age_us <= ?)"""
-        values = [partition.topic, partition.number, since_us, horizon_us]
-        return self._query(kind, query, values, added_since_us=since_us)
+            select model, version, id, epoch_us(ingested_at) as taken_in_us from records
+            where {mine} and "offset" >= (select min(first) from ages where age_us <= ?)"""
+        values = [partition.topic, partition.number, since_us]
+        return self._query(kind, query, [*values, *values, horizon_us], added_since_us=since_us)
 
     def predictions(
         self,

@@ -6,6 +6,8 @@ since when the collector remembers the partition's ids, so that whoever comes ne
 """
 
 import os
+import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +24,9 @@ from stream.message import Partition
 
 # A commit every two seconds is 43,000 a day, and whoever opens the table lists them; checkpoints hold all that they say.
 _PROPERTIES = {"delta.logRetentionDuration": "interval 2 hours"}
+
+_DRAWN = re.compile(r"\x1b\[\d+m|↳")
+_LONGEST_REASON = 600
 
 
 class RecordLog:
@@ -52,8 +57,8 @@ class RecordLog:
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
-            why = str(error).partition("\n")[0]  # delta-rs adds its own stack
-            raise UnavailableError(f"the record log {self._uri(workspace, kind)} does not answer: {why}") from error
+            where = self._uri(workspace, kind)
+            raise UnavailableError(f"the record log {where} does not answer: {_why(error)}") from error
         return self._tables[key]
 
     def files_of(self, table: DeltaTable) -> pafs.FileSystem:
@@ -109,7 +114,8 @@ class RecordLog:
         except CommitFailedError as error:
             raise FencedError(f"another process wrote the same partitions to the record log: {error}") from error
         except (DeltaError, OSError) as error:
-            raise UnavailableError(f"the record log {self._uri(workspace, kind)} refuses the write: {error}") from error
+            where = self._uri(workspace, kind)
+            raise UnavailableError(f"the record log {where} refuses the write: {_why(error)}") from error
 
     def _create(self, workspace: str, kind: RecordKind) -> DeltaTable:
         uri = self._uri(workspace, kind)
@@ -125,7 +131,7 @@ class RecordLog:
                 storage_options=self._options,
             )
         except (DeltaError, OSError) as error:
-            raise UnavailableError(f"the record log {uri} cannot be made: {error}") from error
+            raise UnavailableError(f"the record log {uri} cannot be made: {_why(error)}") from error
         table = self.table(workspace, kind)
         if table is None:
             raise UnavailableError(f"the record log {uri} was made but cannot be read")
@@ -139,6 +145,15 @@ class RecordLog:
 def _ids_since(partition: Partition) -> str:
     """No partition's name: those have no blank."""
     return f"{partition} ids since"
+
+
+def _why(error: Exception) -> str:
+    r"""What delta-rs says, in one line: it draws a tree of causes, in colours, and may add its own stack.
+
+    >>> _why(OSError("Generic S3 error\n  \x1b[31m↳\x1b[0m Error performing PUT\n    503 Service Unavailable"))
+    'Generic S3 error Error performing PUT 503 Service Unavailable'
+    """
+    return textwrap.shorten(_DRAWN.sub("", str(error)), _LONGEST_REASON, placeholder=" ...")
 
 
 def _by_time(records: pa.Table) -> pa.Table:
