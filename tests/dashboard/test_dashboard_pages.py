@@ -3,12 +3,22 @@
 import re
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, FloatRect, Locator, Page, expect
 
+from testing.chromium import running_browser
+
 TIMEOUT_MS = 60_000  # other tests share the cores
 FAILURE = "[data-testid=stException], [data-testid=stAlertContentError]"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """One for all pages: a tab's context shares nothing with another's, and no test here runs asyncio itself."""
+    with running_browser(chromium) as running:
+        yield running
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -22,15 +32,18 @@ def tab(browser: Browser, theme: str) -> Iterator[Page]:
     context = browser.new_context(
         viewport={"width": 1440, "height": 1600}, color_scheme=theme, timezone_id="America/New_York"
     )
-    context.set_default_timeout(TIMEOUT_MS)
-    expect.set_options(timeout=TIMEOUT_MS)
-    page = context.new_page()
-    thrown: list[str] = []
-    hosts: set[str] = set()
-    page.on("pageerror", lambda error: thrown.append(str(error)))
-    page.on("request", lambda request: hosts.add(request.url.split("/")[2]) if request.url.startswith("http") else None)
-    yield page
-    expect(page.locator(FAILURE)).to_have_count(0)
+    with context:
+        context.set_default_timeout(TIMEOUT_MS)
+        expect.set_options(timeout=TIMEOUT_MS)
+        page = context.new_page()
+        thrown: list[str] = []
+        hosts: set[str] = set()
+        page.on("pageerror", lambda error: thrown.append(str(error)))
+        page.on(
+            "request", lambda request: hosts.add(request.url.split("/")[2]) if request.url.startswith("http") else None
+        )
+        yield page
+        expect(page.locator(FAILURE)).to_have_count(0)
     assert thrown == []
     assert {host.split(":")[0] for host in hosts} == {"127.0.0.1"}
 
@@ -149,18 +162,18 @@ def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str
 
 
 def test_an_alert_is_acknowledged(browser: Browser, dashboard: str) -> None:
-    page = browser.new_page()
-    page.set_default_timeout(TIMEOUT_MS)
-    expect.set_options(timeout=TIMEOUT_MS)
-    open_model(page, dashboard, "&section=Alerts&version=3")
-    expect(page.get_by_text("wind_speed: missing_share 0.31, 0.02 expected")).to_be_visible()
-    expect(page.get_by_text("0.31")).to_have_count(1)
-    page.get_by_label("Acknowledge as").fill("grace")
-    page.get_by_label("Acknowledge as").press("Enter")
-    page.get_by_role("button", name="Acknowledge").click()
-    expect(page.get_by_text("acknowledged by grace")).to_be_visible()
-    expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
-    expect(page.locator(FAILURE)).to_have_count(0)
+    with browser.new_page() as page:
+        page.set_default_timeout(TIMEOUT_MS)
+        expect.set_options(timeout=TIMEOUT_MS)
+        open_model(page, dashboard, "&section=Alerts&version=3")
+        expect(page.get_by_text("wind_speed: missing_share 0.31, 0.02 expected")).to_be_visible()
+        expect(page.get_by_text("0.31")).to_have_count(1)
+        page.get_by_label("Acknowledge as").fill("grace")
+        page.get_by_label("Acknowledge as").press("Enter")
+        page.get_by_role("button", name="Acknowledge").click()
+        expect(page.get_by_text("acknowledged by grace")).to_be_visible()
+        expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+        expect(page.locator(FAILURE)).to_have_count(0)
 
 
 def test_a_shadow_run_shows_its_verdict_and_why(tab: Page, dashboard: str) -> None:
@@ -174,9 +187,9 @@ def test_a_shadow_run_shows_its_verdict_and_why(tab: Page, dashboard: str) -> No
 
 
 def test_a_failed_run_says_why(browser: Browser, dashboard: str) -> None:
-    page = browser.new_page()
-    page.goto(f"{dashboard}/shadow?run=run-4", timeout=TIMEOUT_MS)
-    expect(page.get_by_role("alert")).to_have_text(re.compile("wants 12 features"), timeout=TIMEOUT_MS)
+    with browser.new_page() as page:
+        page.goto(f"{dashboard}/shadow?run=run-4", timeout=TIMEOUT_MS)
+        expect(page.get_by_role("alert")).to_have_text(re.compile("wants 12 features"), timeout=TIMEOUT_MS)
 
 
 def test_an_empty_workspace_says_how_to_begin(tab: Page, empty_dashboard: str) -> None:
