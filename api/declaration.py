@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from kernel.column_spec import FEATURE
 from kernel.errors import ContractError
 from kernel.profile import Kind
-from kernel.profiling import FEATURE
 from kernel.windows import WindowSize, parse_duration
 from store import columns, models, windows
 from store.columns import Column

@@ -9,8 +9,8 @@ from api.declaration import ColumnDeclaration, ColumnType
 from api.moments import Moment
 from api.numbers import Number, plain
 from kernel.clock import SECOND_US
+from kernel.column_spec import FEATURE
 from kernel.profile import Kind
-from kernel.profiling import FEATURE
 from store.columns import Column
 from store.models import Model
 from store.references import Reference

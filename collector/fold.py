@@ -6,83 +6,22 @@ after a crash come out the same.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from collector.identity import IdentityFilter, identities
-from kernel.clock import SECOND_US, Clock
-from kernel.profile import WindowProfile
-from kernel.profiling import profile_windows
-from store.commit import Flush, ProfileKey, WindowKey
+from collector.gather import Records
+from kernel.clock import Clock
+from kernel.profiling import Limits, ModelRows, profile_models
+from store.commit import Flush, KeyedProfiles, ProfileKey, WindowKey
 from store.models import Model
-from store.registry import Registry
-from stream.codecs.batch import Batch, Decoded
+from store.registry import ModelColumns, Registry
+from stream.codecs.batch import Decoded
 from stream.codecs.declared import check_declared
-from stream.codecs.texts import concat
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
-
-_MOMENT = pa.timestamp("us", "UTC")
-
-
-@dataclass(frozen=True, slots=True)
-class Records:
-    """Rows of one model from one partition, as they go into the record log.
-
-    Attributes:
-        table: canonical columns with provenance (model, topic, partition, offset, row, ingested_at).
-    """
-
-    partition: Partition
-    model: str
-    table: pa.Table
-
-
-def gather(
-    kind: RecordKind, batches: Sequence[Batch], filters: Mapping[Partition, IdentityFilter], clock: Clock
-) -> tuple[list[Records], int]:
-    """The rows of some batches that are to be kept, one table a partition and model, and how many were sent twice.
-
-    Identities age by the clock that never jumps: set to another time of day, a collector forgets none of them.
-
-    Labels are never doubles: of several the latest counts, by (ts, value), whenever they come.
-    """
-    by_place: dict[tuple[Partition, str], list[pa.Table]] = defaultdict(list)
-    for batch in batches:
-        by_place[batch.partition, batch.model].append(batch.table)
-    kept, doubled = [], 0
-    now_us, passed_us = clock.now_us(), round(clock.monotonic_s() * SECOND_US)
-    for (partition, model), tables in by_place.items():
-        table = _in_order(concat(tables).combine_chunks())
-        if kind is RecordKind.PREDICTIONS:
-            fresh = filters[partition].admit(identities(model, table["version"], table["id"]), passed_us, now_us)
-            doubled += int(len(fresh) - fresh.sum())
-            table = table if fresh.all() else table.filter(pa.array(fresh))
-        if table.num_rows:
-            kept.append(Records(partition, model, _with_provenance(table, partition, model, now_us)))
-    return kept, doubled
-
-
-def _in_order(table: pa.Table) -> pa.Table:
-    """The rows in the order of the log: decoding takes a partition's JSON first, and of equal ids the first row counts."""
-    offsets = table["offset"].to_numpy()
-    in_order = (offsets[1:] >= offsets[:-1]).all()
-    return table if in_order else table.sort_by([("offset", "ascending"), ("row", "ascending")])
-
-
-def _with_provenance(table: pa.Table, partition: Partition, model: str, now_us: int) -> pa.Table:
-    rows = table.num_rows
-    more: dict[str, pa.Scalar] = {
-        "model": pa.scalar(model),
-        "topic": pa.scalar(partition.topic),
-        "partition": pa.scalar(partition.number, pa.int32()),
-        "ingested_at": pa.scalar(now_us, pa.int64()).cast(_MOMENT),
-    }
-    for name, value in more.items():
-        table = table.append_column(name, pa.repeat(value, rows))
-    return table
 
 
 class Folder:
@@ -99,8 +38,7 @@ class Folder:
     ) -> None:
         self._registry = registry
         self._clock = clock
-        self._max_segments = max_segments
-        self._max_versions = max_versions
+        self._limits = Limits(max_segments, max_versions)
         self._threads = threads
 
     def check(self, decoded: Decoded) -> Decoded:
@@ -115,48 +53,61 @@ class Folder:
         self, kind: RecordKind, records: Sequence[Records], spans: Mapping[Partition, tuple[int | None, int]]
     ) -> Flush:
         """What these records change; a model past the workspace's limit changes nothing but the offset."""
-        models = self._registry.refresh({r.model for r in records})
-        known = [(r, models[r.model]) for r in records if r.model in models]
+        models = self._registry.refresh({place.model for r in records for place in r.places})
+        known = [mine for r in records if (mine := r.only(_of_models(r, models)))]
         if kind is RecordKind.LABELS:
-            return self._labels(known, spans)
-        return self._predictions(known, spans)
+            return self._labels(known, models, spans)
+        return self._predictions(known, models, spans)
 
     def _predictions(
-        self, known: Sequence[tuple[Records, Model]], spans: Mapping[Partition, tuple[int | None, int]]
+        self,
+        known: Sequence[Records],
+        models: Mapping[str, Model],
+        spans: Mapping[Partition, tuple[int | None, int]],
     ) -> Flush:
-        profiles: dict[ProfileKey, WindowProfile] = {}
+        profiles: list[KeyedProfiles] = []
         watermarks: dict[tuple[Partition, str], int] = {}
         data: dict[WindowKey, int] = defaultdict(int)
-        for records, model in known:
-            specs = self._registry.specs(records.model, records.table, segments=model.segments)
-            groups = profile_windows(
-                records.table,
-                specs,
-                model.window,
-                model.segments,
-                self._max_segments,
-                self._max_versions,
-                self._threads,
-            )
-            profiles |= {ProfileKey(records.partition, records.model, group): p for group, p in groups.items()}
+        for records in known:
+            mine = [models[place.model] for place in records.places]
+            profiles.extend(self._profiles(records, mine))
             ts_us = _micros(records.table, "ts")
-            watermarks[records.partition, records.model] = int(ts_us.max())
-            for window, rows in _by_window(model, ts_us):
-                data[window] += rows
+            reached = np.maximum.reduceat(ts_us, records.starts).tolist()
+            watermarks |= {(p.partition, p.model): top for p, top in zip(records.places, reached, strict=True)}
+            for model, start, rows in zip(mine, records.starts.tolist(), records.rows.tolist(), strict=True):
+                for window, count in _by_window(model, ts_us[start : start + rows]):
+                    data[window] += count
         return Flush(spans, profiles, watermarks, data)
 
+    def _profiles(self, records: Records, models: Sequence[Model]) -> Iterator[KeyedProfiles]:
+        """What the records add to the profile of each model, version, segment and window."""
+        asked = [ModelColumns(m.name, r, m.segments) for m, r in zip(models, records.rows.tolist(), strict=True)]
+        specs = self._registry.specs_of(records.table, asked)
+        rows = [ModelRows(a.rows, s, m.window, m.segments) for a, s, m in zip(asked, specs, models, strict=True)]
+        for keys, batch in profile_models(records.table, rows, self._limits, self._threads):
+            places = [(records.places[at], group) for at, group in keys]
+            yield KeyedProfiles([ProfileKey(p.partition, p.model, group) for p, group in places], batch)
+
     def _labels(
-        self, known: Sequence[tuple[Records, Model]], spans: Mapping[Partition, tuple[int | None, int]]
+        self,
+        known: Sequence[Records],
+        models: Mapping[str, Model],
+        spans: Mapping[Partition, tuple[int | None, int]],
     ) -> Flush:
         touched: set[WindowKey] = set()
         searches: dict[Partition, tuple[int, int]] = {}
-        for records, model in known:
-            hinted, rest = _by_hint(records.table)
-            touched.update(window for window, _ in _by_window(model, hinted))
+        for place, table in (part for records in known for part in records):
+            hinted, rest = _by_hint(table)
+            touched.update(window for window, _ in _by_window(models[place.model], hinted))
             if len(rest):
-                first, end = searches.get(records.partition, (int(rest.min()), 0))
-                searches[records.partition] = (min(first, int(rest.min())), max(end, int(rest.max()) + 1))
+                first, end = searches.get(place.partition, (int(rest.min()), 0))
+                searches[place.partition] = (min(first, int(rest.min())), max(end, int(rest.max()) + 1))
         return Flush(spans, labels=touched, searches=[(p, *span) for p, span in sorted(searches.items())])
+
+
+def _of_models(records: Records, models: Mapping[str, Model]) -> NDArray[np.bool_]:
+    """Which rows are of one of these models."""
+    return np.repeat([place.model in models for place in records.places], records.rows)
 
 
 def _by_hint(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:

@@ -20,11 +20,14 @@ class Identities(NamedTuple):
     high: UInt64Array
     low: UInt64Array
 
+    def of(self, rows: NDArray[np.bool_]) -> "Identities":
+        """Those of some rows."""
+        return self if rows.all() else Identities(self.high[rows], self.low[rows])
 
-def identities(model: str, versions: pa.Array | pa.ChunkedArray, ids: pa.Array | pa.ChunkedArray) -> Identities:
+
+def identities(records: pa.Table) -> Identities:
     """The identity of each row; equal within a process only, which is where they are compared."""
-    rows = pl.DataFrame({"version": pl.from_arrow(versions), "id": pl.from_arrow(ids)})
-    rows = rows.with_columns(pl.lit(model).alias("model"))
+    rows = pl.DataFrame({name: pl.from_arrow(records[name]) for name in ("version", "id", "model")})
     return Identities(rows.hash_rows(seed=1).to_numpy(), rows.hash_rows(seed=2).to_numpy())
 
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 
 import pyarrow.compute as pc
 
-from collector.fold import Folder, Records, gather
+from collector.fold import Folder
+from collector.gather import Place, Records, gather, joined
 from collector.identity import IdentityFilter, identities
 from collector.letters import few
 from collector.settings import CollectorSettings
@@ -35,6 +36,8 @@ from stream.codecs.decode import decode
 from stream.codecs.json_records import unreadable
 from stream.codecs.topics import RecordKind, kind_of
 from stream.message import Message, Partition, size_of
+
+_IDS_AT_ONCE = 1 << 20
 
 
 @dataclass(slots=True)
@@ -176,7 +179,7 @@ class Sink:
         change = self._folder.fold(kind, records, spans)
         self._record(kind, records, spans)
         self._commit(change)
-        return Flushed(sum(r.table.num_rows for r in records), refused, doubled)
+        return Flushed(sum(len(r.table) for r in records), refused, doubled)
 
     def _bury(self, decoded: Sequence[Decoded]) -> int:
         """Step 1."""
@@ -191,11 +194,10 @@ class Sink:
         self, kind: RecordKind, records: Sequence[Records], spans: Mapping[Partition, tuple[int | None, int]]
     ) -> None:
         """Step 2; a partition that gives no rows only moves its offset, in step 3."""
-        held = {r.partition for r in records}
+        held = {place.partition for r in records for place in r.places}
         ends = {partition: (first or 0, end) for partition, (first, end) in spans.items() if partition in held}
         if records:
-            tables = [r.table for r in sorted(records, key=lambda r: (r.model, r.partition))]
-            self._log.append(self._workspace, kind, tables, ends, self._ids_since_us(held))
+            self._log.append(self._workspace, kind, [r.table for r in records], ends, self._ids_since_us(held))
 
     def _ids_since_us(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Since when the ids of each are remembered; a partition without ids is left out."""
@@ -218,7 +220,7 @@ class Sink:
         if end is None or end <= (offset or 0):
             return offset
         rows = self._reader.span(kind, partition, offset or 0, end)
-        records = [Records(partition, model, table) for model, table in rows.items()]
+        records = joined({Place(model, partition): table for model, table in rows.items()})
         try:
             flush = self._folder.fold(kind, records, {partition: (offset, end)})
             commit(self._db, self._workspace, flush, self._clock.now_us())
@@ -234,9 +236,9 @@ class Sink:
         since_us = self._log.ids_since_us(self._workspace, kind, partition)
         rows = None if since_us is None else self._reader.identities(kind, partition, since_us, horizon_us)
         passed_us = round(self._clock.monotonic_s() * SECOND_US)
-        if rows is not None:
-            for model in pc.unique(rows["model"]).to_pylist():
-                mine = rows.filter(pc.equal(rows["model"], model))
-                keys = identities(model, mine["version"], mine["id"])
-                seen.admit(keys, passed_us, pc.min(mine["taken_in_us"]).as_py())
+        if rows is None:
+            return seen
+        for start in range(0, len(rows), _IDS_AT_ONCE):
+            part = rows.slice(start, _IDS_AT_ONCE)
+            seen.admit(identities(part), passed_us, pc.min(part["taken_in_us"]).as_py())
         return seen

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kernel.cells import Cells
 from kernel.grid import Float64Array, Grid
-from kernel.profile import Cells, ColumnProfile, Kind
+from kernel.profile import ColumnProfile, Kind
 from store.column_view import ColumnView
 
 BARS = 36

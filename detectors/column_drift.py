@@ -11,8 +11,9 @@ from detectors.delta import DELTA
 from detectors.interval_null import Drift, measure_drift
 from detectors.pair import BinnedPair, FloatArray
 from detectors.shares import ShareShift, Tally
+from kernel.cells import Cells
 from kernel.measurement import Measurement, Status
-from kernel.profile import Cells, ColumnProfile, Kind, WindowProfile
+from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.scores import SCORE_CELLS
 
 TOO_FEW = "fewer values than min_rows"

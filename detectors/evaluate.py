@@ -21,10 +21,11 @@ from detectors.outcomes import Task, outcomes
 from detectors.performance import measure_performance
 from detectors.settings import DetectorSettings
 from kernel.clock import DAY_US, SECOND_US, Clock
+from kernel.column_spec import FEATURE, POSITIVE_COLUMNS, PREDICTION, SCORE
 from kernel.errors import UnavailableError
 from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
-from kernel.profiling import FEATURE, POSITIVE_COLUMNS, PREDICTION, SCORE, GroupKey, segment_columns
+from kernel.profiling import GroupKey, segment_columns
 from store import label_searches, profiles, references, watermarks, windows
 from store import models as model_rows
 from store.database import Database

@@ -1,77 +1,98 @@
-"""Counting values into cells in one pass over the array: the hot loop of Driftglass, compiled."""
+"""Counting values into cells in one pass over the array: the hot loop of Driftglass, compiled.
 
-from typing import NamedTuple
+Values come as spans of one array, a span a group of rows, such as a model's in a window: so a thousand small groups cost what
+their values cost.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from kernel.grid import CODES, CodeArray, Float64Array, Grid, encode
+from kernel.cells import Cells, Int64Array
+from kernel.grid import CODES, CodeArray, Float64Array, Grid
+from kernel.profile_batch import COLUMN
 
 _LOOKUP_FROM = 4_096  # below, searching the edges costs less than laying out all 65,536 codes
+_NO_WEIGHTS: Float64Array = np.empty(0)
+_OF_NUMBERS = ("cells", "nan", "pos_inf", "neg_inf", "count", "mean", "squares", "low", "high")
+_OF_PLACES = ("cells", "count", "mean", "squares", "low", "high")
 
 
-class Counts(NamedTuple):
-    """What one pass over an array of values yields; sums are of x - centre, so that moments do not cancel.
+class Counted(NamedTuple):
+    """What was counted in each of some spans.
 
     Attributes:
-        rows: values per cell, shape (cells,), int64.
-        sums: sum of x - centre per cell, shape (cells,).
-        nan, pos_inf, neg_inf: how many of each; they are in no cell.
-        squares: sum of (x - centre)^2 of the finite values.
-        low, high: smallest and largest finite x; (inf, -inf) when there is none.
+        columns: shape (spans,), of COLUMN; kind, grid, misfits and what is missing are the caller's to add.
+        cells: those of all spans, end to end.
     """
 
-    rows: NDArray[np.int64]
-    sums: Float64Array
-    nan: int
-    pos_inf: int
-    neg_inf: int
-    squares: float
-    low: float
-    high: float
+    columns: NDArray[Any]
+    cells: Cells
 
 
-def count(values: Float64Array, grid: Grid) -> Counts:
-    """Count values, shape (n,) and float64, on a grid.
+class Spans(NamedTuple):
+    """Where the values of each group lie in an array: from `starts` to `ends`, each of shape (spans,)."""
 
-    >>> counts = count(np.array([1.0, 2.0, 2.0, np.nan]), Grid(0.0, np.array([49088], np.uint16)))
-    >>> counts.rows.tolist(), counts.nan
-    ([1, 2], 1)
+    starts: Int64Array
+    ends: Int64Array
+
+
+def count_numbers(
+    values: Float64Array, weights: Float64Array | None, spans: Spans, grids: Sequence[Grid], which: Int64Array
+) -> Counted:
+    """Count values, shape (n,) and float64, each span on a grid of its own.
+
+    Args:
+        weights: of the values; None where every one is 1.
+        which: the place of each span's grid in `grids`, shape (spans,).
+
+    >>> grid = Grid(0.0, np.array([49088], np.uint16))
+    >>> values, spans = np.array([1.0, 2.0, 2.0, np.nan]), Spans(np.array([0]), np.array([4]))
+    >>> columns, cells = count_numbers(values, None, spans, [grid], np.array([0]))
+    >>> cells.rows.tolist(), columns["nan"].tolist()
+    ([1, 2], [1])
     """
-    cells = grid.lookup() if len(values) >= _LOOKUP_FROM else grid.edges
-    return Counts(*_count(values, grid.centre, cells, grid.cells))
+    ends = np.cumsum([0, *(len(grid.edges) for grid in grids)])
+    edges = np.concatenate([grid.edges for grid in grids])
+    centres = np.array([grid.centre for grid in grids])
+    given = _NO_WEIGHTS if weights is None else weights
+    found = _count_spans(values, given, *spans, centres[which], edges, ends[which], ends[which + 1])
+    columns = np.zeros(len(which), COLUMN)
+    for name, counts in zip(_OF_NUMBERS, found[5:], strict=True):
+        columns[name] = counts
+    return _counted(columns, Cells(*found[:5]), summed=True, weighed=weights is not None)
 
 
-def count_finely(values: Float64Array) -> tuple[int, Counts]:
-    """Count values, shape (n,), on the identity grid: the first cell that may hold some, and the counts from there on.
+def count_places(
+    places: Int64Array, values: Float64Array | None, weights: Float64Array | None, spans: Spans
+) -> tuple[Counted, Int64Array]:
+    """Count values that know their cell.
 
-    Few values lie in few of its 65,536 cells; then laying out all of them would cost more than the counting.
+    Args:
+        places: the cell of each, shape (n,); negative for one that is in none.
+        values: what to sum in the cells, and to take moments of; None for categories.
+        weights: of the values; None where every one is 1.
 
-    >>> first, counts = count_finely(np.array([1.0, 1.0, 2.0]))
-    >>> first, counts.rows[[0, -1]].tolist()
-    (49024, [2, 1])
+    Returns:
+        The counts, and how many values of each span are in no cell, shape (spans,).
     """
-    if len(values) >= _LOOKUP_FROM:
-        return 0, count(values, Grid.identity())
-    finite = values[np.isfinite(values)]
-    if not len(finite):
-        return 0, count(values, Grid.identity())
-    codes = encode(finite, 0.0).astype(np.int64)
-    first = int(codes.min())
-    rows, sums = np.bincount(codes - first), np.bincount(codes - first, finite).astype(np.float64)
-    nan = int(np.isnan(values).sum())
-    pos_inf = int(np.isposinf(values).sum())
-    lost = len(values) - len(finite) - nan - pos_inf
-    return first, Counts(
-        rows, sums, nan, pos_inf, lost, float(finite @ finite), float(finite.min()), float(finite.max())
-    )
+    given = _NO_WEIGHTS if weights is None else weights
+    sums = _NO_WEIGHTS if values is None else values
+    width = int(places.max(initial=0)) + 1
+    found = _count_places(places, sums, given, *spans, width)
+    columns = np.zeros(len(spans.starts), COLUMN)
+    for name, counts in zip(_OF_PLACES, found[6:], strict=True):
+        columns[name] = counts
+    counted = _counted(columns, Cells(*found[:5]), summed=values is not None, weighed=weights is not None)
+    return counted, found[5]
 
 
-def weigh(values: Float64Array, weights: Float64Array, grid: Grid) -> tuple[Float64Array, Float64Array]:
-    """The sums of the weights and of their squares per cell, each of shape (cells,), of the finite values."""
-    cells = grid.lookup() if len(values) >= _LOOKUP_FROM else grid.edges
-    return _weigh(values, weights, grid.centre, cells, grid.cells)  # type: ignore[no-any-return]
+def _counted(columns: NDArray[Any], cells: Cells, *, summed: bool, weighed: bool) -> Counted:
+    columns["summed"], columns["weighed"] = summed, weighed
+    return Counted(columns, cells)
 
 
 @numba.njit(nogil=True, cache=True, inline="always")  # type: ignore[untyped-decorator]
@@ -83,9 +104,11 @@ def _code(deviation: float) -> int:
 
 @numba.njit(nogil=True, cache=True, inline="always")  # type: ignore[untyped-decorator]
 def _cell(code: int, cells: CodeArray) -> int:
-    """By the lookup of all codes, or by binary search over the edges."""
+    """By the lookup of all codes, or by binary search over the edges, of which an identity grid has one at every code."""
     if cells.size == CODES:
-        return cells[code]  # type: ignore[no-any-return]
+        return np.int64(cells[code])  # type: ignore[return-value]
+    if cells.size == CODES - 1:
+        return np.int64(code)  # type: ignore[return-value]
     low, high = 0, cells.size
     while low < high:
         middle = (low + high) >> 1
@@ -97,9 +120,18 @@ def _cell(code: int, cells: CodeArray) -> int:
 
 
 @numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _count(values: Float64Array, centre: float, cells: CodeArray, n_cells: int) -> tuple:  # type: ignore[type-arg]
-    rows = np.zeros(n_cells, np.int64)
-    sums = np.zeros(n_cells)
+def _lay_out(edges: CodeArray, lookup: CodeArray) -> None:
+    """The cell of every code."""
+    cell = 0
+    for code in range(CODES):
+        while cell < edges.size and edges[cell] <= code:
+            cell += 1
+        lookup[code] = cell
+
+
+@numba.njit(nogil=True, cache=True)
+def _count(values, centre, cells, rows, sums):  # type: ignore[no-untyped-def]
+    """Count into rows and sums, over all cells: sums are of x - centre, so that moments do not cancel."""
     nan, pos_inf, neg_inf, squares = 0, 0, 0, 0.0
     low, high = np.inf, -np.inf
     for value in values:
@@ -117,18 +149,152 @@ def _count(values: Float64Array, centre: float, cells: CodeArray, n_cells: int) 
             pos_inf += 1
         else:
             neg_inf += 1
-    return rows, sums, nan, pos_inf, neg_inf, squares, low, high
+    return nan, pos_inf, neg_inf, squares, low, high
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _weigh(
-    values: Float64Array, weights: Float64Array, centre: float, cells: CodeArray, n_cells: int
-) -> tuple[Float64Array, Float64Array]:
-    sums, squares = np.zeros(n_cells), np.zeros(n_cells)
+@numba.njit(nogil=True, cache=True)
+def _weigh(values, weights, centre, cells, sums, squares):  # type: ignore[no-untyped-def]
     for i in range(values.size):
         deviation = values[i] - centre
         if np.isfinite(deviation):
             cell = _cell(_code(deviation), cells)
             sums[cell] += weights[i]
             squares[cell] += weights[i] * weights[i]
-    return sums, squares
+
+
+@numba.njit(nogil=True, cache=True)
+def _count_spans(values, weights, starts, ends, centres, edges, first_edges, last_edges):  # type: ignore[no-untyped-def]
+    spans, weighed = starts.size, weights.size > 0
+    room, width = 0, 0
+    for span in range(spans):
+        cells_of = last_edges[span] - first_edges[span] + 1
+        room += min(ends[span] - starts[span], cells_of)
+        width = max(width, cells_of)
+    index, to_rows, to_sums = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)
+    to_weight, to_weight2 = np.empty(room if weighed else 0), np.empty(room if weighed else 0)
+    rows, sums = np.zeros(width, np.int64), np.zeros(width)
+    weight, weight2 = np.zeros(width if weighed else 0), np.zeros(width if weighed else 0)
+    held, nan, pos_inf, neg_inf, count = (
+        np.zeros(spans, np.int64), np.zeros(spans, np.int64), np.zeros(spans, np.int64), np.zeros(spans, np.int64),
+        np.zeros(spans, np.int64),
+    )  # fmt: skip
+    mean, squares, low, high = np.zeros(spans), np.zeros(spans), np.zeros(spans), np.zeros(spans)
+    lookup = np.empty(CODES, np.uint16)
+    end = 0
+    for span in range(spans):
+        mine, centre = values[starts[span] : ends[span]], centres[span]
+        cells = edges[first_edges[span] : last_edges[span]]
+        if mine.size >= _LOOKUP_FROM and cells.size < CODES - 1:
+            _lay_out(cells, lookup)
+            cells = lookup
+        nan[span], pos_inf[span], neg_inf[span], about, low[span], high[span] = _count(mine, centre, cells, rows, sums)
+        if weighed:
+            _weigh(mine, weights[starts[span] : ends[span]], centre, cells, weight, weight2)
+        if low[span] > high[span]:
+            continue
+        begin, total = end, 0.0
+        for cell in range(_cell(_code(low[span] - centre), cells), _cell(_code(high[span] - centre), cells) + 1):
+            if rows[cell]:
+                index[end], to_rows[end], to_sums[end] = cell, rows[cell], sums[cell]
+                count[span] += rows[cell]
+                total += sums[cell]
+                rows[cell], sums[cell] = 0, 0.0
+                if weighed:
+                    to_weight[end], to_weight2[end] = weight[cell], weight2[cell]
+                    weight[cell], weight2[cell] = 0.0, 0.0
+                end += 1
+        held[span] = end - begin
+        mean[span] = centre + total / count[span]
+        squares[span] = max(0.0, about - total * total / count[span])
+    weights_to = (to_weight[:end], to_weight2[:end]) if weighed else (to_weight, to_weight2)
+    return (
+        index[:end], to_rows[:end], to_sums[:end], weights_to[0], weights_to[1],
+        held, nan, pos_inf, neg_inf, count, mean, squares, low, high,
+    )  # fmt: skip
+
+
+@numba.njit(nogil=True, cache=True)
+def _count_places(places, values, weights, starts, ends, width):  # type: ignore[no-untyped-def]
+    spans, weighed, summed = starts.size, weights.size > 0, values.size > 0
+    room = 0
+    for span in range(spans):
+        room += min(ends[span] - starts[span], width)
+    index, to_rows, to_sums = np.empty(room, np.int64), np.empty(room, np.int64), np.zeros(room)
+    to_weight, to_weight2 = np.empty(room if weighed else 0), np.empty(room if weighed else 0)
+    rows, sums = np.zeros(width, np.int64), np.zeros(width)
+    weight, weight2 = np.zeros(width if weighed else 0), np.zeros(width if weighed else 0)
+    held, lost, count = np.zeros(spans, np.int64), np.zeros(spans, np.int64), np.zeros(spans, np.int64)
+    mean, squares, low, high = np.zeros(spans), np.zeros(spans), np.full(spans, np.inf), np.full(spans, -np.inf)
+    end = 0
+    for span in range(spans):
+        lowest, highest, total, counted = width, -1, 0.0, 0
+        for i in range(starts[span], ends[span]):
+            place = places[i]
+            if place < 0:
+                lost[span] += 1
+                continue
+            rows[place] += 1
+            lowest, highest = min(lowest, place), max(highest, place)
+            if summed:
+                sums[place] += values[i]
+                total += values[i]
+                counted += 1
+                low[span], high[span] = min(low[span], values[i]), max(high[span], values[i])
+            if weighed:
+                weight[place] += weights[i]
+                weight2[place] += weights[i] * weights[i]
+        if counted:
+            count[span], mean[span] = counted, total / counted
+            for i in range(starts[span], ends[span]):
+                if places[i] >= 0:
+                    squares[span] += (values[i] - mean[span]) ** 2
+        begin = end
+        for place in range(lowest, highest + 1):
+            if rows[place]:
+                index[end], to_rows[end], to_sums[end] = place, rows[place], sums[place]
+                rows[place], sums[place] = 0, 0.0
+                if weighed:
+                    to_weight[end], to_weight2[end] = weight[place], weight2[place]
+                    weight[place], weight2[place] = 0.0, 0.0
+                end += 1
+        held[span] = end - begin
+    weights_to = (to_weight[:end], to_weight2[:end]) if weighed else (to_weight, to_weight2)
+    return (
+        index[:end], to_rows[:end], to_sums[:end], weights_to[0], weights_to[1],
+        lost, held, count, mean, squares, low, high,
+    )  # fmt: skip
+
+
+def distinct(codes: NDArray[np.int32], spans: Spans, known: int) -> tuple[Int64Array, Int64Array, Int64Array]:
+    """The codes that each span holds.
+
+    Args:
+        codes: below `known`, shape (n,).
+
+    Returns:
+        The codes of each span in order of appearance, end to end; where each span's begin and end, shape (spans + 1,);
+        and for each value its code's place among the first, shape (n,).
+
+    >>> distinct(np.array([7, 7, 2, 7], np.int32), Spans(np.array([0, 2]), np.array([2, 4])), 8)
+    (array([7, 2, 7]), array([0, 1, 3]), array([0, 0, 1, 2]))
+    """
+    return _distinct(codes, *spans, known)  # type: ignore[no-any-return]
+
+
+@numba.njit(nogil=True, cache=True)
+def _distinct(codes, starts, ends, known):  # type: ignore[no-untyped-def]
+    room = 0
+    for span in range(starts.size):
+        room += min(ends[span] - starts[span], known)
+    found, places = np.empty(room, np.int64), np.zeros(codes.size, np.int64)
+    bounds, seen = np.zeros(starts.size + 1, np.int64), np.full(known, -1)
+    end = 0
+    for span in range(starts.size):
+        for i in range(starts[span], ends[span]):
+            code = codes[i]
+            if seen[code] < bounds[span]:  # met in an earlier span, or never
+                found[end], seen[code] = code, end
+                end += 1
+            places[i] = seen[code]
+        bounds[span + 1] = end
+    return found[:end], bounds, places

@@ -1,10 +1,10 @@
-"""Profiles as bytes: msgpack around little-endian arrays over the cells of all columns, compressed; never pickle.
+"""Profiles as bytes: msgpack around little-endian arrays over the columns and their cells, compressed; never pickle.
 
 Rows keep every bit. Sums of x - centre are stored as float32, an error far under a cell's width.
 """
 
-import itertools
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -12,22 +12,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from kernel.cells import Cells, Int64Array
 from kernel.errors import ContractError
-from kernel.profile import Cells, ColumnProfile, Kind, Moments, WindowProfile
+from kernel.grid import Float64Array
+from kernel.profile import WindowProfile, batch_of, profiles_of
+from kernel.profile_batch import COLUMN, PROFILE, ProfileBatch
 
-FORMAT = 2
+FORMAT = 3
 _CODEC = "zstd"
 _SIZE_BYTES = 4  # how long the body is, which the decompressor wants to know
 
 
 def encode_profile(profile: WindowProfile) -> bytes:
     """The bytes of a profile; `decode_profile` gives it back."""
-    columns = [[name, *_described(column)] for name, column in profile.columns.items()]
-    cells = _pack_cells([column.cells for column in profile.columns.values()])
-    head = [FORMAT, profile.rows, profile.errors, profile.weight, profile.weight2]
-    body = msgspec.msgpack.encode([*head, columns, cells])
-    compressed: bytes = pa.compress(body, codec=_CODEC, asbytes=True)
-    return len(body).to_bytes(_SIZE_BYTES, "little") + compressed
+    return encode_profiles(batch_of([profile]))[0]
 
 
 def decode_profile(blob: bytes) -> WindowProfile:
@@ -36,68 +34,97 @@ def decode_profile(blob: bytes) -> WindowProfile:
     Raises:
         ContractError: when they are no profile of a known format.
     """
+    return profiles_of(decode_profiles([blob]))[0]
+
+
+def encode_profiles(batch: ProfileBatch) -> list[bytes]:
+    """The bytes of each profile of a batch whose columns lie together by profile, in their order."""
+    columns = np.searchsorted(batch.owner, np.arange(len(batch) + 1))
+    in_all = np.cumsum([0, *batch.columns["cells"]])
+    cells = in_all[columns]
+    steps = _narrow(_steps(batch.cells.index, in_all), cells)
+    rows = _narrow(batch.cells.rows, cells)
+    sums = _cut(batch.cells.sums.astype("<f4"), cells)
+    weights = [_weights_cut(batch, values, columns, cells) for values in (batch.cells.weight, batch.cells.weight2)]
+    names = (batch.names[start:end] for start, end in pairwise(columns.tolist()))
+    heads = (_cut(batch.profiles, np.arange(len(batch) + 1)), names, _cut(batch.columns, columns))
+    return [_packed([FORMAT, *parts]) for parts in zip(*heads, steps, rows, sums, *weights, strict=True)]
+
+
+def decode_profiles(blobs: Sequence[bytes]) -> ProfileBatch:
+    """The profiles in these bytes, in their order.
+
+    Raises:
+        ContractError: when some are no profile of a known format.
+    """
+    return ProfileBatch.join([_decoded(blob) for blob in blobs]) if blobs else batch_of([])
+
+
+def _packed(parts: list[Any]) -> bytes:
+    body = msgspec.msgpack.encode(parts)
+    compressed: bytes = pa.compress(body, codec=_CODEC, asbytes=True)
+    return len(body).to_bytes(_SIZE_BYTES, "little") + compressed
+
+
+def _decoded(blob: bytes) -> ProfileBatch:
     try:
         size = int.from_bytes(blob[:_SIZE_BYTES], "little")
         body = pa.decompress(blob[_SIZE_BYTES:], decompressed_size=size, codec=_CODEC, asbytes=True)
-        form, rows, errors, weight, weight2, columns, cells = msgspec.msgpack.decode(body)
+        form, *parts = msgspec.msgpack.decode(body)
     except (pa.ArrowException, OSError, msgspec.DecodeError, ValueError, TypeError) as error:
         raise ContractError("profile", "these bytes are no profile") from error
     if form != FORMAT:
         raise ContractError("profile", f"format {form} is unknown here; this version reads format {FORMAT}")
-    each = zip(columns, _unpack_cells(cells), strict=True)
-    return WindowProfile(
-        rows, errors, weight, weight2, {name: _column(described, held) for (name, *described), held in each}
+    head, names, described, steps, rows, sums, weight, weight2 = parts
+    columns = np.frombuffer(described, COLUMN)
+    cells = Cells(
+        _indices(_widened(steps), columns["cells"]),
+        _widened(rows),
+        np.frombuffer(sums, "<f4").astype(np.float64),
+        np.frombuffer(weight, "<f8"),
+        np.frombuffer(weight2, "<f8"),
+    )
+    return ProfileBatch(np.frombuffer(head, PROFILE), np.zeros(len(columns), np.int64), names, columns, cells)
+
+
+def _steps(index: Int64Array, ends: Int64Array) -> Int64Array:
+    """From each cell of a column to its next, and to its first from 0; never negative."""
+    steps = np.diff(index, prepend=0)
+    first = ends[:-1][np.diff(ends) > 0]
+    steps[first] = index[first]
+    return steps
+
+
+def _indices(steps: Int64Array, lengths: NDArray[np.int32]) -> Int64Array:
+    """The other way round."""
+    index = np.cumsum(steps)
+    first = np.cumsum(lengths) - lengths
+    full = lengths > 0
+    index -= np.repeat(index[first[full]] - steps[first[full]], lengths[full])
+    return index
+
+
+def _cut(values: NDArray[Any], ends: Int64Array) -> Iterator[bytes]:
+    """The bytes of the values between each two ends."""
+    return (values[start:end].tobytes() for start, end in pairwise(ends.tolist()))
+
+
+def _weights_cut(batch: ProfileBatch, values: Float64Array, columns: Int64Array, cells: Int64Array) -> Iterator[bytes]:
+    """Those of the profiles that have any."""
+    spans = zip(pairwise(columns.tolist()), pairwise(cells.tolist()), strict=True)
+    return (
+        values[slice(*at)].astype("<f8").tobytes() if batch.columns["weighed"][slice(*of)].any() else b""
+        for of, at in spans
     )
 
 
-def _described(column: ColumnProfile) -> list[Any]:
-    counts = [column.missing, column.missing_weight, column.missing_weight2]
-    counts += [column.nan, column.pos_inf, column.neg_inf, column.misfit]
-    moments = [column.moments.count, column.moments.mean, column.moments.squares, column.low, column.high]
-    return [column.kind.value, column.grid, counts, moments]
+def _narrow(values: Int64Array, ends: Int64Array) -> Iterator[bytes]:
+    """The values between each two ends in the narrowest unsigned type that holds them: its width in one byte, then they."""
+    for start, end in pairwise(ends.tolist()):
+        top = int(values[start:end].max(initial=0))
+        width = next(w for w in (1, 2, 4, 8) if top < 1 << (8 * w))
+        yield bytes([width]) + values[start:end].astype(f"<u{width}").tobytes()
 
 
-def _column(described: list[Any], cells: Cells) -> ColumnProfile:
-    kind, grid, counts, (count, mean, squares, low, high) = described
-    missing, missing_weight, missing_weight2, nan, pos_inf, neg_inf, misfit = counts
-    return ColumnProfile(
-        Kind(kind), grid, cells, missing, missing_weight, missing_weight2, nan, pos_inf, neg_inf, misfit,
-        Moments(count, mean, squares), low, high,
-    )  # fmt: skip
-
-
-def _pack_cells(columns: Sequence[Cells]) -> list[Any]:
-    """How many cells each column holds, how many of each optional array, and all columns' arrays end to end."""
-    lengths = [[len(c.index), len(c.sums), len(c.weight)] for c in columns]
-    steps = [np.diff(c.index, prepend=0) for c in columns]
-    arrays = [_pack_ints(_joined(steps, np.int64)), _pack_ints(_joined([c.rows for c in columns], np.int64))]
-    arrays.append(_joined([c.sums for c in columns], np.float64).astype("<f4").tobytes())
-    arrays.append(_joined([c.weight for c in columns], np.float64).astype("<f8").tobytes())
-    arrays.append(_joined([c.weight2 for c in columns], np.float64).astype("<f8").tobytes())
-    return [lengths, arrays]
-
-
-def _unpack_cells(packed: list[Any]) -> Iterator[Cells]:
-    lengths, (steps, rows, sums, weight, weight2) = packed
-    in_all = [itertools.accumulate(n, initial=0) for n in zip(*lengths, strict=True)]
-    index, counts = _unpack_ints(steps), _unpack_ints(rows)
-    totals = np.frombuffer(sums, "<f4").astype(np.float64)
-    weighed, squared = (np.frombuffer(a, "<f8").astype(np.float64) for a in (weight, weight2))
-    for cells, summed, weights in zip(*(itertools.pairwise(ends) for ends in in_all), strict=True):
-        at, at_sums, at_weights = slice(*cells), slice(*summed), slice(*weights)
-        yield Cells(np.cumsum(index[at]), counts[at], totals[at_sums], weighed[at_weights], squared[at_weights])
-
-
-def _joined(arrays: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:
-    return np.concatenate([np.empty(0, kind), *arrays])
-
-
-def _pack_ints(values: NDArray[np.int64]) -> bytes:
-    """The narrowest unsigned type that holds all values: its width in one byte, then the values."""
-    top = int(values.max(initial=0))
-    width = next(w for w in (1, 2, 4, 8) if top < 1 << (8 * w))
-    return bytes([width]) + values.astype(f"<u{width}").tobytes()
-
-
-def _unpack_ints(packed: bytes) -> NDArray[np.int64]:
-    return np.frombuffer(packed[1:], f"<u{packed[0]}").astype(np.int64)
+def _widened(packed: bytes) -> Int64Array:
+    return np.frombuffer(packed, f"<u{packed[0]}", offset=1).astype(np.int64)

@@ -1,52 +1,29 @@
-"""From rows to profiles: the columns of a flat table of records, counted by window.
+"""From rows to profiles: the columns of a flat table of records, counted by model, version, segment and window.
 
-Nothing here loops over rows; the loops are over columns, windows, versions and segments.
+Nothing here loops over rows, and nothing that touches Arrow or numpy loops over models: the loops are over columns.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from kernel.arrays import whole
-from kernel.counting import count, count_finely, weigh
-from kernel.grid import Float64Array, Grid
-from kernel.profile import Cells, ColumnProfile, Kind, Moments, WindowProfile
-from kernel.scores import SCORE_CELLS, score_cells
+from kernel.cells import Int64Array, joined_cells
+from kernel.column_counts import ColumnCounts, Groups, count_column, distinct_texts
+from kernel.column_spec import FEATURE, FLAGS, VERSION, ColumnSpec, is_profiled, stored_name, texts
+from kernel.grid import Float64Array
+from kernel.profile import Kind, WindowProfile, profiles_of
+from kernel.profile_batch import COLUMN, PROFILE, ProfileBatch
 from kernel.windows import WindowSize
 
-Int64Array = NDArray[np.int64]
-
-VERSION = "version"
-FEATURE, SCORE, TAG = "feature.", "score.", "tag."
-PREDICTION, PREDICTION_VALUE = "prediction", "prediction_value"
-POSITIVE_COLUMNS = ("latency_ms", "queue_ms")
 _THREADS_FROM = 100_000  # rows; fewer are counted before a thread has begun
-OTHER_CATEGORY = 0  # the code of everything past the dictionary's limit
+_COLUMNS_AT_ONCE = 4_000  # of all profiles together; of some hundred cells each they take 20 MB
 OTHER_SEGMENT = OTHER_VERSION = "other"
 LONGEST_SEGMENT = 255  # characters of COLUMN=VALUE, which is part of a key
-_FLAGS = {"false": 0, "true": 1, "0": 0, "1": 1}  # the record log keeps booleans as 0 and 1
-_NO_FLAG = -1
-_NUMBER_TEXT = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnSpec:
-    """How a column is to be counted.
-
-    Attributes:
-        grid: the grid of a numeric column; None while no finite value was ever seen.
-        categories: value -> code of a categorical column, and of one whose values are told apart as segments.
-    """
-
-    kind: Kind
-    version: int = 0
-    grid: Grid | None = None
-    categories: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -58,58 +35,113 @@ class GroupKey:
     window_start_us: int
 
 
-def is_profiled(name: str, type_: pa.DataType) -> bool:
-    """Whether a column of a flat table is counted in profiles."""
-    if name.startswith(FEATURE):
-        return not (pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_))
-    return name.startswith(SCORE) or name in (PREDICTION, PREDICTION_VALUE, *POSITIVE_COLUMNS)
+@dataclass(frozen=True, slots=True)
+class ModelRows:
+    """Rows of one model in a table, and how they are profiled.
 
-
-def stored_name(name: str) -> str:
-    """A prediction is one column, whether it is a class or a number."""
-    return PREDICTION if name == PREDICTION_VALUE else name
-
-
-def natural_kind(name: str, type_: pa.DataType) -> Kind:
-    """The kind a column has by its name and its Arrow type."""
-    if name in POSITIVE_COLUMNS:
-        return Kind.POSITIVE
-    if name.startswith(SCORE):
-        return Kind.SCORE
-    if pa.types.is_boolean(type_):
-        return Kind.BOOLEAN
-    return Kind.NUMERIC if pa.types.is_floating(type_) or pa.types.is_integer(type_) else Kind.CATEGORICAL
-
-
-def strangers(kind: Kind, values: pa.ChunkedArray) -> int:
-    """How many of the values that are not null are not of the kind; a text may read as a number or a boolean.
-
-    >>> strangers(Kind.NUMERIC, pa.chunked_array([["1.5", "n/a", None]]))
-    1
+    Attributes:
+        rows: how many; they begin where those of the model before end.
+        specs: by stored column name; a column without a spec is not counted.
+        segments: features by whose values the rows are profiled once more.
     """
-    present = int(len(values) - values.null_count)
-    text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
-    if kind is Kind.CATEGORICAL:
-        return 0 if text else present
-    if kind is Kind.NUMERIC and text:
-        return present - _trues(pc.match_substring_regex(values, _NUMBER_TEXT))
-    if kind is Kind.BOOLEAN and not pa.types.is_boolean(values.type):
-        return present - _trues(pc.is_in(values.cast(pa.string()), pa.array(list(_FLAGS))))
-    return present if kind is Kind.NUMERIC and pa.types.is_boolean(values.type) else 0
+
+    rows: int
+    specs: Mapping[str, ColumnSpec]
+    size: WindowSize
+    segments: Sequence[str] = ()
 
 
-def finite_numbers(values: pa.ChunkedArray) -> Float64Array:
-    """The finite numbers among the values, in their order; a text may read as one.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is told apart; the rest are "other".
 
-    >>> finite_numbers(pa.chunked_array([["1.5", "n/a", None]])).tolist()
-    [1.5]
+    Attributes:
+        segments: values of a segment feature.
+        versions: versions of a model, where its specs have their dictionary.
     """
-    numbers, _ = _numbers(whole(values.drop_null()))
-    return numbers[np.isfinite(numbers)]
+
+    segments: int = 50
+    versions: int = 50
 
 
-def _trues(flags: pa.ChunkedArray) -> int:
-    return int(pc.sum(flags).as_py() or 0)
+def profile_models(
+    table: pa.Table, models: Sequence[ModelRows], limits: Limits, threads: int = 1
+) -> Iterator[tuple[list[tuple[int, GroupKey]], ProfileBatch]]:
+    """The profiles of a flat table by model, version, segment and window, some at a time.
+
+    Args:
+        models: whose rows the table holds, one after the other.
+        threads: how many columns are counted at once, where there are rows enough to be worth it.
+
+    Yields:
+        What each profile is about, its model's place among `models` first; and the profiles.
+    """
+    for segment in ["", *sorted({s for model in models for s in model.segments})]:
+        mine = [i for i, model in enumerate(models) if not segment or segment in model.segments]
+        part = table if len(mine) == len(models) else _rows_of(table, models, mine)
+        for keys, batch in _profile_by(segment, part, [models[i] for i in mine], limits, threads):
+            yield [(mine[place], key) for place, key in keys], batch
+
+
+def _rows_of(table: pa.Table, models: Sequence[ModelRows], chosen: Sequence[int]) -> pa.Table:
+    bounds = np.cumsum([0, *(model.rows for model in models)])
+    return pa.concat_tables([table.slice(bounds[i], models[i].rows) for i in chosen]).combine_chunks()
+
+
+def _profile_by(
+    segment: str, table: pa.Table, models: Sequence[ModelRows], limits: Limits, threads: int
+) -> Iterator[tuple[list[tuple[int, GroupKey]], ProfileBatch]]:
+    bounds = np.cumsum([0, *(model.rows for model in models)])
+    versions, version = _labels(table, VERSION, bounds, [_version_labels(m.specs, limits.versions) for m in models])
+    labels, label = _labels(
+        table, FEATURE + segment, bounds, [_segment_labels(m.specs, segment, limits.segments) for m in models]
+    )
+    starts = _starts(table, models, bounds)
+    windows, window = np.unique(starts, return_inverse=True)
+    model = np.repeat(np.arange(len(models)), [m.rows for m in models])
+    key = ((model * len(versions) + version) * len(labels) + label) * len(windows) + window
+    if not (key[1:] >= key[:-1]).all():
+        order = np.argsort(key, kind="stable")
+        table, key = table.take(pa.array(order)), key[order]
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    key, window = np.divmod(key[first], len(windows))
+    key, label = np.divmod(key, len(labels))
+    model, version = np.divmod(key, len(versions))
+    named = zip(version.tolist(), label.tolist(), windows[window].tolist(), strict=True)
+    keys = [(m, GroupKey(versions[v], labels[s], w)) for m, (v, s, w) in zip(model.tolist(), named, strict=True)]
+    step = max(1, _COLUMNS_AT_ONCE // max(1, table.num_columns))
+    for at in range(0, len(keys), step):
+        cut, of = np.append(first, len(table))[at : at + step + 1], model[at : at + step]
+        specs = [m.specs for m in models[of[0] : of[-1] + 1]]
+        part, groups = table.slice(cut[0], cut[-1] - cut[0]), Groups(cut - cut[0], of - of[0])
+        yield keys[at : at + step], count_groups(part, groups, specs, threads)
+
+
+def _starts(table: pa.Table, models: Sequence[ModelRows], bounds: Int64Array) -> Int64Array:
+    ts_us = table["ts"].cast(pa.int64()).to_numpy()
+    sizes = {model.size for model in models}
+    if len(sizes) == 1:
+        return sizes.pop().starts(ts_us)
+    spans = zip(models, bounds[:-1], bounds[1:], strict=True)
+    return np.concatenate([model.size.starts(ts_us[start:end]) for model, start, end in spans])
+
+
+def _labels(
+    table: pa.Table, name: str, bounds: Int64Array, label_of: Sequence[Callable[[str], str]]
+) -> tuple[list[str], Int64Array]:
+    """What the values of a column are called by their model, and of each row which of those names it has; "" is no value."""
+    if name in table.column_names:
+        found, ends, places = distinct_texts(texts(whole(table[name]).cast(pa.string()).fill_null("")), bounds)
+    else:
+        found, ends = [""] * len(label_of), list(range(len(label_of) + 1))
+        places = np.repeat(np.arange(len(label_of)), np.diff(bounds))
+    number: dict[str, int] = {}
+    codes = [
+        number.setdefault(label(text), len(number))
+        for label, start, end in zip(label_of, ends[:-1], ends[1:], strict=True)
+        for text in found[start:end]
+    ]
+    return list(number), np.array(codes, np.int64)[places]
 
 
 def profile_rows(table: pa.Table, specs: Mapping[str, ColumnSpec], threads: int = 1) -> WindowProfile:
@@ -118,42 +150,62 @@ def profile_rows(table: pa.Table, specs: Mapping[str, ColumnSpec], threads: int 
     Args:
         table: flat columns (stream.codecs.columns).
         specs: by stored column name; a column without a spec is not counted.
-        threads: how many columns are counted at once, where there are rows enough to be worth it.
+        threads: see profile_models.
     """
-    rows = table.num_rows
-    weights = _weights(table)
-    counted = [c.name for c in table.schema if stored_name(c.name) in specs and is_profiled(c.name, c.type)]
-
-    def profile(name: str) -> ColumnProfile:
-        return _profile_column(table, name, specs[stored_name(name)], weights)
-
-    columns: dict[str, ColumnProfile] = {}
-    for column, part in zip(counted, _each(profile, counted, threads if rows >= _THREADS_FROM else 1), strict=True):
-        name = stored_name(column)
-        columns[name] = _beside(columns[name], part, rows, weights) if name in columns else part
-    error = table["error"].null_count if "error" in table.column_names else rows
-    total, squares = (float(rows), float(rows)) if weights is None else (float(weights.sum()), float(weights @ weights))
-    return WindowProfile(rows, rows - error, total, squares, columns)
+    one = Groups(np.array([0, len(table)]), np.zeros(1, np.int64))
+    return profiles_of(count_groups(table, one, [specs], threads))[0]
 
 
-def _beside(first: ColumnProfile, second: ColumnProfile, rows: int, weights: Float64Array | None) -> ColumnProfile:
-    """One column of the same rows that came in two, classes and numbers: missing is what neither has."""
-    both = ColumnProfile.merge([first, second])
-    total, squares = (rows, rows) if weights is None else (float(weights.sum()), float(weights @ weights))
-    return replace(
-        both,
-        missing=both.missing - rows,
-        missing_weight=both.missing_weight - total,
-        missing_weight2=both.missing_weight2 - squares,
+def count_groups(
+    table: pa.Table, groups: Groups, specs: Sequence[Mapping[str, ColumnSpec]], threads: int = 1
+) -> ProfileBatch:
+    """The profile of each group of the rows of a table, its columns by name.
+
+    Args:
+        groups: without weights, which the table has.
+        specs: of each model, by stored column name.
+        threads: see profile_models.
+    """
+    groups = replace(groups, weights=_weights(table))
+    counted = [
+        c.name for c in table.schema if is_profiled(c.name, c.type) and any(stored_name(c.name) in s for s in specs)
+    ]
+    of_column = partial(_count_column, table, groups, specs)
+    several = _each(of_column, counted, threads if len(table) >= _THREADS_FROM else 1)
+    parts = [(stored_name(name), part) for name, found in zip(counted, several, strict=True) for part in found]
+    batch = ProfileBatch(
+        _totals(table, groups),
+        np.concatenate([np.empty(0, np.int64), *(part.groups for _, part in parts)]),
+        [name for name, part in parts for _ in range(len(part.groups))],
+        np.concatenate([np.empty(0, COLUMN), *(part.columns for _, part in parts)]),
+        joined_cells([part.cells for _, part in parts], weighed=groups.weights is not None),
     )
+    return batch.sum_by(np.arange(len(groups)), len(groups))
 
 
-def _each(profile: Callable[[str], ColumnProfile], names: Sequence[str], threads: int) -> list[ColumnProfile]:
-    """Every column's profile, in order; counting leaves the interpreter's lock alone, so threads share the work."""
+def _count_column(
+    table: pa.Table, groups: Groups, specs: Sequence[Mapping[str, ColumnSpec]], name: str
+) -> list[ColumnCounts]:
+    stored = stored_name(name)
+    return count_column(table, name, groups, [spec.get(stored) for spec in specs])
+
+
+def _each(count: Callable[[str], list[ColumnCounts]], names: Iterable[str], threads: int) -> list[list[ColumnCounts]]:
+    """Every column's counts, in order; counting leaves the interpreter's lock alone, so threads share the work."""
     if threads == 1:
-        return [profile(name) for name in names]
+        return [count(name) for name in names]
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(profile, names))
+        return list(pool.map(count, names))
+
+
+def _totals(table: pa.Table, groups: Groups) -> np.ndarray:
+    """Rows, errors and weights of each group."""
+    totals = np.zeros(len(groups), PROFILE)
+    nothing = np.zeros(len(table), np.bool_)
+    totals["rows"], totals["weight"], totals["weight2"] = groups.lost(nothing)
+    if "error" in table.column_names:
+        totals["errors"] = groups.lost(whole(table["error"]).is_null().to_numpy(zero_copy_only=False))[0]
+    return totals
 
 
 def profile_windows(
@@ -161,45 +213,26 @@ def profile_windows(
     specs: Mapping[str, ColumnSpec],
     size: WindowSize,
     segments: Sequence[str] = (),
-    max_segments: int = 50,
-    max_versions: int = 50,
-    threads: int = 1,
+    limits: Limits = Limits(),
 ) -> dict[GroupKey, WindowProfile]:
-    """The profiles of a flat table by version, segment and window.
-
-    Args:
-        segments: features by whose values the rows are profiled once more.
-        max_segments: values of a segment feature that are told apart; the rest are "other".
-        max_versions: versions that are told apart, where specs has their dictionary; the rest are "other".
-        threads: see profile_rows.
-    """
-    if not table.num_rows:
-        return {}
-    starts = size.starts(table["ts"].cast(pa.int64()).to_numpy())
-    versions = _version_labels(table, specs, max_versions)
+    """The profiles of a flat table of one model's records by version, segment and window; see ModelRows."""
+    models = [ModelRows(len(table), specs, size, segments)] if len(table) else []
     found: dict[GroupKey, WindowProfile] = {}
-    for segment in ["", *segments]:
-        labels = _segment_labels(table, segment, specs, max_segments)
-        for (version, label, start), rows in _groups(versions, labels, starts):
-            part = table if rows is None else table.take(rows)
-            found[GroupKey(version, label, start)] = profile_rows(part, specs, threads)
+    for keys, batch in profile_models(table, models, limits) if models else ():
+        found |= {key: profile for (_, key), profile in zip(keys, profiles_of(batch), strict=True)}
     return found
 
 
 def profile_segments(
     table: pa.Table, specs: Mapping[str, ColumnSpec], segments: Sequence[str], max_segments: int = 50
 ) -> dict[str, WindowProfile]:
-    """The profiles of a flat table by segment, as profile_windows names them, over all versions and moments.
-
-    Args:
-        segments, max_segments: see profile_windows.
-    """
+    """The profiles of a flat table by segment, as profile_windows names them, over all versions and moments."""
     found: dict[str, WindowProfile] = {}
     for segment in segments if table.num_rows else ():
-        labels = _segment_labels(table, segment, specs, max_segments)
-        alike = pa.repeat(pa.scalar(""), table.num_rows)
-        for (_, label, _), rows in _groups(alike, labels, np.zeros(table.num_rows, np.int64)):
-            found[label] = profile_rows(table if rows is None else table.take(rows), specs)
+        label_of = _segment_labels(specs, segment, max_segments)
+        labels, label = _labels(table, FEATURE + segment, np.array([0, len(table)]), [label_of])
+        for code, name in enumerate(labels):
+            found[name] = profile_rows(table.filter(pa.array(label == code)), specs)
     return found
 
 
@@ -214,50 +247,26 @@ def segment_columns(segment: str, features: Sequence[str]) -> set[str]:
     }
 
 
-def _version_labels(table: pa.Table, specs: Mapping[str, ColumnSpec], limit: int) -> pa.Array:
-    versions = whole(table[VERSION]).fill_null("")
+def _version_labels(specs: Mapping[str, ColumnSpec], limit: int) -> Callable[[str], str]:
     if VERSION not in specs:
-        return versions
+        return str
     known = specs[VERSION].categories
-    encoded = versions.dictionary_encode()
-    told_apart = [v if 0 < known.get(v, 0) <= limit else OTHER_VERSION for v in encoded.dictionary.to_pylist()]
-    return pa.array(told_apart, pa.string()).take(encoded.indices)
+    return lambda version: version if 0 < known.get(version, 0) <= limit else OTHER_VERSION
 
 
-def _segment_labels(table: pa.Table, segment: str, specs: Mapping[str, ColumnSpec], limit: int) -> pa.Array:
-    name = FEATURE + segment
-    if not segment or name not in table.column_names:  # no row has a value
-        return pa.repeat(pa.scalar(f"{segment}=" if segment else ""), table.num_rows)
-    values = whole(table[name]).cast(pa.string()).fill_null("").dictionary_encode()
-    spec = specs.get(name, ColumnSpec(Kind.CATEGORICAL))
-    told_apart = [
-        _segment_value(v, spec, limit, LONGEST_SEGMENT - len(segment) - 1) for v in values.dictionary.to_pylist()
-    ]
-    return pa.array([f"{segment}={v}" for v in told_apart], pa.string()).take(values.indices)
+def _segment_labels(specs: Mapping[str, ColumnSpec], segment: str, limit: int) -> Callable[[str], str]:
+    if not segment:
+        return lambda _: ""
+    spec = specs.get(FEATURE + segment, ColumnSpec(Kind.CATEGORICAL))
+    return lambda value: f"{segment}={_segment_value(value, spec, limit, LONGEST_SEGMENT - len(segment) - 1)}"
 
 
 def _segment_value(value: str, spec: ColumnSpec, limit: int, longest: int) -> str:
     """What a value is called as a segment; "" stands for rows without one."""
-    if spec.kind is Kind.BOOLEAN and value in _FLAGS:
-        return ("false", "true")[_FLAGS[value]]
+    if spec.kind is Kind.BOOLEAN and value in FLAGS:
+        return ("false", "true")[FLAGS[value]]
     told_apart = 0 < spec.categories.get(value, 0) <= limit and len(value) <= longest
     return value if told_apart or not value else OTHER_SEGMENT
-
-
-def _groups(
-    versions: pa.Array, labels: pa.Array, starts: Int64Array
-) -> Iterator[tuple[tuple[str, str, int], pa.Array | None]]:
-    """Rows by (version, label, window start), in their order; None for the rows when there is only one group."""
-    version, label = versions.dictionary_encode(), labels.dictionary_encode()
-    windows, window_index = np.unique(starts, return_inverse=True)
-    version_index, label_index = version.indices.to_numpy(), label.indices.to_numpy()
-    key = (version_index.astype(np.int64) * len(label.dictionary) + label_index) * len(windows) + window_index
-    order = np.argsort(key, kind="stable")
-    cuts = np.flatnonzero(np.diff(key[order])) + 1
-    for rows in np.split(order, cuts):
-        first = rows[0]
-        name = (version.dictionary[version_index[first]].as_py(), label.dictionary[label_index[first]].as_py())
-        yield (*name, int(starts[first])), None if len(cuts) == 0 else pa.array(rows)
 
 
 def _weights(table: pa.Table) -> Float64Array | None:
@@ -266,110 +275,3 @@ def _weights(table: pa.Table) -> Float64Array | None:
         return None
     weights: Float64Array = whole(table["weight"]).fill_null(1.0).to_numpy(zero_copy_only=False)
     return None if (weights == 1.0).all() else weights
-
-
-def _profile_column(table: pa.Table, name: str, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
-    column = whole(table[name])
-    valid = None
-    if column.null_count:
-        valid = column.is_valid().to_numpy(zero_copy_only=False)
-        column = column.drop_null()
-    if spec.kind is Kind.SCORE:
-        profile = _scores(table, name, column, valid, weights)
-    elif spec.kind in (Kind.NUMERIC, Kind.POSITIVE):
-        profile = _numeric(column, spec, _at(weights, valid))
-    else:
-        profile = _categories(column, spec, _at(weights, valid))
-    return profile if valid is None else _with_missing(profile, valid, weights)
-
-
-def _at(weights: Float64Array | None, valid: NDArray[np.bool_] | None) -> Float64Array | None:
-    return weights if weights is None or valid is None else weights[valid]
-
-
-def _with_missing(profile: ColumnProfile, valid: NDArray[np.bool_], weights: Float64Array | None) -> ColumnProfile:
-    missing = int(len(valid) - valid.sum())
-    lost = np.ones(missing) if weights is None else weights[~valid]
-    return replace(profile, missing=missing, missing_weight=float(lost.sum()), missing_weight2=float(lost @ lost))
-
-
-def _numeric(column: pa.Array, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
-    values, misfit = _numbers(column)
-    misfits = 0
-    if misfit is not None:
-        values, weights = values[~misfit], None if weights is None else weights[~misfit]
-        misfits = int(misfit.sum())
-    if spec.kind is Kind.POSITIVE:
-        profile = _positive(values, spec, weights)
-    elif spec.grid is None:
-        return ColumnProfile(spec.kind, spec.version, misfit=misfits, nan=len(values))
-    else:
-        weighted = None if weights is None else weigh(values, weights, spec.grid)
-        profile = ColumnProfile.numeric(spec.kind, spec.version, count(values, spec.grid), spec.grid.centre, weighted)
-    return replace(profile, misfit=misfits) if misfits else profile
-
-
-def _positive(values: Float64Array, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
-    first, counts = count_finely(values)
-    weighted = None
-    if weights is not None:
-        in_all = weigh(values, weights, Grid.identity())
-        weighted = (in_all[0][first : first + len(counts.rows)], in_all[1][first : first + len(counts.rows)])
-    return ColumnProfile.numeric(spec.kind, spec.version, counts, 0.0, weighted, first)
-
-
-def _numbers(column: pa.Array) -> tuple[Float64Array, NDArray[np.bool_] | None]:
-    """The values as float64, and which of them are no numbers, None of a column of numbers; text may read as a number."""
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        numbers = column if pa.types.is_float64(column.type) else column.cast(pa.float64())
-        return numbers.to_numpy(zero_copy_only=False), None
-    numeric = pc.match_substring_regex(column, _NUMBER_TEXT)
-    text = pc.if_else(numeric, pc.utf8_trim_whitespace(column), "nan")
-    return text.cast(pa.float64()).to_numpy(zero_copy_only=False), ~numeric.to_numpy(zero_copy_only=False)
-
-
-def _categories(column: pa.Array, spec: ColumnSpec, weights: Float64Array | None) -> ColumnProfile:
-    known, unknown = (_FLAGS, _NO_FLAG) if spec.kind is Kind.BOOLEAN else (spec.categories, OTHER_CATEGORY)
-    encoded = (column if pa.types.is_string(column.type) else column.cast(pa.string())).dictionary_encode()
-    codes = np.array([known.get(v, unknown) for v in encoded.dictionary.to_pylist()], np.int64)
-    index = codes[encoded.indices.to_numpy()] if len(codes) else np.empty(0, np.int64)
-    fits = index >= 0
-    misfits = int(len(fits) - fits.sum())
-    if misfits:
-        index, weights = index[fits], None if weights is None else weights[fits]
-    cells = _cells(index, max(known.values(), default=0) + 1, None, weights)
-    return ColumnProfile(spec.kind, spec.version, cells, misfit=misfits)
-
-
-def _scores(
-    table: pa.Table, name: str, column: pa.Array, valid: NDArray[np.bool_] | None, weights: Float64Array | None
-) -> ColumnProfile:
-    values: Float64Array = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    index = score_cells(values)
-    if PREDICTION in table.column_names:
-        chosen = pc.equal(whole(table[PREDICTION]), name.removeprefix(SCORE)).fill_null(False)
-        index += SCORE_CELLS * _mask(chosen.to_numpy(zero_copy_only=False), valid)
-    finite = np.isfinite(values)
-    kept, weights = values[finite], _at(weights, valid)
-    cells = _cells(index[finite], 2 * SCORE_CELLS, kept, None if weights is None else weights[finite])
-    if not len(kept):
-        return ColumnProfile(Kind.SCORE, cells=cells, nan=len(values))
-    moments = Moments(len(kept), float(kept.mean()), float(((kept - kept.mean()) ** 2).sum()))
-    low, high = float(kept.min()), float(kept.max())
-    return ColumnProfile(Kind.SCORE, cells=cells, nan=len(values) - len(kept), moments=moments, low=low, high=high)
-
-
-def _mask(flags: NDArray[np.bool_], valid: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
-    return flags if valid is None else flags[valid]
-
-
-def _cells(index: Int64Array, cells: int, values: Float64Array | None, weights: Float64Array | None) -> Cells:
-    rows = np.bincount(index, minlength=cells)
-    sums = None if values is None else _total(index, values, cells)
-    if weights is None:
-        return Cells.of_dense(rows, sums)
-    return Cells.of_dense(rows, sums, (_total(index, weights, cells), _total(index, weights**2, cells)))
-
-
-def _total(index: Int64Array, values: Float64Array, cells: int) -> Float64Array:
-    return np.bincount(index, values, cells).astype(np.float64)

@@ -54,10 +54,10 @@ def of_models(
     return found
 
 
-def add(db: Database, workspace: str, model: str, new: Sequence[Column]) -> None:
-    """Columns met for the first time; who comes second changes nothing."""
+def add(db: Database, workspace: str, new: Mapping[str, Sequence[Column]]) -> None:
+    """Columns met for the first time, by model; who comes second changes nothing."""
     with db.write() as connection:
-        upsert(connection, columns, [_row(workspace, model, c) for c in new])
+        upsert(connection, columns, [_row(workspace, model, c) for model, of in sorted(new.items()) for c in of])
 
 
 def replace(db: Database, workspace: str, model: str, changed: Sequence[Column]) -> None:
@@ -67,13 +67,20 @@ def replace(db: Database, workspace: str, model: str, changed: Sequence[Column])
         upsert(connection, columns, [_row(workspace, model, c) for c in changed], update=update)
 
 
-def infer(db: Database, workspace: str, model: str, inferred: Sequence[Column]) -> None:
-    """Set what was inferred of columns, except of those that were declared meanwhile."""
+def infer(db: Database, workspace: str, inferred: Mapping[str, Sequence[Column]]) -> None:
+    """Set what was inferred of columns, by model, except of those that were declared meanwhile."""
     at = columns.c
-    here = (at.workspace == workspace, at.model == model, at.column == sa.bindparam("name"), at.declared.is_(False))
+    key = [at[name] == sa.bindparam(f"at_{name}") for name in ("workspace", "model", "column")]
+    here = (*key, at.declared.is_(False))
     changed: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in _INFERRED}
-    rows = [_row(workspace, model, c) for c in sorted(inferred, key=lambda c: c.name)]
-    values = [{"name": row["column"]} | {f"new_{name}": row[name] for name in _INFERRED} for row in rows]
+    in_order = [
+        (model, column) for model, of in sorted(inferred.items()) for column in sorted(of, key=lambda c: c.name)
+    ]
+    values = [
+        {f"at_{name}": value for name, value in (("workspace", workspace), ("model", model), ("column", column.name))}
+        | {f"new_{name}": value for name, value in _row(workspace, model, column).items() if name in _INFERRED}
+        for model, column in in_order
+    ]
     with db.write() as connection:
         connection.execute(sa.update(columns).where(*here).values(**changed), values)
 

@@ -4,19 +4,18 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from kernel.errors import FencedError
-from kernel.profile import WindowProfile
-from kernel.profile_codec import decode_profile, encode_profile
+from kernel.profile_batch import ProfileBatch
+from kernel.profile_codec import decode_profiles, encode_profiles
 from kernel.profiling import GroupKey
 from kernel.windows import WindowSize
 from store.database import Database, upsert
 from store.tables import events, label_searches, offsets, profiles, watermarks, windows
 from stream.codecs.batch import Event
 from stream.message import Partition
-
-_KEYS_A_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,13 +37,21 @@ class ProfileKey:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyedProfiles:
+    """Some profiles, hundreds at most, and where each belongs; its columns lie together, in the order of the keys."""
+
+    keys: Sequence[ProfileKey]
+    batch: ProfileBatch
+
+
+@dataclass(frozen=True, slots=True)
 class Flush:
     """What a batch changes.
 
     Attributes:
         spans: for each source partition the offset that the database must hold, None where it must hold none yet, and
             the one it will hold.
-        profiles: what is added to each profile.
+        profiles: what is added to each profile; no key comes twice.
         watermarks: the largest ts of each model by partition.
         data: records added, by window, roll-ups included.
         labels: windows that labels were added for, roll-ups included; how many they have is known once they are joined.
@@ -52,7 +59,7 @@ class Flush:
     """
 
     spans: Mapping[Partition, tuple[int | None, int]]
-    profiles: Mapping[ProfileKey, WindowProfile] = field(default_factory=dict)
+    profiles: Sequence[KeyedProfiles] = ()
     watermarks: Mapping[tuple[Partition, str], int] = field(default_factory=dict)
     data: Mapping[WindowKey, int] = field(default_factory=dict)
     labels: Set[WindowKey] = frozenset()
@@ -78,7 +85,8 @@ def commit(db: Database, workspace: str, flush: Flush, now_us: int) -> None:
     """
     with db.write() as connection:
         _move_offsets(connection, workspace, flush.spans, now_us)
-        _add_profiles(connection, workspace, flush.profiles)
+        for added in flush.profiles:
+            _add_profiles(connection, workspace, added)
         _raise_watermarks(connection, workspace, flush.watermarks)
         _touch_windows(connection, workspace, flush)
         _add_searches(connection, workspace, flush.searches)
@@ -119,18 +127,17 @@ def _move_offsets(
             raise FencedError(f"{partition} no longer stands at {expected}: another process has taken it over")
 
 
-def _add_profiles(connection: sa.Connection, workspace: str, added: Mapping[ProfileKey, WindowProfile]) -> None:
-    keys = sorted(added)
-    rows = []
-    for start in range(0, len(keys), _KEYS_A_QUERY):
-        chunk = keys[start : start + _KEYS_A_QUERY]
-        before = _stored_profiles(connection, workspace, chunk)
-        for key in chunk:
-            parts = [before[key], added[key]] if key in before else [added[key]]
-            whole = WindowProfile.merge(parts) if len(parts) > 1 else added[key]
-            rows.append(_profile_row(workspace, key) | {"rows": whole.rows, "blob": encode_profile(whole)})
-    if rows:
-        upsert(connection, profiles, rows, update=["rows", "blob"])
+def _add_profiles(connection: sa.Connection, workspace: str, added: KeyedProfiles) -> None:
+    stored = _stored_profiles(connection, workspace, added.keys)
+    batch = added.batch
+    if stored:
+        place = {key: i for i, key in enumerate(added.keys)}
+        target = [*(place[key] for key in stored), *range(len(place))]
+        before = decode_profiles(list(stored.values()))
+        batch = ProfileBatch.join([before, batch]).sum_by(np.array(target), len(place))
+    whole = zip(added.keys, batch.profiles["rows"].tolist(), encode_profiles(batch), strict=True)
+    rows = [_profile_row(workspace, key) | {"rows": count, "blob": blob} for key, count, blob in whole]
+    upsert(connection, profiles, rows, update=["rows", "blob"])
 
 
 def _profile_row(workspace: str, key: ProfileKey) -> dict[str, Any]:
@@ -145,16 +152,14 @@ def _profile_row(workspace: str, key: ProfileKey) -> dict[str, Any]:
     }
 
 
-def _stored_profiles(
-    connection: sa.Connection, workspace: str, keys: Sequence[ProfileKey]
-) -> dict[ProfileKey, WindowProfile]:
+def _stored_profiles(connection: sa.Connection, workspace: str, keys: Sequence[ProfileKey]) -> dict[ProfileKey, bytes]:
     at = profiles.c
     place = sa.tuple_(at.workspace, at.model, at.version, at.segment, at.window_start_us, at.topic, at.partition)
     wanted = [tuple(_profile_row(workspace, key).values()) for key in keys]
     found = {}
     for row in connection.execute(sa.select(profiles).where(place.in_(wanted))):
         group = GroupKey(row.version, row.segment, row.window_start_us)
-        found[ProfileKey(Partition(row.topic, row.partition), row.model, group)] = decode_profile(row.blob)
+        found[ProfileKey(Partition(row.topic, row.partition), row.model, group)] = row.blob
     return found
 
 

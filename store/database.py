@@ -26,7 +26,6 @@ _REFUSALS = (
     "54",
 )  # classes of SQLSTATE: a wrong value, a broken constraint, a limit such as an index row's size
 _FREE_CONNECTION_TIMEOUT_S = 30.0
-_ROWS_A_STATEMENT = 500  # SQLite takes 32,766 bound values a statement
 
 
 class Database:
@@ -144,18 +143,15 @@ def upsert(
     """
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     key = [c.name for c in table.primary_key.columns]
-    changed = 0
-    for start in range(0, len(rows), _ROWS_A_STATEMENT):
-        statement = dialect.insert(table).values(list(rows[start : start + _ROWS_A_STATEMENT]))
-        if update:
-            statement = statement.on_conflict_do_update(
-                index_elements=key, set_={n: statement.excluded[n] for n in update}
-            )
-        else:
-            statement = statement.on_conflict_do_nothing()
-        # Without the option PostgreSQL forgets how many rows an INSERT touched, and answers -1.
-        changed += connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
-    return changed
+    if not rows:
+        return 0
+    statement = dialect.insert(table)
+    if update:
+        statement = statement.on_conflict_do_update(index_elements=key, set_={n: statement.excluded[n] for n in update})
+    else:
+        statement = statement.on_conflict_do_nothing()
+    # Without the option PostgreSQL forgets how many rows an INSERT touched, and answers -1.
+    return connection.execute(statement, list(rows), execution_options={"preserve_rowcount": True}).rowcount
 
 
 class database_now_us(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is

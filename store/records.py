@@ -9,13 +9,17 @@ import os
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.fs as pafs
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from numpy.typing import NDArray
 
+from kernel.arrays import whole
 from kernel.errors import FencedError, UnavailableError
 from store.record_files import file_system, write_days
 from store.record_schema import PARTITION_COLUMN, stored_schema, to_stored
@@ -86,7 +90,8 @@ class RecordLog:
         """Commit records, at once and whole.
 
         Args:
-            records: flat columns with provenance, a table a model: joined only in their stored form, which is the same for all.
+            records: flat columns with provenance, the rows of a model together: joined only in their stored form, which is
+                the same for all.
             spans: for each source partition its first offset and its end (exclusive).
             ids_since_us: for partitions whose ids count once, the earliest ingested_at of those that are remembered.
 
@@ -102,7 +107,7 @@ class RecordLog:
                 raise FencedError(f"{partition} is in the record log up to {end}, this batch begins at {first}")
         transactions = [Transaction(str(partition), end) for partition, (_, end) in sorted(spans.items())]
         transactions += [Transaction(_ids_since(p), since_us) for p, since_us in sorted((ids_since_us or {}).items())]
-        stored = pa.concat_tables([to_stored(_by_time(r), kind) for r in records])
+        stored = _by_model([to_stored(_by_time(r), kind) for r in records])
         try:
             table.create_write_transaction(
                 write_days(file_system(table, self._options), stored),
@@ -157,6 +162,27 @@ def _why(error: Exception) -> str:
 
 
 def _by_time(records: pa.Table) -> pa.Table:
-    """The rows in the order of their ts; traffic mostly comes in it, and sorting copies every column."""
-    moments = records["ts"].cast(pa.int64()).to_numpy()
-    return records if (moments[1:] >= moments[:-1]).all() else records.sort_by("ts")
+    """The rows of each model in the order of their ts; traffic mostly comes in it, and sorting copies every column."""
+    moments, starts = records["ts"].cast(pa.int64()).to_numpy(), _starts(records)
+    ordered = moments[1:] >= moments[:-1]
+    ordered[starts[1:] - 1] = True
+    return records if ordered.all() else records.sort_by([("model", "ascending"), ("ts", "ascending")])
+
+
+def _by_model(tables: Sequence[pa.Table]) -> pa.Table:
+    """The rows of several tables, those of a model together."""
+    if len(tables) == 1:
+        return tables[0]
+    parts: list[tuple[str, pa.Table]] = []
+    for table in tables:
+        starts = _starts(table)
+        names = table["model"].take(pa.array(starts)).to_pylist()
+        spans = zip(names, starts.tolist(), np.diff(starts, append=len(table)).tolist(), strict=True)
+        parts.extend((name, table.slice(start, rows)) for name, start, rows in spans)
+    return pa.concat_tables([part for _, part in sorted(parts, key=itemgetter(0))])
+
+
+def _starts(records: pa.Table) -> NDArray[np.int64]:
+    """Where the rows of each model begin, one of many that lie together."""
+    models = whole(records["model"]).dictionary_encode().indices.to_numpy()
+    return np.flatnonzero(np.diff(models, prepend=-1))

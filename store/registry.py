@@ -4,16 +4,20 @@ Grids and dictionaries only grow, so a cached entry never lies; of two processes
 race takes the winner's entry by reading it back.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from kernel.arrays import whole
+from kernel.cells import Int64Array
 from kernel.clock import Clock
-from kernel.grid import Grid
-from kernel.profile import Kind
-from kernel.profiling import (
+from kernel.column_counts import distinct_texts
+from kernel.column_spec import (
     FEATURE,
     VERSION,
     ColumnSpec,
@@ -22,12 +26,18 @@ from kernel.profiling import (
     natural_kind,
     stored_name,
     strangers,
+    texts,
 )
+from kernel.grid import Grid
+from kernel.profile import Kind
 from store import columns as column_rows
 from store import models as model_rows
 from store.columns import Column
 from store.database import Database
 from store.models import Model
+
+Columns: TypeAlias = Sequence[tuple[str, str]]
+"""Columns of a table, each by its name there and its stored name."""
 
 INFERRED_AFTER = 1_000  # non-null values
 MAX_CATEGORY_LENGTH = 256
@@ -40,6 +50,19 @@ class Limits:
     models: int = 10_000
     columns: int = 1_000
     categories: int = 1_000
+
+
+class ModelColumns(NamedTuple):
+    """Rows of a model in a table, whose columns are to be counted.
+
+    Attributes:
+        rows: how many; they begin where those of the one before end.
+        segments: features that need a dictionary whatever their kind, to tell their values apart.
+    """
+
+    model: str
+    rows: int
+    segments: Sequence[str] = ()
 
 
 class Registry:
@@ -81,41 +104,71 @@ class Registry:
             segments: features that need a dictionary whatever their kind, to tell their values apart.
             provisional: whether a grid fitted here comes from traffic and not from a reference.
         """
+        return self.specs_of(table, [ModelColumns(model, table.num_rows, segments)], provisional=provisional)[0]
+
+    def specs_of(
+        self, table: pa.Table, models: Sequence[ModelColumns], *, provisional: bool = True
+    ) -> list[Mapping[str, ColumnSpec]]:
+        """How to count the columns of each model whose rows a flat table holds; see `specs`.
+
+        A column without any value in a model's rows has no spec there.
+        """
+        bounds = np.cumsum([0, *(model.rows for model in models)])
         present = [(f.name, stored_name(f.name)) for f in table.schema if is_profiled(f.name, f.type)]
-        self._ensure_columns(model, table, present)
-        known = self._columns[model]
-        counted = [(name, stored) for name, stored in present if stored in known]
-        numeric = [(n, s) for n, s in counted if known[s].kind is Kind.NUMERIC]
-        self._ensure_grids(model, table, numeric, provisional)
-        apart = {FEATURE + name for name in segments}
-        told = [(n, s) for n, s in counted if known[s].kind is Kind.CATEGORICAL or s in apart]
-        named = [(VERSION, VERSION)] if VERSION in table.column_names else []
-        self._ensure_categories(model, table, told + named)
+        filled = _filled(table, bounds, present)
+        self._ensure_columns(table.schema, models, filled)
+        counted = [
+            [c for c in mine if c[1] in self._columns[of.model]] for of, mine in zip(models, filled, strict=True)
+        ]
+        rows = [partial(table.slice, start, of.rows) for start, of in zip(bounds.tolist(), models, strict=False)]
+        self._infer(models, rows, counted)
+        for of, part, mine in zip(models, rows, counted, strict=True):
+            known = self._columns[of.model]
+            self._ensure_grids(of.model, part, [(n, s) for n, s in mine if known[s].kind is Kind.NUMERIC], provisional)
+        self._ensure_categories(table, bounds, models, counted)
+        return [self._specs(of.model, mine) for of, mine in zip(models, counted, strict=True)]
+
+    def _specs(self, model: str, counted: Columns) -> Mapping[str, ColumnSpec]:
         versions = ColumnSpec(Kind.CATEGORICAL, categories=self._dictionaries[model].get(VERSION, {}))
+        known = self._columns[model]
         return {stored: self._spec(model, known[stored]) for _, stored in counted} | {VERSION: versions}
 
     def _spec(self, model: str, column: Column) -> ColumnSpec:
         version, grid = self._grids[model].get(column.name, (0, None)) if column.kind is Kind.NUMERIC else (0, None)
         return ColumnSpec(column.kind, version, grid, self._dictionaries.get(model, {}).get(column.name, {}))
 
-    def _ensure_columns(self, model: str, table: pa.Table, present: list[tuple[str, str]]) -> None:
-        known = self._columns.setdefault(model, {})
-        room = max(0, self._limits.columns - len(known))
-        # A column without any value yet has no type to infer.
-        candidates = [(n, s) for n, s in present if s not in known and table[n].null_count < table.num_rows]
-        new = {s: Column(s, natural_kind(n, table[n].type)) for n, s in candidates[:room]}
+    def _ensure_columns(self, schema: pa.Schema, models: Sequence[ModelColumns], present: Sequence[Columns]) -> None:
+        new: dict[str, list[Column]] = {}
+        for of, columns in zip(models, present, strict=True):
+            known = self._columns.setdefault(of.model, {})
+            room = max(0, self._limits.columns - len(known))
+            if unknown := [Column(s, natural_kind(n, schema.field(n).type)) for n, s in columns if s not in known][
+                :room
+            ]:
+                new[of.model] = list({column.name: column for column in unknown}.values())
         if new:
-            column_rows.add(self._db, self._workspace, model, list(new.values()))
-            known = self._columns[model] = column_rows.of_models(self._db, self._workspace, [model])[model]
-        inferred = [_inferred(known[s], table[n]) for n, s in present if s in known and not known[s].fixed]
-        if inferred:
-            column_rows.infer(self._db, self._workspace, model, inferred)
-            known |= {c.name: c for c in inferred}
+            column_rows.add(self._db, self._workspace, new)
+            self._columns |= column_rows.of_models(self._db, self._workspace, new)
 
-    def _ensure_grids(self, model: str, table: pa.Table, numeric: list[tuple[str, str]], provisional: bool) -> None:
+    def _infer(
+        self, models: Sequence[ModelColumns], rows: Sequence[Callable[[], pa.Table]], counted: Sequence[Columns]
+    ) -> None:
+        """Look at the values of the columns whose kind is not settled."""
+        inferred: dict[str, dict[str, Column]] = defaultdict(dict)
+        for of, part, columns in zip(models, rows, counted, strict=True):
+            known = self._columns[of.model]
+            unsettled = [(name, stored) for name, stored in columns if not known[stored].fixed]
+            values = part().select([name for name, _ in unsettled]).columns if unsettled else []
+            for (_, stored), column in zip(unsettled, values, strict=True):
+                known[stored] = inferred[of.model][stored] = _inferred(known[stored], column)
+        if inferred:
+            column_rows.infer(self._db, self._workspace, {model: list(of.values()) for model, of in inferred.items()})
+
+    def _ensure_grids(self, model: str, rows: Callable[[], pa.Table], numeric: Columns, provisional: bool) -> None:
         known = self._grids.setdefault(model, {})
         if all(s in known for _, s in numeric):
             return
+        table = rows()
         known |= column_rows.newest_grids(self._db, self._workspace, model)
         fitted = {}
         for name, stored in numeric:
@@ -128,17 +181,40 @@ class Registry:
             column_rows.add_grids(self._db, self._workspace, model, fitted, now_us, provisional=provisional)
             known |= column_rows.newest_grids(self._db, self._workspace, model)
 
-    def _ensure_categories(self, model: str, table: pa.Table, categorical: list[tuple[str, str]]) -> None:
-        known = self._dictionaries.setdefault(model, {})
-        met: dict[str, set[str]] = {}
-        for name, stored in categorical:  # a prediction may come in two columns, classes and numbers
-            met.setdefault(stored, set()).update(_distinct(table[name]))
-        if not self._unknown(known, met):
-            return
-        known |= column_rows.dictionaries(self._db, self._workspace, model)
-        if new := self._unknown(known, met):
-            column_rows.add_categories(self._db, self._workspace, model, new, self._limits.categories)
+    def _ensure_categories(
+        self, table: pa.Table, bounds: Int64Array, models: Sequence[ModelColumns], counted: Sequence[Columns]
+    ) -> None:
+        for model, met in self._met(table, bounds, models, counted).items():
+            known = self._dictionaries[model]
             known |= column_rows.dictionaries(self._db, self._workspace, model)
+            if new := self._unknown(known, met):
+                column_rows.add_categories(self._db, self._workspace, model, new, self._limits.categories)
+                known |= column_rows.dictionaries(self._db, self._workspace, model)
+
+    def _met(
+        self, table: pa.Table, bounds: Int64Array, models: Sequence[ModelColumns], counted: Sequence[Columns]
+    ) -> dict[str, dict[str, set[str]]]:
+        """The values of each model and column that are told apart and not known here."""
+        told: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for i, (of, columns) in enumerate(zip(models, counted, strict=True)):
+            self._dictionaries.setdefault(of.model, {})
+            known, apart = self._columns[of.model], {FEATURE + name for name in of.segments}
+            for column in columns:
+                if known[column[1]].kind is Kind.CATEGORICAL or column[1] in apart:
+                    told[column].append(i)
+        if VERSION in table.column_names:
+            told[VERSION, VERSION] = list(range(len(models)))
+        met: dict[str, dict[str, set[str]]] = {}
+        for (name, stored), mine in told.items():
+            found, ends, _ = distinct_texts(texts(whole(table[name])), bounds)
+            for i in mine:
+                known_values = self._dictionaries[models[i].model].get(stored, {})
+                new = {
+                    t for t in found[ends[i] : ends[i + 1]] if t not in known_values and len(t) <= MAX_CATEGORY_LENGTH
+                }
+                if new and len(known_values) < self._limits.categories:
+                    met.setdefault(models[i].model, {}).setdefault(stored, set()).update(new)
+        return met
 
     def _unknown(self, known: dict[str, dict[str, int]], met: dict[str, set[str]]) -> dict[str, set[str]]:
         """Values that belong into a dictionary and are not there; a full dictionary takes no more."""
@@ -160,6 +236,15 @@ def _inferred(column: Column, values: pa.ChunkedArray) -> Column:
     return replace(column, kind=kind, fixed=fixed, seen=seen, misfits=misfits)
 
 
-def _distinct(values: pa.ChunkedArray) -> set[str]:
-    texts = pc.unique(values.cast(pa.string())).to_pylist()
-    return {text for text in texts if text is not None and len(text) <= MAX_CATEGORY_LENGTH}
+def _filled(table: pa.Table, bounds: Int64Array, present: Columns) -> list[Columns]:
+    """Of each span of rows the columns that have a value in it; a column without any has no type to infer."""
+    sparse = {name: _values(table[name], bounds) for name, _ in present if table[name].null_count}
+    if not sparse:
+        return [present] * (len(bounds) - 1)
+    return [[(n, s) for n, s in present if n not in sparse or sparse[n][i]] for i in range(len(bounds) - 1)]
+
+
+def _values(column: pa.ChunkedArray, bounds: Int64Array) -> list[int]:
+    valid = column.is_valid().to_numpy()
+    values: list[int] = np.diff(np.append(0, np.cumsum(valid))[bounds]).tolist()
+    return values

@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from kernel.cells import Cells
 from kernel.clock import DAY_US, from_datetime
-from kernel.counting import count
+from kernel.column_spec import ColumnSpec
 from kernel.grid import Grid
-from kernel.profile import Cells, ColumnProfile, Kind, WindowProfile
+from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.profile_codec import encode_profile
+from kernel.profiling import profile_rows
 from kernel.windows import WindowSize
 from store import tables
 from store.database import Database
@@ -96,18 +99,18 @@ def _score(rng: np.random.Generator) -> ColumnProfile:
     return ColumnProfile(Kind.SCORE, 0, Cells.of_dense(np.bincount(np.where(p >= 0.5, 2048, 0) + cell)))
 
 
-def _numeric(values: Any, kind: Kind, version: int, grid: Grid) -> ColumnProfile:
-    return ColumnProfile.numeric(kind, version, count(values.astype(np.float64), grid), grid.centre, None)
+def _numeric(values: Any, spec: ColumnSpec) -> ColumnProfile:
+    return profile_rows(pa.table({"latency_ms": values.astype(np.float64)}), {"latency_ms": spec}).columns["latency_ms"]
 
 
 def window_profile(rng: np.random.Generator, day: int, grids: Mapping[str, Grid]) -> WindowProfile:
     """The profile of a day."""
-    columns = {_wire(n): _numeric(draw(rng, day), Kind.NUMERIC, 1, grids[n]) for n, draw in NUMERIC.items()}
+    columns = {_wire(n): _numeric(draw(rng, day), ColumnSpec(Kind.NUMERIC, 1, grids[n])) for n, draw in NUMERIC.items()}
     columns |= {_wire(n): _categories(draw(rng, day)) for n, (_, draw) in CATEGORICAL.items()}
     holiday = Cells.of_dense(np.bincount(rng.random(ROWS) < 0.08, minlength=2))
     columns["feature.holiday"] = ColumnProfile(Kind.BOOLEAN, 0, holiday)
     columns["score.late"] = _score(rng)
-    columns["latency_ms"] = _numeric(rng.lognormal(2.4, 0.4, ROWS), Kind.POSITIVE, 0, Grid.identity())
+    columns["latency_ms"] = _numeric(rng.lognormal(2.4, 0.4, ROWS), ColumnSpec(Kind.POSITIVE))
     return WindowProfile(ROWS, 4, ROWS, ROWS, columns)
 
 

@@ -17,11 +17,12 @@ from detectors.column_drift import Test, measure_column
 from detectors.evaluate import Evaluator
 from detectors.settings import DetectorSettings
 from kernel.clock import DAY_US, ManualClock
+from kernel.column_spec import FEATURE, ColumnSpec
 from kernel.grid import Grid
-from kernel.profile import ColumnProfile, Kind, Moments, WindowProfile
-from kernel.profiling import FEATURE, ColumnSpec, GroupKey, profile_rows
+from kernel.profile import ColumnProfile, Kind, Moments, WindowProfile, batch_of
+from kernel.profiling import GroupKey, profile_rows
 from store import models, references
-from store.commit import Flush, ProfileKey, WindowKey, commit
+from store.commit import Flush, KeyedProfiles, ProfileKey, WindowKey, commit
 from store.database import Database
 from store.migrate import migrate
 from store.models import Model
@@ -95,7 +96,12 @@ def _expect_one(evaluator: Evaluator) -> None:
 def _flush(now: WindowProfile, offset: int | None) -> Flush:
     key = ProfileKey(PARTITION, "m", GroupKey("1", "", START_US))
     data = {WindowKey("m", "1d", START_US): now.rows}
-    return Flush({PARTITION: (offset, 1)}, {key: now}, {(PARTITION, "m"): START_US + 3 * DAY_US}, data)
+    return Flush(
+        {PARTITION: (offset, 1)},
+        [KeyedProfiles([key], batch_of([now]))],
+        {(PARTITION, "m"): START_US + 3 * DAY_US},
+        data,
+    )
 
 
 main()

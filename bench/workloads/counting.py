@@ -8,9 +8,10 @@ import pyarrow as pa
 
 from bench.data import NAMES, reference, window
 from bench.probe import measured, report
+from kernel.column_spec import FEATURE, ColumnSpec
 from kernel.grid import Grid
 from kernel.profile import Kind
-from kernel.profiling import FEATURE, ColumnSpec, profile_rows
+from kernel.profiling import profile_rows
 
 BINS = 256
 

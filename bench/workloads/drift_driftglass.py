@@ -6,10 +6,11 @@ import pyarrow as pa
 from bench.data import NAMES, reference, window
 from bench.probe import measured, report
 from detectors.column_drift import Test, measure_column
+from kernel.column_spec import FEATURE, ColumnSpec
 from kernel.grid import Grid
 from kernel.measurement import Measurement
 from kernel.profile import Kind
-from kernel.profiling import FEATURE, ColumnSpec, profile_rows
+from kernel.profiling import profile_rows
 
 TEST = Test(alpha=1e-4)
 THREADS = 2

@@ -1,19 +1,26 @@
 """What is drawn of a column is what was counted."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from dashboard.bars import TOP_CATEGORIES, Bars, bars
-from kernel.counting import count
+from kernel.cells import Cells
+from kernel.column_spec import ColumnSpec
 from kernel.grid import Grid
-from kernel.profile import Cells, ColumnProfile, Kind
+from kernel.profile import ColumnProfile, Kind
+from kernel.profiling import profile_rows
 from store.column_view import ColumnView
 
 RNG_SEED = 7
 
 
 def numeric(values: np.ndarray, grid: Grid, version: int = 1) -> ColumnProfile:
-    return ColumnProfile.numeric(Kind.NUMERIC, version, count(values, grid), grid.centre, None)
+    return counted("feature.x", values, ColumnSpec(Kind.NUMERIC, version, grid))
+
+
+def counted(name: str, values: np.ndarray, spec: ColumnSpec) -> ColumnProfile:
+    return profile_rows(pa.table({name: values}), {name: spec}).columns[name]
 
 
 def drawn(reference: np.ndarray, current: np.ndarray) -> Bars:
@@ -93,8 +100,7 @@ def test_a_score_is_drawn_as_a_probability_over_both_classes() -> None:
 
 def test_a_latency_needs_no_grid_of_its_own() -> None:
     values = np.random.default_rng(RNG_SEED).lognormal(2.4, 0.4, 20_000)
-    grid = Grid.identity()
-    profile = ColumnProfile.numeric(Kind.POSITIVE, 0, count(values, grid), grid.centre, None)
+    profile = counted("latency_ms", values, ColumnSpec(Kind.POSITIVE))
     histogram = bars(ColumnView("latency_ms", Kind.POSITIVE, profile, profile, None, {})).histogram
     assert histogram is not None
     assert histogram.bounds[0] >= 0

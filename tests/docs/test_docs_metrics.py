@@ -13,10 +13,11 @@ from detectors.metrics import METRICS
 from detectors.outcomes import Outcomes, Task
 from detectors.performance import measure_performance
 from kernel.clock import DAY_US
+from kernel.column_spec import ColumnSpec
 from kernel.grid import Grid
 from kernel.measurement import Measurement, Status
 from kernel.profile import Kind
-from kernel.profiling import ColumnSpec, profile_rows
+from kernel.profiling import profile_rows
 
 _ROWS = 200
 

@@ -1,13 +1,16 @@
 """A grid keeps its resolution on any column, and a value always lies in the cell that its bounds say."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from kernel.counting import count
+from kernel.column_spec import ColumnSpec
 from kernel.grid import CODES, MAX_CELLS, Grid, decode, encode
+from kernel.profile import ColumnProfile, Kind
+from kernel.profiling import profile_rows
 
 FINITE = st.floats(-1e30, 1e30, allow_nan=False)
 
@@ -28,7 +31,12 @@ def test_a_grid_of_any_column_has_at_most_512_cells_and_holds_every_value(values
     grid = Grid.fit(values)
     assert grid.cells <= MAX_CELLS
     assert grid.lookup().shape == (CODES,)
-    assert count(values, grid).rows.sum() == len(values)
+    assert count(values, grid).values == len(values)
+
+
+def count(values: np.ndarray, grid: Grid) -> ColumnProfile:
+    spec = ColumnSpec(Kind.NUMERIC, 1, grid)
+    return profile_rows(pa.table({"feature.x": values}), {"feature.x": spec}).columns["feature.x"]
 
 
 COLUMNS = {
@@ -41,21 +49,21 @@ COLUMNS = {
 @pytest.mark.parametrize("column", COLUMNS)
 def test_the_largest_cell_of_a_continuous_column_holds_under_one_percent(column: str) -> None:
     values = COLUMNS[column](np.random.default_rng(1))
-    rows = count(values, Grid.fit(values)).rows
+    rows = count(values, Grid.fit(values)).cells.rows
     assert rows.max() / rows.sum() < 0.01
 
 
 def test_a_heavy_value_has_a_cell_of_its_own() -> None:
     rng = np.random.default_rng(2)
     values = np.where(rng.random(50_000) < 0.6, 0.0, rng.exponential(3.0, 50_000))
-    rows = count(values, Grid.fit(values)).rows
+    rows = count(values, Grid.fit(values)).cells.rows
     assert rows.max() == (values == 0).sum()
 
 
 def test_a_grid_of_few_values_still_resolves_what_comes_later() -> None:
     rng = np.random.default_rng(3)
     grid = Grid.fit(rng.normal(1010, 8, 20))
-    rows = count(rng.normal(1010, 8, 100_000), grid).rows
+    rows = count(rng.normal(1010, 8, 100_000), grid).cells.rows
     assert rows.max() / rows.sum() < 0.05
 
 
@@ -63,8 +71,8 @@ def test_the_search_and_the_lookup_put_values_into_the_same_cells() -> None:
     rng = np.random.default_rng(4)
     values = rng.standard_cauchy(20_000)
     grid = Grid.fit(values)
-    by_lookup = count(values, grid).rows
-    by_search = sum(count(part, grid).rows for part in np.split(values, 20))
+    by_lookup = count(values, grid).cells.dense(grid.cells)
+    by_search = sum(count(part, grid).cells.dense(grid.cells) for part in np.split(values, 20))
     assert (by_lookup == by_search).all()
     assert (by_lookup == np.bincount(grid.lookup()[encode(values, grid.centre)], minlength=grid.cells)).all()
 
@@ -72,7 +80,7 @@ def test_the_search_and_the_lookup_put_values_into_the_same_cells() -> None:
 def test_what_is_not_finite_is_counted_apart() -> None:
     values = np.array([1.0, np.nan, np.inf, -np.inf, 2.0, np.nan])
     counts = count(values, Grid.fit(values))
-    assert (counts.rows.sum(), counts.nan, counts.pos_inf, counts.neg_inf) == (2, 2, 1, 1)
+    assert (counts.values, counts.nan, counts.pos_inf, counts.neg_inf) == (2, 2, 1, 1)
     assert (counts.low, counts.high) == (1.0, 2.0)
 
 

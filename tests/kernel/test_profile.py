@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kernel.column_spec import ColumnSpec
 from kernel.errors import ContractError
 from kernel.grid import Grid
 from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.profile_codec import decode_profile, encode_profile
-from kernel.profiling import ColumnSpec, GroupKey, profile_rows, profile_segments, profile_windows
+from kernel.profiling import GroupKey, Limits, profile_rows, profile_segments, profile_windows
 from kernel.windows import WindowSize
 
 SPECS = {
@@ -123,7 +124,7 @@ def test_a_column_that_a_part_lacks_is_missing_in_its_rows() -> None:
 
 def test_windows_versions_and_segments_are_profiled_apart_and_add_up() -> None:
     table = some_rows(13, 4_000)
-    found = profile_windows(table, SPECS, WindowSize("1d"), segments=["c"], max_segments=3)
+    found = profile_windows(table, SPECS, WindowSize("1d"), ["c"], Limits(segments=3))
     overall = [p for key, p in found.items() if key.segment == ""]
     by_segment = {key.segment for key in found} - {""}
     assert sum(p.rows for p in overall) == 4_000
@@ -139,14 +140,14 @@ def test_windows_versions_and_segments_are_profiled_apart_and_add_up() -> None:
 
 
 def test_segments_past_the_limit_are_other() -> None:
-    found = profile_windows(some_rows(14, 500), SPECS, WindowSize("1w"), segments=["c"], max_segments=1)
+    found = profile_windows(some_rows(14, 500), SPECS, WindowSize("1w"), ["c"], Limits(segments=1))
     assert {key.segment for key in found} == {"", "c=a", "c=other"}
 
 
 def test_rows_by_segment_are_the_segments_of_all_windows_and_versions_together() -> None:
     table = some_rows(15, 2_000)
     found = profile_segments(table, SPECS, ["c"], max_segments=1)
-    windows = profile_windows(table, SPECS, WindowSize("1d"), segments=["c"], max_segments=1)
+    windows = profile_windows(table, SPECS, WindowSize("1d"), ["c"], Limits(segments=1))
     assert found.keys() == {"c=a", "c=other"}
     for segment, profile in found.items():
         merged = WindowProfile.merge([p for key, p in windows.items() if key.segment == segment])

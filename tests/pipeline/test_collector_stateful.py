@@ -287,7 +287,7 @@ def make(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Make:
     window, *rollups = (WindowSize(size) for size in SHAPES[HOURLY].sizes)
     declared = models.Model(HOURLY, window=window, rollups=tuple(rollups), segments=SHAPES[HOURLY].segments)
     models.declare(db, WORKSPACE, declared, 0)
-    columns.add(db, WORKSPACE, HOURLY, [Column("feature.delay", Kind.NUMERIC, declared=True, fixed=True)])
+    columns.add(db, WORKSPACE, {HOURLY: [Column("feature.delay", Kind.NUMERIC, declared=True, fixed=True)]})
     db.close()
     return lambda tally: CollectorMachine(prepared, lambda: tmp_path_factory.mktemp("run"), tally)
 

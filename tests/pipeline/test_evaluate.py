@@ -10,8 +10,9 @@ from scipy.stats import entropy
 from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_score, recall_score, roc_auc_score
 
 from kernel.clock import DAY_US, HOUR_US, MINUTE_US, to_rfc3339
+from kernel.column_spec import ColumnSpec
 from kernel.grid import Grid
-from kernel.profiling import ColumnSpec, profile_rows
+from kernel.profiling import profile_rows
 from kernel.windows import WindowSize
 from store import models, references, windows
 from store.columns import all_grids

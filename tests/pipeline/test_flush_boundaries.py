@@ -77,7 +77,7 @@ def test_a_model_that_predicts_classes_and_numbers_counts_every_row_once(flush, 
 
 def test_a_numeric_column_that_begins_with_texts_counts_the_numbers_among_them(workspace, flush, prediction) -> None:
     """As after a crash between the column and its grid."""
-    columns.add(workspace.db, "default", "flight-delay", [Column("feature.x", Kind.NUMERIC)])
+    columns.add(workspace.db, "default", {"flight-delay": [Column("feature.x", Kind.NUMERIC)]})
     records = [prediction(n, features={"x": x}) for n, x in enumerate([2.0, "3", "n/a"])]
     _, profile = flush(records, together=True)
     column = profile.columns["feature.x"]

@@ -78,16 +78,16 @@ def test_a_boolean_segment_has_its_two_values_and_that_of_no_value(db, flush) ->
 
 
 def test_more_models_than_a_statement_takes_values_can_be_asked_for(db) -> None:
-    columns.add(db, "default", "m9", [Column("feature.x", Kind.NUMERIC)])
+    columns.add(db, "default", {"m9": [Column("feature.x", Kind.NUMERIC)]})
     found = columns.of_models(db, "default", [f"m{n}" for n in range(70_000)])
     assert (len(found), list(found["m9"])) == (70_000, ["feature.x"])
 
 
 def test_a_declaration_that_comes_while_a_type_is_inferred_stays(db) -> None:
-    columns.add(db, "default", "m", [Column("feature.x", Kind.NUMERIC), Column("feature.y", Kind.NUMERIC)])
+    columns.add(db, "default", {"m": [Column("feature.x", Kind.NUMERIC), Column("feature.y", Kind.NUMERIC)]})
     columns.replace(db, "default", "m", [Column("feature.x", Kind.CATEGORICAL, declared=True, fixed=True)])
     inferred = [Column(f"feature.{name}", Kind.BOOLEAN, seen=7) for name in ("x", "y")]
-    columns.infer(db, "default", "m", inferred)
+    columns.infer(db, "default", {"m": inferred})
     found = columns.of_models(db, "default", ["m"])["m"]
     assert found["feature.x"] == Column("feature.x", Kind.CATEGORICAL, declared=True, fixed=True)
     assert found["feature.y"] == inferred[1]

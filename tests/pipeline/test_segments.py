@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kernel.clock import DAY_US
+from kernel.profiling import Limits
 from store import models, references
 from store.models import Model
 from testing.measured_days import PREDICTIONS, START_US, Traffic, a_day
@@ -101,7 +102,7 @@ def test_a_reference_put_without_segments_has_none(traffic, workspace) -> None:
 def test_the_rest_of_a_segment_feature_is_tested_by_it(traffic, workspace, limit) -> None:
     """What is past the limit shares a segment, in which the feature has many values."""
     models.declare(workspace.db, "default", replace(Model("m"), segments=("c",), min_rows=100), 0)
-    traffic.sink._folder._max_segments = limit
+    traffic.sink._folder._limits = Limits(segments=limit)
     for number in (0, 1):
         traffic.send(PREDICTIONS, day(number))
     traffic.end()

@@ -156,7 +156,7 @@ def test_a_feature_that_is_a_number_here_and_text_there_is_kept_and_counted(work
 
 def test_only_a_declared_type_refuses_and_the_letter_names_the_field(workspace, messages, prediction) -> None:
     columns.add(
-        workspace.db, "default", "flight-delay", [Column("feature.delay", Kind.NUMERIC, declared=True, fixed=True)]
+        workspace.db, "default", {"flight-delay": [Column("feature.delay", Kind.NUMERIC, declared=True, fixed=True)]}
     )
     sink = workspace.sink()
     sink.recover([PREDICTIONS])

@@ -152,7 +152,7 @@ def test_a_feature_is_read_from_where_the_registry_says(
     db: Database, do: Do, record: Any, candidates: dict[str, Path]
 ) -> None:
     traffic = record("weak", as_text=["dep_delay"])
-    columns.add(db, WORKSPACE, "flight-delay", [Column("feature.dep_delay", Kind.CATEGORICAL)])
+    columns.add(db, WORKSPACE, {"flight-delay": [Column("feature.dep_delay", Kind.CATEGORICAL)]})
     found = do(spec_of(candidates["weak"], traffic))
     assert found.comparison is not None
     assert found.comparison.agreement == 1.0
