@@ -44,7 +44,7 @@ def test_the_object_store_refuses_writes_and_connections_and_stands_still(
     world: World, store: ObjectStore, way: TcpProxy, scale: Scale
 ) -> None:
     world.environment["DRIFTGLASS_STORE__RECORDS"] = store.root
-    options = store.options(way.port) | {"timeout": "2s"}
+    options = store.options(way.port) | {"timeout": "2s", "max_retries": "4"}
     world.environment["DRIFTGLASS_STORE__STORAGE_OPTIONS"] = json.dumps(options)
     # Each with what is waited for under it: that a collector stands by, or that so many more records were sent.
     kinds: list[tuple[Callable[[], AbstractContextManager[None]], int | None]] = [
