@@ -7,10 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.child import Subject, run
-from bench.ingest import CONFLUENT, KAFKA_PYTHON
+from bench.ingest import CONFLUENT, KAFKA_PYTHON, PARTITIONS
 from testing.kafka_broker import kafka_bootstrap_servers
 
 ARROW_RECORDS = 500_000
+SHARED_RECORDS = 3_000_000
 JSON_RECORDS = 100_000
 LOCAL = {"local": ""}
 CLIENTS = {KAFKA_PYTHON: "", CONFLUENT: " (confluent)"}
@@ -207,13 +208,17 @@ def _ingest(
     subjects = tuple(subject for reading in readings for subject in reading.subjects())
     rows = (*(row for reading in readings for row in reading.rows()), *between)
 
-    @contextmanager
-    def filled() -> Iterator[Arguments]:
-        with where() as place:
-            sent = run(Subject("filling the log", "ingest_fill", arguments=(what, str(records), place)))
-            yield f"{sent['messages']:.0f}", str(records), place
+    return Benchmark(f"{log}-{what}", subjects, rows, lambda: _filled(what, records, 1, where))
 
-    return Benchmark(f"{log}-{what}", subjects, rows, filled)
+
+@contextmanager
+def _filled(
+    what: str, records: int, partitions: int, where: Callable[[], AbstractContextManager[str]]
+) -> Iterator[Arguments]:
+    with where() as place:
+        arguments = (what, str(records), str(partitions), place)
+        sent = run(Subject("filling the log", "ingest_fill", arguments=arguments))
+        yield f"{sent['messages']:.0f}", str(records), place
 
 
 def _costs(name: str, models: int, hours: int) -> Subject:
@@ -242,6 +247,14 @@ MODELS = Benchmark(
 def _kafka() -> Iterator[str]:
     with TemporaryDirectory() as folder, kafka_bootstrap_servers(Path(folder)) as servers:
         yield f"kafka:{servers}"
+
+
+PROCESSES = Benchmark(
+    "ingest-processes",
+    (Subject("1 process", "ingest_processes", arguments=("1",)), Subject("2 processes", "ingest_processes", arguments=("2",))),
+    (Row("kafka log to committed on PostgreSQL, arrow, 2 processes / 1", _rate("2 processes"), _rate("1 process"), None),),
+    lambda: _filled("arrow", SHARED_RECORDS, PARTITIONS, _kafka),
+)  # fmt: skip
 
 
 def _nanoseconds(subject: str, figure: str) -> Figure:
@@ -290,4 +303,5 @@ BENCHMARKS = (
     _ingest("local", "json", JSON_RECORDS, TemporaryDirectory, LOCAL),
     _ingest("kafka", "arrow", ARROW_RECORDS, _kafka, CLIENTS),
     _ingest("kafka", "json", JSON_RECORDS, _kafka, CLIENTS),
+    PROCESSES,
 )

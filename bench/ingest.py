@@ -13,16 +13,17 @@ from stream.open import open_source
 PARTITION = Partition("driftglass.predictions", 0)
 WARM_PARTITION = Partition("driftglass.predictions", 7)  # not in the log: what is warmed up is not read again
 WARM_RECORDS = 10_000
+PARTITIONS = 8  # of the log that several processes share; the others have one
 FLUSH_BYTES = 64 << 20
 KAFKA_PYTHON, CONFLUENT = "kafka-python", "confluent"
 
 
-def log_of(where: str, client: str = KAFKA_PYTHON) -> LogSettings:
-    """The log at "kafka:BOOTSTRAP", read by this client, or the local one in this folder."""
+def log_of(where: str, client: str = KAFKA_PYTHON, partitions: int = 1) -> LogSettings:
+    """The log at "kafka:BOOTSTRAP", of so many partitions, read by this client; or the local one in this folder."""
     if where.startswith("kafka:"):
         group, bootstrap = f"bench-{uuid.uuid4().hex}", where.removeprefix("kafka:")
         return LogSettings(
-            kind="kafka", kafka=KafkaSettings(bootstrap=bootstrap, client=client, group=group, partitions=1)
+            kind="kafka", kafka=KafkaSettings(bootstrap=bootstrap, client=client, group=group, partitions=partitions)
         )
     return LogSettings(kind="local", local=LocalLogSettings(path=Path(where) / "log.db"))
 

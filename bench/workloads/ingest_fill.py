@@ -1,7 +1,8 @@
-"""Fill a log: arrow or json, how many rows, then the log (bench.ingest.log_of)."""
+"""Fill a log: arrow or json, how many rows, over how many partitions, then the log (bench.ingest.log_of)."""
 
 import itertools
 import sys
+from dataclasses import replace
 
 from bench.ingest import PARTITION, log_of
 from bench.messages import arrow_messages, json_messages
@@ -13,13 +14,14 @@ MESSAGES_AN_APPEND = {"arrow": 100, "json": 10_000}
 
 
 def main() -> None:
-    what, rows, where = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-    settings = log_of(where)
+    what, rows, partitions, where = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    settings = log_of(where, partitions=partitions)
     ensure_topics(settings, [PARTITION.topic])
     appender = open_appender(settings)
     messages = arrow_messages(rows, seed=4) if what == "arrow" else json_messages(rows, seed=4)
     sent, size = 0, 0
-    while batch := list(itertools.islice(messages, MESSAGES_AN_APPEND[what])):
+    spread = (replace(message, bucket=number % partitions) for number, message in enumerate(messages))
+    while batch := list(itertools.islice(spread, MESSAGES_AN_APPEND[what])):
         appender.append(PARTITION.topic, batch, APPEND_TIMEOUT_S)
         sent, size = sent + len(batch), size + sum(len(m.value) for m in batch)
     appender.close()
