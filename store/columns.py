@@ -14,6 +14,7 @@ from store.tables import categories, columns, grids, models
 
 _MODELS_A_QUERY = 5_000  # databases limit the values of a statement
 _INFERRED = ("kind", "fixed", "seen", "misfits")
+_READ = [columns.c[name] for name in ("model", "column", "kind", "declared", "fixed", "seen", "misfits")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,14 @@ def of_models(
         only_declared: leave out those whose kind was inferred.
     """
     which = columns.c.declared if only_declared else sa.true()
-    wanted = sorted(names)
+    wanted, kinds = sorted(names), {kind.value: kind for kind in Kind}
     found: dict[str, dict[str, Column]] = {name: {} for name in wanted}
     with db.read() as connection:
         for start in range(0, len(wanted), _MODELS_A_QUERY):
             chosen = columns.c.model.in_(wanted[start : start + _MODELS_A_QUERY])
-            for row in connection.execute(sa.select(columns).where(columns.c.workspace == workspace, chosen, which)):
-                kind = Kind(row.kind)
-                found[row.model][row.column] = Column(row.column, kind, row.declared, row.fixed, row.seen, row.misfits)
+            query = sa.select(*_READ).where(columns.c.workspace == workspace, chosen, which)
+            for model, name, kind, *more in connection.execute(query).all():
+                found[model][name] = Column(name, kinds[kind], *more)
     return found
 
 

@@ -1,7 +1,9 @@
 """Arrow messages of one partition to batches: the messages of one model become one table, without a copy where types agree."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +13,7 @@ from driftglass_client.wire import CONTENT_JSON, HEADER_MODEL, MODEL
 from kernel.errors import ContractError
 from stream.codecs.arrow_columns import canonical, read_stream
 from stream.codecs.batch import MAX_REFUSALS, Batch, Decoded, Refusal
-from stream.codecs.columns import LONGEST, OFFSET, RECEIVED_US, ROW
+from stream.codecs.columns import ALWAYS, LONGEST, OFFSET, RECEIVED_US, ROW
 from stream.codecs.json_records import model_problem, unreadable
 from stream.codecs.rows import rows_as_json
 from stream.codecs.settle import Origin, settle
@@ -37,7 +39,12 @@ def decode_arrow(messages: Sequence[Message], kind: RecordKind, origin: Origin) 
     """Everything that Arrow messages of one partition hold."""
     decoded = Decoded()
     parts: dict[str, list[pa.Table]] = {}
-    for run in _runs(messages, decoded.refusals):
+    runs = _runs(messages, decoded.refusals)
+    alike, others = _alike(runs)
+    for several in alike:
+        if not _settle_together(several, kind, origin, decoded):
+            others.extend(several)
+    for run in others:
         for table in _canonical(run, kind, decoded.refusals):
             for model, part in _by_model(table, run.model, origin, decoded.refusals).items():
                 parts.setdefault(model, []).append(part)
@@ -55,6 +62,8 @@ def _runs(messages: Sequence[Message], refusals: list[Refusal]) -> list[_Run]:
         except ContractError as fault:
             refusals.append(unreadable(message, fault.reason, fault.field))
             continue
+        if not table.num_rows:
+            continue  # it holds no record, whatever its columns are
         model = message.headers.get(HEADER_MODEL)
         mine = runs.setdefault(model, [])
         if not mine or not mine[-1].takes(table):
@@ -62,6 +71,41 @@ def _runs(messages: Sequence[Message], refusals: list[Refusal]) -> list[_Run]:
         mine[-1].messages.append(message)
         mine[-1].tables.append(table)
     return [run for mine in runs.values() for run in mine]
+
+
+def _alike(runs: Sequence[_Run]) -> tuple[list[list[_Run]], list[_Run]]:
+    """Runs that are brought in together: models by their headers, each in one run, with the same columns; and the other runs."""
+    by_header = Counter(run.model for run in runs)
+    by_columns: dict[pa.Schema, list[_Run]] = defaultdict(list)
+    for run in runs:
+        named = run.model is not None and model_problem(run.model) is None
+        if named and by_header[run.model] == 1 and MODEL not in run.tables[0].column_names:
+            by_columns[run.tables[0].schema].append(run)
+    alike = [several for several in by_columns.values() if len(several) > 1]
+    taken = {id(run) for several in alike for run in several}
+    return alike, [run for run in runs if id(run) not in taken]
+
+
+def _settle_together(runs: Sequence[_Run], kind: RecordKind, origin: Origin, into: Decoded) -> bool:
+    """Bring in the rows of several models as one table, which costs as much as one model; False where a column cannot be cast."""
+    whole = _Run(None, [m for run in runs for m in run.messages], [table for run in runs for table in run.tables])
+    try:
+        raw = _with_provenance(canonical(pa.concat_tables(whole.tables), kind), whole).combine_chunks()
+    except ContractError:
+        return False
+    table, bad = settle(raw, kind, origin)
+    ends = np.cumsum([0, *(sum(one.num_rows for one in run.tables) for run in runs)])
+    faulty = np.array([fault.at for fault in bad], np.int64)
+    cuts = np.searchsorted(faulty, ends)
+    sparse = [name for name in table.column_names if table[name].null_count and name not in ALWAYS[kind]]
+    for run, (start, end), (first, last) in zip(runs, pairwise(ends.tolist()), pairwise(cuts.tolist()), strict=True):
+        faults = [(at - start, field, reason) for at, field, reason in bad[first:last]]
+        into.refusals.extend(refuse_rows(raw.slice(start, end - start), run.model, origin, faults))
+        good = table.slice(start - first, end - start - len(faults))
+        if good.num_rows:
+            empty = [name for name in sparse if good[name].null_count == good.num_rows]
+            into.batches.append(Batch(origin.partition, str(run.model), good.drop_columns(empty) if empty else good))
+    return True
 
 
 def _canonical(run: _Run, kind: RecordKind, refusals: list[Refusal]) -> Iterator[pa.Table]:

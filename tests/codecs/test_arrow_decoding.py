@@ -255,3 +255,31 @@ def test_one_message_of_a_wrong_type_does_not_refuse_its_like(message: Make) -> 
     assert [(r.offset, r.row, r.field) for r in decoded.refusals] == [(1, WHOLE_MESSAGE, "batch_size")]
     assert decoded.batches[0].table["batch_size"].to_pylist() == [16, 8]
     assert decoded.batches[0].table["offset"].to_pylist() == [0, 2]
+
+
+def test_models_that_are_brought_in_together_are_what_each_is_alone(message: Make) -> None:
+    rows: dict[str, dict[str, Any]] = {
+        "a": {"ts": [MOMENT, None, MOMENT], "feature.x": [1.0, 2.0, 3.0], "feature.c": ["p", None, "q"]},
+        "b": {"ts": [None], "feature.x": [4.0], "feature.c": ["r"]},
+        "c": {"ts": [MOMENT, MOMENT], "feature.x": [5.0, 6.0], "feature.c": [None, None]},
+    }
+    types = {"ts": pa.timestamp("us", "UTC"), "feature.c": pa.string()}
+    sent = [
+        message(stream(columns, **types), offset, CONTENT_ARROW, {"model": model})
+        for offset, (model, columns) in enumerate(rows.items())
+    ]
+    together, alone = decode(sent, PREDICTIONS), [decode([one], PREDICTIONS) for one in sent]
+    found = {batch.model: batch.table for batch in together.batches}
+    assert {model: table.to_pydict() for model, table in found.items()} == {
+        batch.model: batch.table.to_pydict() for one in alone for batch in one.batches
+    }
+    assert list(found) == ["a", "c"]
+    assert "feature.c" not in found["c"].column_names
+    assert together.refusals == [refusal for one in alone for refusal in one.refusals]
+
+
+@pytest.mark.parametrize("models", [["a"], ["a", "b"]])
+def test_a_stream_without_rows_holds_no_record(message: Make, models: list[str]) -> None:
+    body = stream({"ts": [], "feature.x": []}, ts=pa.timestamp("us", "UTC"))
+    decoded = decode([message(body, i, CONTENT_ARROW, {"model": m}) for i, m in enumerate(models)], PREDICTIONS)
+    assert (decoded.batches, decoded.refusals) == ([], [])
