@@ -163,23 +163,38 @@ class Sink:
         mine = {p: progress for p, progress in due.items() if kind_of(p.topic) is kind}
         if not mine:
             return Flushed()
-        decoded = [decode(progress.messages, kind) for progress in mine.values()]
-        if kind is RecordKind.PREDICTIONS:
-            decoded = [self._folder.check(d) for d in decoded]
-        refused = self._bury(decoded)
         spans = {partition: (progress.offset, progress.end) for partition, progress in mine.items()}
         if kind is RecordKind.EVENTS:
-            found = [event for d in decoded for event in d.events]
-            self._commit(Flush(spans, events=found))
-            return Flushed(len(found), refused)
-        batches = [batch for d in decoded for batch in d.batches]
-        filters = {partition: progress.seen for partition, progress in mine.items()}
-        records, doubled = gather(kind, batches, filters, self._clock)
+            return self._flush_events(mine, spans)
+        records, refused, doubled = self._records(kind, mine)
         # Folding settles the types of new columns, so it comes before the record log has rows that need them.
         change = self._folder.fold(kind, records, spans)
         self._record(kind, records, spans)
         self._commit(change)
         return Flushed(sum(len(r.table) for r in records), refused, doubled)
+
+    def _flush_events(
+        self, mine: Mapping[Partition, Progress], spans: Mapping[Partition, tuple[int | None, int]]
+    ) -> Flushed:
+        decoded = [decode(progress.messages, RecordKind.EVENTS) for progress in mine.values()]
+        refused = self._bury(decoded)
+        found = [event for d in decoded for event in d.events]
+        self._commit(Flush(spans, events=found))
+        return Flushed(len(found), refused)
+
+    def _records(self, kind: RecordKind, mine: Mapping[Partition, Progress]) -> tuple[list[Records], int, int]:
+        """The rows that are to be kept, how many records were refused, and how many came twice.
+
+        What was decoded is let go here: the rows are a copy of it, and what comes next needs the memory.
+        """
+        decoded = [decode(progress.messages, kind) for progress in mine.values()]
+        if kind is RecordKind.PREDICTIONS:
+            decoded = [self._folder.check(d) for d in decoded]
+        refused = self._bury(decoded)
+        batches = [batch for d in decoded for batch in d.batches]
+        filters = {partition: progress.seen for partition, progress in mine.items()}
+        records, doubled = gather(kind, batches, filters, self._clock)
+        return records, refused, doubled
 
     def _bury(self, decoded: Sequence[Decoded]) -> int:
         """Step 1."""
