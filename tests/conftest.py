@@ -53,6 +53,7 @@ class MakeTopic(Protocol):
     def __call__(self, partitions: int = 1, prefix: str = "topic") -> str: ...
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_together(item)))
