@@ -31,17 +31,13 @@ from testing.faults.summary import summarise_faults
 from testing.kafka_broker import admin_client, create_topic, kafka_bootstrap_servers
 from testing.missing import ServiceMissingError
 from testing.postgres_server import new_database, postgres_server_url
+from testing.sharing_out import ByFileAndGroup
 from testing.skips import in_ci, pytest_make_collect_report, pytest_runtest_makereport
 from testing.skips import pytest_terminal_summary as summarise_skips
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 SERVICE_MARKERS = {"kafka": "kafka", "cluster": "kafka", "postgres_server": "postgres", "chromium": "chromium"}
-
-TOGETHER = {
-    "faults": ("tests/faults/",),  # three brokers
-    "demo": ("tests/demo/", "tests/service/test_command_line.py"),  # the usual ports
-}
 
 # The services and the other tests share the cores, so the time of one example says nothing.
 hypothesis.settings.register_profile("dev", deadline=None)
@@ -53,19 +49,15 @@ class MakeTopic(Protocol):
     def __call__(self, partitions: int = 1, prefix: str = "topic") -> str: ...
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(_together(item)))
         for fixture, marker in SERVICE_MARKERS.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)
 
 
-def _together(item: pytest.Item) -> str:
-    """What must not run at once, or shares what takes long to make, goes to one process: a file, or a group of them."""
-    file = item.path.relative_to(item.config.rootpath).as_posix()
-    return next((name for name, places in TOGETHER.items() if file.startswith(places)), file)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> ByFileAndGroup:
+    return ByFileAndGroup(config)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
