@@ -56,8 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> ByFileAndGroup:
-    return ByFileAndGroup(config)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFileAndGroup:
+    return ByFileAndGroup(config, log)  # without a log of its own it writes a line a test
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
