@@ -114,6 +114,30 @@ def sum_spans(cells: Cells, starts: Int64Array, lengths: Int64Array, bounds: Int
 
 
 @numba.njit(nogil=True, cache=True)
+def sweep_up(dense, low, high, sparse, end):  # type: ignore[no-untyped-def]
+    """Move the cells that hold rows, from `low` to `high`, to the place `end` of sparse arrays, and leave zeros behind.
+
+    Args:
+        dense: rows, sums, weight and weight2 over all cells, the last two empty while every weight is 1.
+        sparse: index, rows, sums, weight and weight2, with room.
+
+    Returns:
+        Where the sparse arrays now end.
+    """
+    rows, sums, weight, weight2 = dense
+    to_index, to_rows, to_sums, to_weight, to_weight2 = sparse
+    for cell in range(low, high + 1):
+        if rows[cell]:
+            to_index[end], to_rows[end], to_sums[end] = cell, rows[cell], sums[cell]
+            rows[cell], sums[cell] = 0, 0.0
+            if weight.size:
+                to_weight[end], to_weight2[end] = weight[cell], weight2[cell]
+                weight[cell], weight2[cell] = 0.0, 0.0
+            end += 1
+    return end
+
+
+@numba.njit(nogil=True, cache=True)
 def _sum_spans(index, rows, sums, weight, weight2, starts, lengths, bounds, width):  # type: ignore[no-untyped-def]
     """Each sum is laid out over the cells from its lowest to its highest, and swept up; few columns hold far ones."""
     room = lengths[bounds[0] : bounds[-1]].sum()
@@ -122,6 +146,8 @@ def _sum_spans(index, rows, sums, weight, weight2, starts, lengths, bounds, widt
     to_weight, to_weight2 = np.empty(room if weighed else 0), np.empty(room if weighed else 0)
     all_rows, all_sums = np.zeros(width, np.int64), np.zeros(width)
     all_weight, all_weight2 = np.zeros(width if weighed else 0), np.zeros(width if weighed else 0)
+    dense = all_rows, all_sums, all_weight, all_weight2
+    sparse = to_index, to_rows, to_sums, to_weight, to_weight2
     held = np.zeros(bounds.size - 1, np.int64)
     end = 0
     for i in range(bounds.size - 1):
@@ -137,15 +163,7 @@ def _sum_spans(index, rows, sums, weight, weight2, starts, lengths, bounds, widt
             if lengths[span]:
                 low = min(low, index[starts[span]])
                 high = max(high, index[starts[span] + lengths[span] - 1])
-        begin = end
-        for cell in range(low, high + 1):
-            if all_rows[cell]:
-                to_index[end], to_rows[end], to_sums[end] = cell, all_rows[cell], all_sums[cell]
-                all_rows[cell], all_sums[cell] = 0, 0.0
-                if weighed:
-                    to_weight[end], to_weight2[end] = all_weight[cell], all_weight2[cell]
-                    all_weight[cell], all_weight2[cell] = 0.0, 0.0
-                end += 1
+        begin, end = end, sweep_up(dense, low, high, sparse, end)
         held[i] = end - begin
     weights = (to_weight[:end], to_weight2[:end]) if weighed else (to_weight, to_weight2)
     return to_index[:end], to_rows[:end], to_sums[:end], weights[0], weights[1], held

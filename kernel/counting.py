@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from kernel.cells import Cells, Int64Array
+from kernel.cells import Cells, Int64Array, sweep_up
 from kernel.grid import CODES, CodeArray, Float64Array, Grid
 from kernel.profile_batch import COLUMN
 
@@ -174,6 +174,7 @@ def _count_spans(values, weights, starts, ends, centres, edges, first_edges, las
     to_weight, to_weight2 = np.empty(room if weighed else 0), np.empty(room if weighed else 0)
     rows, sums = np.zeros(width, np.int64), np.zeros(width)
     weight, weight2 = np.zeros(width if weighed else 0), np.zeros(width if weighed else 0)
+    dense, sparse = (rows, sums, weight, weight2), (index, to_rows, to_sums, to_weight, to_weight2)
     held, nan, pos_inf, neg_inf, count = (
         np.zeros(spans, np.int64), np.zeros(spans, np.int64), np.zeros(spans, np.int64), np.zeros(spans, np.int64),
         np.zeros(spans, np.int64),
@@ -192,18 +193,12 @@ def _count_spans(values, weights, starts, ends, centres, edges, first_edges, las
             _weigh(mine, weights[starts[span] : ends[span]], centre, cells, weight, weight2)
         if low[span] > high[span]:
             continue
-        begin, total = end, 0.0
-        for cell in range(_cell(_code(low[span] - centre), cells), _cell(_code(high[span] - centre), cells) + 1):
-            if rows[cell]:
-                index[end], to_rows[end], to_sums[end] = cell, rows[cell], sums[cell]
-                count[span] += rows[cell]
-                total += sums[cell]
-                rows[cell], sums[cell] = 0, 0.0
-                if weighed:
-                    to_weight[end], to_weight2[end] = weight[cell], weight2[cell]
-                    weight[cell], weight2[cell] = 0.0, 0.0
-                end += 1
+        first, last = _cell(_code(low[span] - centre), cells), _cell(_code(high[span] - centre), cells)
+        begin, end, total = end, sweep_up(dense, first, last, sparse, end), 0.0
         held[span] = end - begin
+        for at in range(begin, end):
+            count[span] += to_rows[at]
+            total += to_sums[at]
         mean[span] = centre + total / count[span]
         squares[span] = max(0.0, about - total * total / count[span])
     weights_to = (to_weight[:end], to_weight2[:end]) if weighed else (to_weight, to_weight2)
@@ -223,6 +218,7 @@ def _count_places(places, values, weights, starts, ends, width):  # type: ignore
     to_weight, to_weight2 = np.empty(room if weighed else 0), np.empty(room if weighed else 0)
     rows, sums = np.zeros(width, np.int64), np.zeros(width)
     weight, weight2 = np.zeros(width if weighed else 0), np.zeros(width if weighed else 0)
+    dense, sparse = (rows, sums, weight, weight2), (index, to_rows, to_sums, to_weight, to_weight2)
     held, lost, count = np.zeros(spans, np.int64), np.zeros(spans, np.int64), np.zeros(spans, np.int64)
     mean, squares, low, high = np.zeros(spans), np.zeros(spans), np.full(spans, np.inf), np.full(spans, -np.inf)
     end = 0
@@ -248,15 +244,7 @@ def _count_places(places, values, weights, starts, ends, width):  # type: ignore
             for i in range(starts[span], ends[span]):
                 if places[i] >= 0:
                     squares[span] += (values[i] - mean[span]) ** 2
-        begin = end
-        for place in range(lowest, highest + 1):
-            if rows[place]:
-                index[end], to_rows[end], to_sums[end] = place, rows[place], sums[place]
-                rows[place], sums[place] = 0, 0.0
-                if weighed:
-                    to_weight[end], to_weight2[end] = weight[place], weight2[place]
-                    weight[place], weight2[place] = 0.0, 0.0
-                end += 1
+        begin, end = end, sweep_up(dense, lowest, highest, sparse, end)
         held[span] = end - begin
     weights_to = (to_weight[:end], to_weight2[:end]) if weighed else (to_weight, to_weight2)
     return (
