@@ -13,7 +13,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from collector.gather import Records
-from kernel.clock import Clock
 from kernel.profiling import Limits, ModelRows, profile_models
 from store.commit import Flush, KeyedProfiles, ProfileKey, WindowKey
 from store.models import Model
@@ -33,11 +32,8 @@ class Folder:
         threads: columns of a large batch that are counted at once.
     """
 
-    def __init__(
-        self, registry: Registry, clock: Clock, max_segments: int, max_versions: int = 50, threads: int = 1
-    ) -> None:
+    def __init__(self, registry: Registry, max_segments: int, max_versions: int = 50, threads: int = 1) -> None:
         self._registry = registry
-        self._clock = clock
         self._limits = Limits(max_segments, max_versions)
         self._threads = threads
 

@@ -141,10 +141,10 @@ def upsert(
     Returns:
         How many rows were inserted or replaced.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    key = [c.name for c in table.primary_key.columns]
     if not rows:
         return 0
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    key = [c.name for c in table.primary_key.columns]
     statement = dialect.insert(table)
     if update:
         statement = statement.on_conflict_do_update(index_elements=key, set_={n: statement.excluded[n] for n in update})

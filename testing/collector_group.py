@@ -26,7 +26,7 @@ class Member:
 
     def __init__(self, db: Database, folder: Path, settings: LogSettings) -> None:
         clock, chosen = SystemClock(), CollectorSettings(flush_interval_s=0.2)
-        folder_of = Folder(Registry(db, "default", clock), clock, chosen.max_segments)
+        folder_of = Folder(Registry(db, "default", clock), chosen.max_segments)
         sink = Sink("default", db, RecordLog(str(folder)), folder_of, clock, chosen)
         self.collector = Collector(
             dict.fromkeys(settings.topics, sink),

@@ -60,7 +60,7 @@ class Process:
         self.faults = Faults()
         self.db = FaultyDatabase(f"sqlite:///{folder}/state.db", self.faults)
         chosen = CollectorSettings()
-        folding = Folder(Registry(self.db, "default", clock), clock, chosen.max_segments)
+        folding = Folder(Registry(self.db, "default", clock), chosen.max_segments)
         log = FaultyRecordLog(str(folder / "records"), self.faults)
         self.sink = Sink("default", self.db, log, folding, clock, chosen)
         self._log = log_settings(folder)

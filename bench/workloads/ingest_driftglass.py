@@ -52,7 +52,7 @@ def main() -> None:
 
 def _sink(db: Database, folder: Path) -> Sink:
     settings, clock = CollectorSettings(), SystemClock()
-    fold = Folder(Registry(db, "default", clock), clock, settings.max_segments)
+    fold = Folder(Registry(db, "default", clock), settings.max_segments)
     return Sink("default", db, RecordLog(str(folder / "records")), fold, clock, settings)
 
 

@@ -53,7 +53,7 @@ def main() -> None:
 
 def _sink(db: Database, folder: Path) -> Sink:
     settings, clock = CollectorSettings(), SystemClock()
-    fold = Folder(Registry(db, "default", clock), clock, settings.max_segments)
+    fold = Folder(Registry(db, "default", clock), settings.max_segments)
     sink = Sink("default", db, RecordLog(str(folder / "records")), fold, clock, settings)
     sink.recover([PARTITION])
     return sink

@@ -35,7 +35,7 @@ def counted(tmp_path: Path, url: str):
     """Some records are stored by a sink; counts them."""
     db, clock = Database(url), SystemClock()
     migrate(db)
-    folder = Folder(Registry(db, "default", clock), clock, 50)
+    folder = Folder(Registry(db, "default", clock), 50)
     sink = Sink("default", db, RecordLog(str(tmp_path / "records")), folder, clock, CollectorSettings())
     predictions = [Record(n).as_json() for n in SENT]
     labels = [Record(n).label() for n in LABELLED]

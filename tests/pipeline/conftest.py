@@ -48,7 +48,7 @@ class Workspace:
     def sink(self, kind: type[Sink] = Sink) -> Sink:
         """A new process' sink, as after a start."""
         settings = CollectorSettings()
-        folder = Folder(Registry(self.db, "default", self.clock), self.clock, settings.max_segments)
+        folder = Folder(Registry(self.db, "default", self.clock), settings.max_segments)
         return kind("default", self.db, RecordLog(str(self.folder / "records")), folder, self.clock, settings)
 
     def evaluator(self, owner: str = "worker", **settings: Any) -> Evaluator:

@@ -40,7 +40,7 @@ def flush(db, tmp_path):
 
     def sink() -> Sink:
         clock = ManualClock(NOW_US)
-        folder = Folder(Registry(db, "default", clock), clock, max_segments=50)
+        folder = Folder(Registry(db, "default", clock), max_segments=50)
         return Sink("default", db, RecordLog(str(tmp_path / "records")), folder, clock, CollectorSettings())
 
     def run(records, partition=PARTITIONS[0], first=0) -> None:

@@ -35,7 +35,7 @@ folder = sys.argv[1]
 flushes = json.loads(Path(f"{folder}/flushes.json").read_text())
 partition, clock = Partition("driftglass.predictions", 0), SystemClock()
 db = Database(f"sqlite:///{folder}/state.db")
-folding = Folder(Registry(db, "default", clock), clock, 50)
+folding = Folder(Registry(db, "default", clock), 50)
 sink = Sink("default", db, RecordLog(f"{folder}/records"), folding, clock, CollectorSettings())
 sink.recover([partition])
 fenced = offset = 0

@@ -50,6 +50,12 @@ def sentence(done: subprocess.CompletedProcess[str]) -> str:
     return said
 
 
+def over_all(traffic: Any, candidate: Path) -> RunSpec:
+    """A run over everything that was recorded."""
+    span = {"start_us": traffic.start_us, "end_us": traffic.end_us}
+    return RunSpec(model=MODEL, candidate=candidate.stem, path=str(candidate), **span)
+
+
 def test_a_candidate_is_tried_on_all_that_the_model_recorded(
     run: Run, db: Database, record: Any, candidates: dict[str, Path]
 ) -> None:
@@ -82,14 +88,7 @@ def test_a_part_of_the_traffic_of_one_version_with_the_answer_as_json(
 def test_only_the_run_that_is_meant_is_done(
     db: Database, reader: RecordReader, record: Any, candidates: dict[str, Path]
 ) -> None:
-    traffic = record("weak")
-    spec = RunSpec(
-        model=MODEL,
-        candidate="strong",
-        path=str(candidates["strong"]),
-        start_us=traffic.start_us,
-        end_us=traffic.end_us,
-    )
+    spec = over_all(record("weak"), candidates["strong"])
     first, second = (submit(db, WORKSPACE, spec, now_us) for now_us in (1, 2))
     runner = ShadowRunner(db, reader, WORKSPACE, SystemClock(), ShadowSettings(), "tests")
     heard: list[float] = []
@@ -103,15 +102,7 @@ def test_only_the_run_that_is_meant_is_done(
 def test_a_run_that_is_stopped_by_hand_is_not_done_again(
     db: Database, reader: RecordReader, record: Any, candidates: dict[str, Path]
 ) -> None:
-    traffic = record("weak")
-    spec = RunSpec(
-        model=MODEL,
-        candidate="strong",
-        path=str(candidates["strong"]),
-        start_us=traffic.start_us,
-        end_us=traffic.end_us,
-    )
-    name = submit(db, WORKSPACE, spec, 1)
+    name = submit(db, WORKSPACE, over_all(record("weak"), candidates["strong"]), 1)
     runner = ShadowRunner(db, reader, WORKSPACE, SystemClock(), ShadowSettings(), "tests")
 
     def stop(_share: float) -> None:
