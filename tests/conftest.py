@@ -31,7 +31,6 @@ from testing.faults.summary import summarise_faults
 from testing.kafka_broker import admin_client, create_topic, kafka_bootstrap_servers
 from testing.missing import ServiceMissingError
 from testing.postgres_server import new_database, postgres_server_url
-from testing.sharing_out import ByFileAndGroup
 from testing.skips import in_ci, pytest_make_collect_report, pytest_runtest_makereport
 from testing.skips import pytest_terminal_summary as summarise_skips
 
@@ -54,10 +53,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for fixture, marker in SERVICE_MARKERS.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFileAndGroup:
-    return ByFileAndGroup(config, log)  # without a log of its own it writes a line a test
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

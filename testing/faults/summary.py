@@ -1,4 +1,4 @@
-"""What the scenarios counted, told at the end of the run; it travels with the tests' reports, from whichever process ran them."""
+"""What the scenarios counted, told at the end of the run; it travels with the tests' reports."""
 
 from dataclasses import asdict
 
