@@ -24,7 +24,7 @@ demo: setup ## run the demo on the flights of 2013
 	@$(BIN)/driftglass demo $(ARGS)
 
 test: setup-dev services ## run all the tests
-	@$(BIN)/pytest $(ARGS)
+	@./scripts/test.sh $(ARGS)
 
 faults: setup-dev services ## kill and cut everything for many minutes, and count every record
 	@$(BIN)/python -m testing.faults $(ARGS)

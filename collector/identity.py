@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from kernel.compiled import compiled
 
 UInt64Array = NDArray[np.uint64]
 
@@ -113,7 +114,7 @@ class _Table:
             _insert(self.high, self.low, nothing, nothing, high, low)
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _slot(high_slots: UInt64Array, low_slots: UInt64Array, high: int, low: int) -> np.uint64:
     """The slot that holds the key, or the empty one where it belongs."""
     mask = np.uint64(high_slots.size - 1)
@@ -123,7 +124,7 @@ def _slot(high_slots: UInt64Array, low_slots: UInt64Array, high: int, low: int) 
     return at
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _insert(
     high_slots: UInt64Array,
     low_slots: UInt64Array,

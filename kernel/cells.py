@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from kernel.compiled import compiled
 from kernel.grid import Float64Array
 
 Int64Array = NDArray[np.int64]
@@ -113,7 +113,7 @@ def sum_spans(cells: Cells, starts: Int64Array, lengths: Int64Array, bounds: Int
     return Cells(*summed), held
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def sweep_up(dense, low, high, sparse, end):  # type: ignore[no-untyped-def]
     """Move the cells that hold rows, from `low` to `high`, to the place `end` of sparse arrays, and leave zeros behind.
 
@@ -137,7 +137,7 @@ def sweep_up(dense, low, high, sparse, end):  # type: ignore[no-untyped-def]
     return end
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sum_spans(index, rows, sums, weight, weight2, starts, lengths, bounds, width):  # type: ignore[no-untyped-def]
     """Each sum is laid out over the cells from its lowest to its highest, and swept up; few columns hold far ones."""
     room = lengths[bounds[0] : bounds[-1]].sum()

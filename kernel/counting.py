@@ -7,11 +7,11 @@ their values cost.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from kernel.cells import Cells, Int64Array, sweep_up
+from kernel.compiled import compiled, inlined
 from kernel.grid import CODES, CodeArray, Float64Array, Grid
 from kernel.profile_batch import COLUMN
 
@@ -95,14 +95,14 @@ def _counted(columns: NDArray[Any], cells: Cells, *, summed: bool, weighed: bool
     return Counted(columns, cells)
 
 
-@numba.njit(nogil=True, cache=True, inline="always")  # type: ignore[untyped-decorator]
+@inlined
 def _code(deviation: float) -> int:
     bits = np.float32(deviation + 0.0).view(np.int32)  # + 0.0 makes -0.0 the 0.0 that it equals
     # The sign bit set on positives, all bits flipped on negatives: then integers sort as the floats do.
     return np.uint32(bits ^ ((bits >> 31) | np.int32(-0x80000000))) >> np.uint32(16)  # type: ignore[return-value]
 
 
-@numba.njit(nogil=True, cache=True, inline="always")  # type: ignore[untyped-decorator]
+@inlined
 def _cell(code: int, cells: CodeArray) -> int:
     """By the lookup of all codes, or by binary search over the edges, of which an identity grid has one at every code."""
     if cells.size == CODES:
@@ -119,7 +119,7 @@ def _cell(code: int, cells: CodeArray) -> int:
     return low
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _lay_out(edges: CodeArray, lookup: CodeArray) -> None:
     """The cell of every code."""
     cell = 0
@@ -129,7 +129,7 @@ def _lay_out(edges: CodeArray, lookup: CodeArray) -> None:
         lookup[code] = cell
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _count(values, centre, cells, rows, sums):  # type: ignore[no-untyped-def]
     """Count into rows and sums, over all cells: sums are of x - centre, so that moments do not cancel."""
     nan, pos_inf, neg_inf, squares = 0, 0, 0, 0.0
@@ -152,7 +152,7 @@ def _count(values, centre, cells, rows, sums):  # type: ignore[no-untyped-def]
     return nan, pos_inf, neg_inf, squares, low, high
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _weigh(values, weights, centre, cells, sums, squares):  # type: ignore[no-untyped-def]
     for i in range(values.size):
         deviation = values[i] - centre
@@ -162,7 +162,7 @@ def _weigh(values, weights, centre, cells, sums, squares):  # type: ignore[no-un
             squares[cell] += weights[i] * weights[i]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _count_spans(values, weights, starts, ends, centres, edges, first_edges, last_edges):  # type: ignore[no-untyped-def]
     spans, weighed = starts.size, weights.size > 0
     room, width = 0, 0
@@ -208,7 +208,7 @@ def _count_spans(values, weights, starts, ends, centres, edges, first_edges, las
     )  # fmt: skip
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _count_places(places, values, weights, starts, ends, width):  # type: ignore[no-untyped-def]
     spans, weighed, summed = starts.size, weights.size > 0, values.size > 0
     room = 0
@@ -269,7 +269,7 @@ def distinct(codes: NDArray[np.int32], spans: Spans, known: int) -> tuple[Int64A
     return _distinct(codes, *spans, known)  # type: ignore[no-any-return]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _distinct(codes, starts, ends, known):  # type: ignore[no-untyped-def]
     room = 0
     for span in range(starts.size):

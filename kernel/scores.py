@@ -5,10 +5,10 @@ A score column counts the rows that were predicted as its class apart from the r
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from kernel.compiled import compiled
 from kernel.grid import Float64Array
 
 SCORE_CELLS = 2_048
@@ -25,7 +25,7 @@ def score_cells(scores: Float64Array) -> NDArray[np.int64]:
     return _cells(scores)  # type: ignore[no-any-return]
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _cells(scores: Float64Array) -> NDArray[np.int64]:
     cells = np.empty(scores.size, np.int64)
     for i in range(scores.size):

@@ -2,12 +2,12 @@
 
 import zlib
 
-import numba
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from driftglass_client.wire import BUCKETS
+from kernel.compiled import compiled
 
 _POLYNOMIAL = 0xEDB88320
 
@@ -48,7 +48,7 @@ def buckets(workspace: str, model: str, ids: pa.Array | pa.ChunkedArray, n_bucke
     return sums.astype(np.int64) % n_buckets
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@compiled
 def _crc32(
     text: NDArray[np.uint8], starts: NDArray[np.int64], prefix: np.uint32, table: NDArray[np.uint32]
 ) -> NDArray[np.uint32]:

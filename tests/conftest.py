@@ -13,6 +13,8 @@ For tests with Kafka:
   that completes the join may already return records.
 
 A test gets the marker of each service it uses, so `pytest -m "not kafka and not postgres and not chromium"` runs the rest.
+scripts/test.sh runs the tests of these markers, and those of the rooms that wait for processes of their own, in front of the
+others.
 """
 
 import uuid
@@ -37,6 +39,7 @@ from testing.skips import pytest_terminal_summary as summarise_skips
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 SERVICE_MARKERS = {"kafka": "kafka", "cluster": "kafka", "postgres_server": "postgres", "chromium": "chromium"}
+WAITING_ROOMS = {"client", "demo", "faults", "service", "services"}
 
 # The services and the other tests share the cores, so the time of one example says nothing.
 hypothesis.settings.register_profile("dev", deadline=None)
@@ -50,6 +53,8 @@ class MakeTopic(Protocol):
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if any(item.path.is_relative_to(Path(__file__).parent / room) for room in WAITING_ROOMS):
+            item.add_marker("waits")
         for fixture, marker in SERVICE_MARKERS.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(marker)

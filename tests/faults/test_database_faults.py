@@ -115,18 +115,29 @@ def test_transactions_that_cannot_be_serialized_are_begun_again(world: World, sc
         connection.execute(
             sql.SQL("alter database {} set default_transaction_isolation to 'serializable'").format(name)
         )
+    waiting = sql.SQL(
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    )
+
+    def conflict() -> None:
+        """Change what a flush changes last, after it has looked at the database and before it comes to that."""
+        with _connect(world) as connection, connection.transaction():
+            connection.execute("set transaction isolation level read committed")
+            connection.execute("set local deadlock_timeout = '1h'")  # so that it is always the other who gives up
+            connection.execute("update windows set rows = rows")
+            wait_until(lambda: _count(connection, waiting), 120, what="a collector that waits")
+
     world.collectors.start(MEMBERS)
-
-    def aborted() -> int:
-        return _logs(world).count("could not serialize access")
-
     with world.load() as load:
-        for _ in range(scale(short=3, long=40)):
-            before = aborted()
-            world.fault(
-                lambda before=before: wait_until(lambda: aborted() > before, 240, what="a serialization failure")
-            )
         world.wait_for_commits()
+        for number in range(scale(short=2, long=40)):
+            world.fault(conflict)
+            wait_until(
+                lambda n=number: _logs(world).count("could not serialize access") > n,
+                60,
+                what="a serialization failure in the logs",
+            )
+            world.wait_for_commits()
         verdict = world.verdict(load)
     assert (verdict.lost, verdict.doubled, verdict.details) == (0, 0, ())
 
