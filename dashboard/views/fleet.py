@@ -78,9 +78,9 @@ def _totals(rows: Sequence[FleetRow]) -> None:
         st.columns(6),
         (
             ("Models", count(len(rows))),
-            ("Worst alert P0", count(of("P0"))),
-            ("Worst alert P1", count(of("P1"))),
-            ("Worst alert P2", count(of("P2"))),
+            ("Models at P0", count(of("P0"))),
+            ("Models at P1", count(of("P1"))),
+            ("Models at P2", count(of("P2"))),
             ("With drift now", count(drifting)),
             ("Open incidents", count(sum(r.incidents for r in rows))),
         ),
@@ -131,12 +131,12 @@ def _columns(colours: Palette) -> dict[str, Any]:
         "Model": config.TextColumn(width=120),
         "Last window": config.TextColumn(width=100, help="Start of the newest window measured, UTC."),
         "Rows": config.NumberColumn(width=80, help="Predictions in the last window."),
-        "Rows trend": config.LineChartColumn(width=120, y_min=0, color=colours.current),
+        "Rows trend": config.LineChartColumn(width=100, y_min=0, color=colours.current),
         "Drifted columns": config.TextColumn(
-            width=205, help="Columns that drift in the last window; +2: and two more."
+            width=190, help="Columns that drift in the last window; +2: and two more."
         ),
         "Largest PSI": config.LineChartColumn(
-            width=120, y_min=0, color=colours.tiers["P1"], help="Over the columns, by window."
+            width=100, y_min=0, color=colours.tiers["P1"], help="Over the columns, by window."
         ),
         "Error rate": config.NumberColumn(width=80, help="Share of predictions that failed."),
         "Latency p99": config.NumberColumn("p99, ms", width=70),
