@@ -57,7 +57,7 @@ class ConfluentSource:
         self._found: dict[Partition, list[Message]] = {}  # read and not delivered
         self._size = float(_FIRST_SIZE)  # of a message, lately
         self._closed = False
-        self._consumer.subscribe(list(topics), on_assign=self._on_assigned, on_revoke=self._on_revoked)
+        self._topics: Sequence[str] | None = topics  # to be subscribed to
 
     def poll(self, timeout_s: float, max_bytes: int = POLL_BYTES) -> dict[Partition, list[Message]]:
         """Messages of the assigned partitions; see Source. It brings at most what was read ahead more than `max_bytes`.
@@ -65,6 +65,8 @@ class ConfluentSource:
         What an error holds back is delivered by a later poll.
         """
         deadline = time.monotonic() + timeout_s
+        if self._topics is not None:
+            self._join(self._topics)
         while True:
             left_s = max(0.0, deadline - time.monotonic())
             read = self._read(0.0 if self._ready() else min(left_s, _SLICE_S), max_bytes)
@@ -128,6 +130,12 @@ class ConfluentSource:
             self._gone.clear()
             with translated(self._settings):
                 self._consumer.close()
+
+    def _join(self, topics: Sequence[str]) -> None:
+        """With the first poll: the client joins on a thread of its own, and who never polls would hold partitions idle."""
+        with translated(self._settings):
+            self._consumer.subscribe(list(topics), on_assign=self._on_assigned, on_revoke=self._on_revoked)
+        self._topics = None
 
     def _read(self, timeout_s: float, max_bytes: int) -> int:
         """Wait for a first message, then take what the client holds; returns about how many bytes came."""

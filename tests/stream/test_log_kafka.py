@@ -80,6 +80,17 @@ def test_two_readers_of_a_group_share_the_partitions(kafka_log, listener):
 
 
 @kafka_only
+def test_a_reader_that_has_never_polled_keeps_no_partition_from_the_others(kafka_log, listener):
+    kafka_log.source()
+    one = listener()
+    reader = kafka_log.source(one)
+    until(lambda: len(one.held) == 4, reader)
+    kafka_log.appender().append(kafka_log.topic, [Outgoing(b"%d" % i, bucket=i) for i in range(40)], WAIT_S)
+    read = kafka_log.read(reader, 40)
+    assert sorted(int(m.value) for messages in read.values() for m in messages) == list(range(40))
+
+
+@kafka_only
 def test_when_a_reader_leaves_the_others_get_its_partitions(kafka_log, listener):
     one, other = listener(), listener()
     first, second = kafka_log.source(one), kafka_log.source(other)
