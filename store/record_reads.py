@@ -3,25 +3,24 @@
 Readers de-duplicate on identity (version, id): of rows that were sent twice the one that was taken in first counts.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.fs as pafs
-from deltalake import DeltaTable
 
-from kernel.clock import DAY_US, MINUTE_US, to_datetime
+from kernel.clock import DAY_US, MINUTE_US
 from kernel.errors import UnavailableError
 from kernel.windows import Span, join_spans
+from store.record_pruning import Choice, added_since, of_days, of_offsets
 from store.record_schema import PARTITION_COLUMN, from_stored, stored_schema
 from store.records import RecordLog
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
 
 LABEL_HORIZON_US = 90 * DAY_US
-_FIRST_US, _LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999  # 0001-01-01 and 9999-12-31
 _HINT_SLACK_US = DAY_US  # forgives a sender's rounding
 _LONGEST_STEP_US = MINUTE_US  # between two flushes without a silence
 _FIRST_TAKEN_IN = 'order by ingested_at, topic, "partition", "offset", row'
@@ -47,7 +46,9 @@ class RecordReader:
         """
         where = 'topic = ? and "partition" = ? and "offset" >= ? and "offset" < ? order by "offset", row'
         values = [partition.topic, partition.number, first, end]
-        found = self._query(kind, f"select * from records where {where}", values)
+        found = self._query(
+            kind, f"select * from records where {where}", values, files=of_offsets(partition, first, end)
+        )
         if found is None:
             return {}
         models = pa.compute.unique(found["model"]).to_pylist()
@@ -74,7 +75,7 @@ class RecordReader:
             select model, version, id, epoch_us(ingested_at) as taken_in_us from records
             where {mine} and "offset" >= (select min(first) from ages where age_us <= ?)"""
         values = [partition.topic, partition.number, since_us]
-        return self._query(kind, query, [*values, *values, horizon_us], added_since_us=since_us)
+        return self._query(kind, query, [*values, *values, horizon_us], files=added_since(since_us))
 
     def predictions(
         self,
@@ -102,7 +103,7 @@ class RecordReader:
             where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ? {"" if version is None else "and version = ?"}
             {_IDENTITY} order by ts_us, version, id"""
         values = [*features, model, start_us, end_us, *([] if version is None else [version])]
-        found = self._query(RecordKind.PREDICTIONS, query, values, spans_us=[(start_us, end_us)])
+        found = self._query(RecordKind.PREDICTIONS, query, values, files=of_days([(start_us, end_us)]))
         if found is not None:
             yield from found.to_batches(max_chunksize=batch_rows)
 
@@ -115,11 +116,11 @@ class RecordReader:
         kind = RecordKind.PREDICTIONS
         of_model = "from records where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ?"
         distinct = f"select distinct epoch_us(date_trunc('day', ts)) as day_us {of_model} order by day_us"
-        days = self._query(kind, distinct, [model, start_us, end_us], spans_us=[(start_us, end_us)])
+        days = self._query(kind, distinct, [model, start_us, end_us], files=of_days([(start_us, end_us)]))
         for day_us in [] if days is None else days["day_us"].to_pylist():
             span = max(start_us, day_us), min(end_us, day_us + DAY_US)
             query = f"select * {of_model} {_IDENTITY} order by ts, version, id"
-            found = self._query(kind, query, [model, *span], spans_us=[span])
+            found = self._query(kind, query, [model, *span], files=of_days([span]))
             if found is not None and found.num_rows:
                 yield from_stored(found, kind)
 
@@ -156,7 +157,7 @@ class RecordReader:
         spans = join_spans(windows)
         values = [model, spans[0][0], spans[-1][1]]
         beside = {"labels": self._labels(model, spans), "windows": _windows(windows)}
-        return self._query(RecordKind.PREDICTIONS, query, values, spans_us=spans, beside=beside)
+        return self._query(RecordKind.PREDICTIONS, query, values, files=of_days(spans), beside=beside)
 
     def moments_of_labels(self, partition: Partition, first: int, end: int) -> pa.Table | None:
         """When the predictions were made to which labels without prediction_ts belong.
@@ -172,13 +173,14 @@ class RecordReader:
             'select model, id, epoch_us(ts) as label_us from records where topic = ? and "partition" = ? '
             'and "offset" >= ? and "offset" < ? and prediction_ts is null',
             [partition.topic, partition.number, first, end],
+            files=of_offsets(partition, first, end),
         )
         if wanted is None or not wanted.num_rows:
             return None
         ts_us = wanted["label_us"].to_numpy()
         spans = [(int(ts_us.min()) - self._horizon_us, int(ts_us.max()) + self._horizon_us)]
         query = """select distinct records.model, epoch_us(ts) as ts_us from records join labels using (model, id)"""
-        return self._query(RecordKind.PREDICTIONS, query, [], spans_us=spans, beside={"labels": wanted})
+        return self._query(RecordKind.PREDICTIONS, query, [], files=of_days(spans), beside={"labels": wanted})
 
     def _labels(self, model: str, spans: Sequence[Span]) -> pa.Table:
         """Whatever may be a label of a prediction in these spans."""
@@ -187,7 +189,7 @@ class RecordReader:
             from records where model = ? and (prediction_ts is null or epoch_us(prediction_ts) between ? and ?)"""
         values = [model, spans[0][0] - _HINT_SLACK_US, spans[-1][1] + _HINT_SLACK_US]
         wide = join_spans((start - _HINT_SLACK_US, end + self._horizon_us) for start, end in spans)
-        found = self._query(RecordKind.LABELS, query, values, spans_us=wide)
+        found = self._query(RecordKind.LABELS, query, values, files=of_days(wide))
         return _NO_LABELS if found is None else found
 
     def _query(
@@ -196,8 +198,7 @@ class RecordReader:
         query: str,
         values: Sequence[Any],
         *,
-        spans_us: Sequence[Span] | None = None,
-        added_since_us: int | None = None,
+        files: Choice,
         beside: Mapping[str, pa.Table] | None = None,
     ) -> pa.Table | None:
         table = self._log.table(self._workspace, kind)
@@ -206,7 +207,7 @@ class RecordReader:
         with duckdb.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
             try:
-                paths = _files(table, spans_us, added_since_us)
+                paths = files(table)
                 if not paths:
                     return None
                 _offer(connection, kind, paths, self._log.files_of(table))
@@ -228,32 +229,6 @@ _NO_LABELS = pa.schema(
 def _windows(windows: Sequence[Span]) -> pa.Table:
     starts, ends = zip(*windows, strict=True)
     return pa.table({"start_us": pa.array(starts, pa.int64()), "end_us": pa.array(ends, pa.int64())})
-
-
-def _files(table: DeltaTable, spans_us: Sequence[Span] | None, added_since_us: int | None) -> list[str]:
-    """The table's files, less those that cannot hold what is asked for; each as its path within the table."""
-    if added_since_us is not None:
-        actions = pa.table(table.get_add_actions(flatten=True))
-        recent = pa.compute.greater_equal(actions["modification_time"].cast(pa.int64()), added_since_us // 1000)
-        paths: list[str] = actions["path"].filter(recent).to_pylist()
-        return paths
-    if spans_us is None:
-        return _within(table, table.file_uris())
-    days = [(_day(start), _day(end)) for start, end in spans_us]
-    found = (
-        table.file_uris(file_pruning_predicate=[("day", ">=", first), ("day", "<=", last)]) for first, last in days
-    )
-    return _within(table, dict.fromkeys(uri for uris in found for uri in uris))
-
-
-def _within(table: DeltaTable, uris: Iterable[str]) -> list[str]:
-    root = table.table_uri.removeprefix("file://").rstrip("/") + "/"
-    return [uri.removeprefix("file://").removeprefix(root) for uri in uris]
-
-
-def _day(ts_us: int) -> str:
-    """The name of a moment's day; of a moment outside the years 1 to 9999 that of the nearest day within."""
-    return to_datetime(min(max(ts_us, _FIRST_US), _LAST_US)).date().isoformat()
 
 
 def _offer(

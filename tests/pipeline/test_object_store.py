@@ -127,6 +127,10 @@ def test_a_read_opens_only_the_files_that_may_hold_what_it_asks_for(store: Objec
     late = reader.identities(KIND, place, START_US + 2 * DAY_US, HOUR_US)
     assert late is not None
     assert late["id"].to_pylist() == ["0-1"]
+    assert reader.span(KIND, place, 1, 2)["flight-delay"]["id"].to_pylist() == ["0-1"]
+    assert reader.span(KIND, PLACES[1], 0, 2) == {}
+    with pytest.raises(UnavailableError):
+        reader.span(KIND, place, 0, 2)
     with pytest.raises(UnavailableError):
         list(reader.rows("flight-delay", START_US, day[1]))
 
