@@ -200,9 +200,8 @@ class Sink:
         """Step 1."""
         refusals = [refusal for d in decoded for refusal in d.refusals]
         messages = (message for progress in self._open.values() for message in progress.messages)
-        letters = [dead_letters.of_refusal(r, self._clock.now_us()) for r in few(refusals, messages)]
-        if letters:
-            dead_letters.save(self._db, self._workspace, letters)
+        letters = (dead_letters.of_refusal(r, self._clock.now_us()) for r in few(refusals, messages))
+        dead_letters.save(self._db, self._workspace, letters)
         return len(refusals)
 
     def _record(

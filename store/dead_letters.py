@@ -1,7 +1,8 @@
 """Dead letters: the records that were refused, with the reason and their own bytes."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
 
 import sqlalchemy as sa
 
@@ -10,6 +11,7 @@ from store.tables import dead_letters
 from stream.codecs.batch import Refusal
 
 _COLUMNS = [column for column in dead_letters.columns if column.name != "workspace"]
+_AT_ONCE = 10_000  # rows; they and what the driver makes of them are held besides the letters
 _NUL, _SHOWN_NUL = "\0", "\N{SYMBOL FOR NULL}"  # no database keeps U+0000 in a text
 
 
@@ -48,8 +50,8 @@ def of_refusal(refusal: Refusal, received_us: int, source: str = "") -> DeadLett
     )
 
 
-def save(db: Database, workspace: str, letters: Sequence[DeadLetter]) -> int:
-    """Store letters; one that is there already, by (source, offset, row), stays as it is.
+def save(db: Database, workspace: str, letters: Iterable[DeadLetter]) -> int:
+    """Store letters, all or none; one that is there already, by (source, offset, row), stays as it is.
 
     Returns:
         How many are new.
@@ -57,15 +59,21 @@ def save(db: Database, workspace: str, letters: Sequence[DeadLetter]) -> int:
     Raises:
         UnavailableError: the database cannot be reached; nothing was stored.
     """
-    if not letters:
+    rows = ({"workspace": workspace, **_storable(letter)} for letter in letters)
+    part = list(islice(rows, _AT_ONCE))
+    if not part:
         return 0
-    rows = [{"workspace": workspace, **_storable(letter)} for letter in letters]
+    new = 0
     with db.write() as connection:
-        return upsert(connection, dead_letters, rows)
+        while part:
+            new += upsert(connection, dead_letters, part)
+            part = list(islice(rows, _AT_ONCE))
+    return new
 
 
 def _storable(letter: DeadLetter) -> dict[str, object]:
-    return {k: _storable_text(v) if isinstance(v, str) else v for k, v in asdict(letter).items()}
+    values = {column.name: getattr(letter, column.name) for column in _COLUMNS}
+    return {k: _storable_text(v) if isinstance(v, str) else v for k, v in values.items()}
 
 
 def _storable_text(text: str) -> str:

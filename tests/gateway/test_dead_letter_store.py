@@ -1,8 +1,10 @@
 """Dead letters in a real database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from store import dead_letters
 from store.dead_letters import DeadLetter
@@ -33,3 +35,17 @@ def test_texts_with_nul_do_not_stop_the_others(gateway: Callable[..., Any]) -> N
     db = gateway().db
     dead_letters.save(db, "default", [replace(LETTER, field="features.a\0b")])
     assert dead_letters.listing(db, "default")[0].field == "features.a␀b"
+
+
+def test_many_letters_are_stored_all_or_none(gateway: Callable[..., Any]) -> None:
+    db = gateway().db
+
+    def broken() -> Iterator[DeadLetter]:
+        yield from (replace(LETTER, row=row) for row in range(25_000))
+        raise RuntimeError("the rest cannot be told")
+
+    with pytest.raises(RuntimeError, match="cannot be told"):
+        dead_letters.save(db, "default", broken())
+    assert dead_letters.count(db, "default") == 0
+    assert dead_letters.save(db, "default", (replace(LETTER, row=row) for row in range(25_000))) == 25_000
+    assert dead_letters.count(db, "default") == 25_000

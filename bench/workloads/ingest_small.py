@@ -1,0 +1,58 @@
+"""What the smallest records take: single JSON messages of one feature, as many in a flush as `collector.flush_bytes` lets in.
+
+Nothing packs more records into a flush. Argument: "good", or "bad" for records that are all refused.
+"""
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.ingest import PARTITION
+from bench.probe import report
+from collector.fold import Folder
+from collector.settings import CollectorSettings
+from collector.sink import Sink
+from driftglass_client.wire import CONTENT_JSON
+from kernel.clock import SystemClock
+from store.database import Database
+from store.migrate import migrate
+from store.records import RecordLog
+from store.registry import Registry
+from stream.message import Message
+
+FLUSHES = 3
+STEP = 10_000
+RECORD = b'{"model":"m","version":"1","id":"%d","ts":"2013-%d-01T00:00:00Z","features":{"x":%d.5},"prediction":1}'
+MONTHS = {"good": 11, "bad": 13}
+
+
+def main() -> None:
+    month = MONTHS[sys.argv[1]]
+    settings, clock = CollectorSettings(), SystemClock()
+    with tempfile.TemporaryDirectory() as name:
+        db = Database(f"sqlite:///{name}/state.db")
+        migrate(db)
+        fold = Folder(Registry(db, "default", clock), settings.max_segments)
+        sink = Sink("default", db, RecordLog(str(Path(name) / "records")), fold, clock, settings)
+        sink.recover([PARTITION])
+        sent, spent_s = 0, 0.0
+        for _ in range(FLUSHES):
+            while sink.pending_bytes < settings.flush_bytes:
+                sink.take({PARTITION: [_message(n, month) for n in range(sent, sent + STEP)]})
+                sent += STEP
+            began_s = time.process_time()
+            done = sink.flush()
+            spent_s += time.process_time() - began_s
+        if (done.refused if month > 12 else done.accepted) < STEP:
+            raise AssertionError(f"not what was to be measured: {done}")
+        db.close()
+    report({"records_a_flush": sent / FLUSHES, "us_a_record": spent_s / sent * 1e6})
+
+
+def _message(number: int, month: int) -> Message:
+    value = RECORD % (number, month, number % 97)
+    return Message(PARTITION, number, value, CONTENT_JSON, {}, time.time_ns() // 1_000)
+
+
+main()
