@@ -8,7 +8,9 @@ from kernel.settings import Section
 class CollectorSettings(Section):
     """Ingestion: how messages become rows and profiles."""
 
-    flush_bytes: int = Field(64 << 20, ge=1 << 10, description="Bytes of messages after which a flush is due.")
+    flush_bytes: int = Field(
+        64 << 20, ge=1 << 10, description="Bytes of messages, unpacked, after which a flush is due."
+    )
     flush_interval_s: float = Field(2.0, gt=0, description="Seconds after which a flush is due.")
     drain_s: float = Field(
         15.0,

@@ -14,8 +14,11 @@ A process may die between any two of these. Whoever gets the partition next reco
 A partition that another process owns is noticed in step 2 or 3 of the flush; it is dropped unwritten and recovered the same way.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
+from operator import attrgetter
 
 import pyarrow.compute as pc
 
@@ -24,6 +27,7 @@ from collector.gather import Place, Records, gather, joined
 from collector.identity import IdentityFilter, identities
 from collector.letters import few
 from collector.settings import CollectorSettings
+from driftglass_client.wire import CONTENT_ARROW
 from kernel.clock import SECOND_US, Clock
 from kernel.errors import FencedError
 from store import dead_letters
@@ -31,11 +35,12 @@ from store.commit import Flush, commit, next_offsets, note_idle
 from store.database import Database
 from store.record_reads import RecordReader
 from store.records import RecordLog
+from stream.codecs.arrow_sizes import unpacked_bytes
 from stream.codecs.batch import Decoded
 from stream.codecs.decode import decode
 from stream.codecs.json_records import unreadable
 from stream.codecs.topics import RecordKind, kind_of
-from stream.message import Message, Partition, size_of
+from stream.message import POLL_BYTES, Message, Partition
 
 _IDS_AT_ONCE = 1 << 20
 
@@ -48,18 +53,35 @@ class Progress:
         offset: the first offset not yet committed; None while nothing of the partition ever was.
         seen: the identities of its last hour.
         messages: read and not yet committed.
-        size: their bytes.
+        sizes: their bytes, each unpacked; an empty message counts too, because it moves the offset.
+        size: the sum.
     """
 
     offset: int | None
     seen: IdentityFilter
     messages: list[Message] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
     size: int = 0
 
-    @property
-    def end(self) -> int:
-        """The offset after the last message read."""
-        return self.messages[-1].offset + 1
+    def keep(self, messages: Sequence[Message]) -> None:
+        """Hold messages that were read."""
+        sizes = [(unpacked_bytes(m.value) if m.content_type == CONTENT_ARROW else len(m.value)) + 1 for m in messages]
+        self.messages.extend(messages)
+        self.sizes.extend(sizes)
+        self.size += sum(sizes)
+
+    def first(self, room: int) -> list[Message]:
+        """The first messages, until they fill the room; one at least."""
+        if self.size <= room:
+            return list(self.messages)
+        return self.messages[: bisect_left(list(accumulate(self.sizes)), room) + 1]
+
+    def reach(self, offset: int) -> None:
+        """Let go what lies before an offset, which is committed."""
+        count = bisect_left(self.messages, offset, key=attrgetter("offset"))
+        self.size -= sum(self.sizes[:count])
+        del self.messages[:count], self.sizes[:count]
+        self.offset = offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +139,11 @@ class Sink:
     def take(self, messages: Mapping[Partition, Sequence[Message]]) -> None:
         """Keep messages until the next flush."""
         for partition, batch in messages.items():
-            progress = self._open[partition]
-            progress.messages.extend(batch)
-            progress.size += size_of(batch) + len(batch)  # an empty message counts too: it moves the offset
+            self._open[partition].keep(batch)
 
     @property
     def pending_bytes(self) -> int:
-        """What was taken and not flushed."""
+        """What was taken and not flushed, unpacked."""
         return sum(progress.size for progress in self._open.values())
 
     def held(self) -> dict[Partition, list[Message]]:
@@ -137,9 +157,22 @@ class Sink:
             FencedError, UnavailableError: perhaps some steps were done; recover the partitions and read again.
             collector.isolation.DATA_ERRORS: the same, and it will be so again: some message cannot be brought in.
         """
-        due = {p: progress for p, progress in self._open.items() if progress.messages}
-        done = [self._flush_kind(kind, due) for kind in RecordKind]
-        return Flushed(*(sum(getattr(f, name) for f in done) for name in ("accepted", "refused", "doubled")))
+        done = Flushed()
+        while due := self._due():
+            for kind in RecordKind:
+                done = done.plus(
+                    self._flush_kind(kind, {p: mine for p, mine in due.items() if kind_of(p.topic) is kind})
+                )
+        return done
+
+    def _due(self) -> dict[Partition, list[Message]]:
+        """What is committed at once: all that was taken, unless that is unpacked far more than a flush."""
+        room, due = self._settings.flush_bytes + POLL_BYTES, {}
+        for partition, progress in self._open.items():
+            if progress.messages and room > 0:
+                due[partition] = progress.first(room)
+                room -= sum(progress.sizes[: len(due[partition])])
+        return due
 
     def give_up(self, message: Message, reason: str) -> Flushed:
         """Make a whole message a dead letter and go past it: nothing else of its partition may be taken and not flushed."""
@@ -159,14 +192,13 @@ class Sink:
         if caught_up:
             note_idle(self._db, self._workspace, caught_up, self._clock.now_us())
 
-    def _flush_kind(self, kind: RecordKind, due: Mapping[Partition, Progress]) -> Flushed:
-        mine = {p: progress for p, progress in due.items() if kind_of(p.topic) is kind}
-        if not mine:
+    def _flush_kind(self, kind: RecordKind, due: Mapping[Partition, Sequence[Message]]) -> Flushed:
+        if not due:
             return Flushed()
-        spans = {partition: (progress.offset, progress.end) for partition, progress in mine.items()}
+        spans = {partition: (self._open[partition].offset, mine[-1].offset + 1) for partition, mine in due.items()}
         if kind is RecordKind.EVENTS:
-            return self._flush_events(mine, spans)
-        records, refused, doubled = self._records(kind, mine)
+            return self._flush_events(due, spans)
+        records, refused, doubled = self._records(kind, due)
         # Folding settles the types of new columns, so it comes before the record log has rows that need them.
         change = self._folder.fold(kind, records, spans)
         self._record(kind, records, spans)
@@ -174,32 +206,32 @@ class Sink:
         return Flushed(sum(len(r.table) for r in records), refused, doubled)
 
     def _flush_events(
-        self, mine: Mapping[Partition, Progress], spans: Mapping[Partition, tuple[int | None, int]]
+        self, due: Mapping[Partition, Sequence[Message]], spans: Mapping[Partition, tuple[int | None, int]]
     ) -> Flushed:
-        decoded = [decode(progress.messages, RecordKind.EVENTS) for progress in mine.values()]
-        refused = self._bury(decoded)
+        decoded = [decode(mine, RecordKind.EVENTS) for mine in due.values()]
+        refused = self._bury(decoded, due)
         found = [event for d in decoded for event in d.events]
         self._commit(Flush(spans, events=found))
         return Flushed(len(found), refused)
 
-    def _records(self, kind: RecordKind, mine: Mapping[Partition, Progress]) -> tuple[list[Records], int, int]:
+    def _records(self, kind: RecordKind, due: Mapping[Partition, Sequence[Message]]) -> tuple[list[Records], int, int]:
         """The rows that are to be kept, how many records were refused, and how many came twice.
 
         What was decoded is let go here: the rows are a copy of it, and what comes next needs the memory.
         """
-        decoded = [decode(progress.messages, kind) for progress in mine.values()]
+        decoded = [decode(mine, kind) for mine in due.values()]
         if kind is RecordKind.PREDICTIONS:
             decoded = [self._folder.check(d) for d in decoded]
-        refused = self._bury(decoded)
+        refused = self._bury(decoded, due)
         batches = [batch for d in decoded for batch in d.batches]
-        filters = {partition: progress.seen for partition, progress in mine.items()}
+        filters = {partition: self._open[partition].seen for partition in due}
         records, doubled = gather(kind, batches, filters, self._clock)
         return records, refused, doubled
 
-    def _bury(self, decoded: Sequence[Decoded]) -> int:
+    def _bury(self, decoded: Sequence[Decoded], due: Mapping[Partition, Sequence[Message]]) -> int:
         """Step 1."""
         refusals = [refusal for d in decoded for refusal in d.refusals]
-        messages = (message for progress in self._open.values() for message in progress.messages)
+        messages = (message for mine in due.values() for message in mine)
         letters = (dead_letters.of_refusal(r, self._clock.now_us()) for r in few(refusals, messages))
         dead_letters.save(self._db, self._workspace, letters)
         return len(refusals)
@@ -222,8 +254,7 @@ class Sink:
         """Step 3."""
         commit(self._db, self._workspace, flush, self._clock.now_us())
         for partition, (_, end) in flush.spans.items():
-            progress = self._open[partition]
-            progress.offset, progress.messages, progress.size = end, [], 0
+            self._open[partition].reach(end)
 
     def _catch_up(self, partition: Partition, offset: int | None) -> int | None:
         """Fold what is in the record log and not yet in SQL; returns where SQL stands then."""

@@ -40,6 +40,20 @@ def require_bounded(body: bytes) -> None:
         raise ContractError("", _TOO_LARGE)
 
 
+def unpacked_bytes(body: bytes) -> int:
+    """About how many bytes a stream holds when it is unpacked; of what is no stream, how many it has.
+
+    >>> unpacked_bytes(b"no stream")
+    9
+    """
+    if not any(magic in body for magic in _MAGICS):
+        return len(body)
+    try:
+        return max(len(body), sum(map(_unpacked, pa.ipc.MessageReader.open_stream(pa.py_buffer(body)))))
+    except (struct.error, IndexError, pa.ArrowException, OSError):
+        return len(body)
+
+
 def require_small(column: pa.ChunkedArray) -> None:
     """Make sure that a column with a dictionary is no larger than MAX_BYTES when each row has its own value.
 

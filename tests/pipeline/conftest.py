@@ -45,9 +45,9 @@ class Workspace:
         self.db = Database(f"sqlite:///{self.folder}/state.db")
         migrate(self.db)
 
-    def sink(self, kind: type[Sink] = Sink) -> Sink:
+    def sink(self, kind: type[Sink] = Sink, **chosen: Any) -> Sink:
         """A new process' sink, as after a start."""
-        settings = CollectorSettings()
+        settings = CollectorSettings(**chosen)
         folder = Folder(Registry(self.db, "default", self.clock), settings.max_segments)
         return kind("default", self.db, RecordLog(str(self.folder / "records")), folder, self.clock, settings)
 

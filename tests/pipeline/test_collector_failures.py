@@ -22,11 +22,11 @@ class AwayOnce(Sink):
 
     answered = False
 
-    def _bury(self, decoded):
+    def _bury(self, *decoded):
         if not self.answered:
             self.answered = True
             raise UnavailableError("the database is away")
-        return super()._bury(decoded)
+        return super()._bury(*decoded)
 
 
 class AwayForAWhile(Sink):
@@ -38,9 +38,9 @@ class AwayForAWhile(Sink):
         self._refuse()
         return super().recover(partitions)
 
-    def _bury(self, decoded):
+    def _bury(self, *decoded):
         self._refuse()
-        return super()._bury(decoded)
+        return super()._bury(*decoded)
 
     def _refuse(self):
         if self.away:

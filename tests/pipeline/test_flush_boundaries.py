@@ -11,6 +11,7 @@ from kernel.clock import HOUR_US
 from kernel.profile import Kind
 from store import columns, models
 from store.columns import Column
+from store.commit import next_offsets
 from stream.message import Message, Partition
 from testing.collector_storage import Storage
 
@@ -93,3 +94,29 @@ def test_an_id_is_forgotten_after_two_horizons_also_by_who_saw_nothing_meanwhile
         sink.take({PREDICTIONS: messages([prediction(0)], first=offset)})
         assert sink.flush().doubled == doubled
         workspace.clock.advance(offset * 2 * HOUR_US)
+
+
+def test_what_is_unpacked_far_more_than_a_flush_is_committed_some_at_a_time(workspace) -> None:
+    """The first two of these three are a flush and a poll more; each is 8 MB and travels as a few kB."""
+    sink = workspace.sink(flush_bytes=1 << 10)
+    sink.recover([PREDICTIONS])
+    packed = [_packed(offset, rows=40_000, features=25) for offset in range(3)]
+    assert sum(len(message.value) for message in packed) < 3_000_000
+    sink.take({PREDICTIONS: packed})
+    assert sink.pending_bytes > 24_000_000
+    assert sink.flush().accepted == 120_000
+    assert sink.pending_bytes == 0
+    assert len(workspace.table().file_uris()) == 2
+    assert workspace.window_rows() == workspace.profile().rows == len(set(workspace.record_rows())) == 120_000
+    assert next_offsets(workspace.db, "default", [PREDICTIONS]) == {PREDICTIONS: 3}
+
+
+def _packed(offset: int, *, rows: int, features: int) -> Message:
+    one = {"model": "flight-delay", "version": "1", "ts": pa.scalar(START_US, pa.timestamp("us", "UTC"))}
+    columns = {name: pa.repeat(value, rows) for name, value in one.items()}
+    columns["id"] = pa.array([f"{offset}-{row}" for row in range(rows)])
+    columns |= {f"feature.x{n}": pa.repeat(0.5, rows) for n in range(features)}
+    table, body = pa.table(columns), io.BytesIO()
+    with pa.ipc.new_stream(body, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
+        stream.write_table(table)
+    return Message(PREDICTIONS, offset, body.getvalue(), CONTENT_ARROW, {}, START_US)
