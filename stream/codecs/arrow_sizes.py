@@ -14,7 +14,6 @@ from kernel.errors import ContractError
 
 MAX_BYTES = 256 << 20
 """Bytes of one message, unpacked, at most."""
-_MAGICS = (b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")  # every Zstandard frame, every LZ4 frame
 _TOO_LARGE = f"holds more than {MAX_BYTES >> 20} MiB when it is unpacked: send it in several messages"
 _HEADER_TYPE, _HEADER = 1, 2  # fields of a Message
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3  # types of its header
@@ -30,10 +29,8 @@ def require_bounded(body: bytes) -> None:
         ContractError: they would be; or the metadata cannot be read.
         pyarrow.ArrowException, OSError: it is no stream.
     """
-    if not any(magic in body for magic in _MAGICS):
-        return  # what is not compressed is no larger than it is
     try:
-        total = sum(map(_unpacked, pa.ipc.MessageReader.open_stream(pa.py_buffer(body))))
+        total = _total(body)
     except (struct.error, IndexError) as error:
         raise ContractError("", "is no Arrow IPC stream: the metadata of a batch cannot be read") from error
     if total > MAX_BYTES:
@@ -46,10 +43,8 @@ def unpacked_bytes(body: bytes) -> int:
     >>> unpacked_bytes(b"no stream")
     9
     """
-    if not any(magic in body for magic in _MAGICS):
-        return len(body)
     try:
-        return max(len(body), sum(map(_unpacked, pa.ipc.MessageReader.open_stream(pa.py_buffer(body)))))
+        return max(len(body), _total(body))
     except (struct.error, IndexError, pa.ArrowException, OSError):
         return len(body)
 
@@ -73,6 +68,10 @@ def _written_out(chunk: pa.DictionaryArray) -> int:
     return int(pc.sum(sizes).as_py() or 0)
 
 
+def _total(body: bytes) -> int:
+    return sum(map(_unpacked, pa.ipc.MessageReader.open_stream(pa.py_buffer(body))))
+
+
 def _unpacked(message: pa.ipc.Message) -> int:
     """Bytes of a message's buffers when they are unpacked."""
     metadata, body = bytes(message.metadata), message.body
@@ -80,12 +79,14 @@ def _unpacked(message: pa.ipc.Message) -> int:
     if header is None or body is None:
         return 0
     batch = _Table(metadata, header)
-    return sum(_sizes(batch, memoryview(body), compressed=batch.field(_COMPRESSION) is not None))
+    if batch.field(_COMPRESSION) is None:
+        return int(body.size)  # what is not compressed is no larger than it is
+    return sum(_sizes(batch, memoryview(body)))
 
 
-def _sizes(batch: "_Table", body: memoryview, *, compressed: bool) -> Iterator[int]:
+def _sizes(batch: "_Table", body: memoryview) -> Iterator[int]:
     for offset, length in batch.buffers():
-        unpacked = struct.unpack_from("<q", body, offset)[0] if compressed and length else -1
+        unpacked = struct.unpack_from("<q", body, offset)[0] if length else -1
         yield length if unpacked < 0 else unpacked  # -1: this one is not
 
 
