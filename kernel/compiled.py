@@ -37,6 +37,8 @@ def inlined(function: Callable[..., Any]) -> Any:
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]
+    """What a dispatcher asks; numba, which has no types, offers no other way to go on where nothing can be written."""
+
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
             super().save_overload(sig, data)

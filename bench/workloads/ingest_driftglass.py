@@ -14,15 +14,11 @@ import sqlalchemy as sa
 from bench.ingest import PARTITION, WARM_PARTITION, WARM_RECORDS, TimedSource, own_log, warm_messages
 from bench.messages import arrow_messages, json_messages
 from bench.probe import report
-from collector.fold import Folder
+from bench.sinks import new_database, sink_over
 from collector.run import Collector
 from collector.settings import CollectorSettings
 from collector.sink import Sink
 from kernel.clock import SystemClock
-from store.database import Database
-from store.migrate import migrate
-from store.records import RecordLog
-from store.registry import Registry
 from store.tables import windows
 
 
@@ -31,9 +27,8 @@ def main() -> None:
     messages, rows, where = int(sys.argv[3]), int(sys.argv[4]), sys.argv[5]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        db = Database(f"sqlite:///{folder}/state.db")
-        migrate(db)
-        sink = _sink(db, folder)
+        db = new_database(folder)
+        sink = sink_over(db, folder)
         _warm(sink, what)
         sources: list[TimedSource] = []
 
@@ -48,12 +43,6 @@ def main() -> None:
             assert connection.scalar(sa.select(sa.func.sum(windows.c.rows))) == rows + WARM_RECORDS
         report({**sources[0].figures(rows), "flushes": collector.totals.flushes})
         db.close()
-
-
-def _sink(db: Database, folder: Path) -> Sink:
-    settings, clock = CollectorSettings(), SystemClock()
-    fold = Folder(Registry(db, "default", clock), settings.max_segments)
-    return Sink("default", db, RecordLog(str(folder / "records")), fold, clock, settings)
 
 
 def _warm(sink: Sink, what: str) -> None:

@@ -15,17 +15,13 @@ import pyarrow as pa
 from bench.ingest import PARTITION
 from bench.messages import START_US, rows_of
 from bench.probe import report
-from collector.fold import Folder
-from collector.settings import CollectorSettings
+from bench.sinks import new_database, sink_over
 from collector.sink import Sink
 from driftglass_client.wire import CONTENT_ARROW, HEADER_MODEL
-from kernel.clock import HOUR_US, SystemClock
+from kernel.clock import HOUR_US
 from kernel.windows import WindowSize
 from store import models
-from store.database import Database
-from store.migrate import migrate
-from store.records import RecordLog
-from store.registry import INFERRED_AFTER, Registry
+from store.registry import INFERRED_AFTER
 from stream.message import Message
 
 RECORDS = 500_000
@@ -36,11 +32,11 @@ MESSAGES_A_FLUSH = 500  # about the 64 MB after which a flush is due
 def main() -> None:
     n_models, hours = int(sys.argv[1]), int(sys.argv[2])
     with tempfile.TemporaryDirectory() as name:
-        db = Database(f"sqlite:///{name}/state.db")
-        migrate(db)
+        db = new_database(Path(name))
         for number in range(n_models):
             models.declare(db, "default", models.Model(f"m{number}", window=WindowSize("1h")), 0)
-        sink = _sink(db, Path(name))
+        sink = sink_over(db, Path(name))
+        sink.recover([PARTITION])
         warm = n_models * (INFERRED_AFTER // ROWS_A_MESSAGE)
         _flush(sink, _messages(n_models, hours, 0, warm))
         messages = list(_messages(n_models, hours, warm, RECORDS // ROWS_A_MESSAGE))
@@ -49,14 +45,6 @@ def main() -> None:
             _flush(sink, messages[start : start + MESSAGES_A_FLUSH])
         report({"us_a_record": (time.process_time() - began_s) / RECORDS * 1e6})
         db.close()
-
-
-def _sink(db: Database, folder: Path) -> Sink:
-    settings, clock = CollectorSettings(), SystemClock()
-    fold = Folder(Registry(db, "default", clock), settings.max_segments)
-    sink = Sink("default", db, RecordLog(str(folder / "records")), fold, clock, settings)
-    sink.recover([PARTITION])
-    return sink
 
 
 def _flush(sink: Sink, messages: Iterator[Message] | list[Message]) -> None:

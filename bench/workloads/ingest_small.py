@@ -10,15 +10,9 @@ from pathlib import Path
 
 from bench.ingest import PARTITION
 from bench.probe import report
-from collector.fold import Folder
+from bench.sinks import new_database, sink_over
 from collector.settings import CollectorSettings
-from collector.sink import Sink
 from driftglass_client.wire import CONTENT_JSON
-from kernel.clock import SystemClock
-from store.database import Database
-from store.migrate import migrate
-from store.records import RecordLog
-from store.registry import Registry
 from stream.message import Message
 
 FLUSHES = 3
@@ -29,16 +23,14 @@ MONTHS = {"good": 11, "bad": 13}
 
 def main() -> None:
     month = MONTHS[sys.argv[1]]
-    settings, clock = CollectorSettings(), SystemClock()
+    flush_bytes = CollectorSettings().flush_bytes
     with tempfile.TemporaryDirectory() as name:
-        db = Database(f"sqlite:///{name}/state.db")
-        migrate(db)
-        fold = Folder(Registry(db, "default", clock), settings.max_segments)
-        sink = Sink("default", db, RecordLog(str(Path(name) / "records")), fold, clock, settings)
+        db = new_database(Path(name))
+        sink = sink_over(db, Path(name))
         sink.recover([PARTITION])
         sent, spent_s = 0, 0.0
         for _ in range(FLUSHES):
-            while sink.pending_bytes < settings.flush_bytes:
+            while sink.pending_bytes < flush_bytes:
                 sink.take({PARTITION: [_message(n, month) for n in range(sent, sent + STEP)]})
                 sent += STEP
             began_s = time.process_time()

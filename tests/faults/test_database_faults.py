@@ -130,7 +130,7 @@ def test_transactions_that_cannot_be_serialized_are_begun_again(world: World, sc
     world.collectors.start(MEMBERS)
     with world.load() as load:
         world.wait_for_commits()
-        for number in range(scale(short=2, long=40)):
+        for number in range(scale(short=3, long=40)):
             world.fault(conflict)
             wait_until(
                 lambda n=number: _logs(world).count("could not serialize access") > n,

@@ -8,7 +8,7 @@ from pathlib import Path
 PROGRAM = """
 import resource
 import numpy as np
-resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
 from kernel.scores import score_cells
 print(score_cells(np.array([0.0, 0.5, 1.0])).tolist())
 """
@@ -17,7 +17,7 @@ print(score_cells(np.array([0.0, 0.5, 1.0])).tolist())
 def said(folder: Path, **variables: str) -> str:
     """What a new process says that compiles for itself, with no file longer than 100 bytes."""
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(most=100)],
+        [sys.executable, "-c", PROGRAM],
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])} | variables,
         cwd=folder,
         capture_output=True,
