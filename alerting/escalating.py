@@ -6,7 +6,8 @@ from alerting.rules import P0, Rule
 from alerting.settings import AlertingSettings
 from alerting.telling import Teller
 from store import alert_ledger as ledger
-from store.alert_rows import Alert, Incident, Transaction
+from store.alert_rows import Alert, Incident
+from store.database import Transaction
 
 
 def due(tx: Transaction, workspace: str, rule: Rule, now_us: int) -> list[Alert]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from alerting.message import title
 from alerting.revising import Change
 from store import alert_ledger as ledger
-from store.alert_rows import OPEN, RESOLVED, Alert, Incident, Transaction, derived_key
+from store.alert_rows import OPEN, RESOLVED, Alert, Incident, derived_key
+from store.database import Transaction
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from alerting.telling import Teller
 from kernel.clock import Clock
 from store import alert_ledger as ledger
 from store import decision_feed, notifications, retraining
-from store.alert_rows import RESOLVED, Transaction
-from store.database import Database
+from store.alert_rows import RESOLVED
+from store.database import Database, Transaction
 from store.decision_feed import Decision
 from store.outbox import Claim
 

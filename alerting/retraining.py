@@ -9,7 +9,8 @@ from alerting.gathering import Gathered
 from alerting.rules import Rule
 from alerting.settings import RetrainingSettings
 from kernel.clock import to_rfc3339
-from store.alert_rows import Alert, Transaction, derived_key
+from store.alert_rows import Alert, derived_key
+from store.database import Transaction
 from store.retraining import NewRequest, write_request
 
 

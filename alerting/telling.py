@@ -7,7 +7,8 @@ from alerting.message import Happening, compose
 from alerting.settings import AlertingSettings
 from store import alert_ledger as ledger
 from store import notifications
-from store.alert_rows import Alert, Incident, Transaction
+from store.alert_rows import Alert, Incident
+from store.database import Transaction
 from store.notifications import NewNotification, notification_key
 
 

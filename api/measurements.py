@@ -31,7 +31,11 @@ class MeasurementOut(BaseModel):
     excess: Number
     p_value: Number = Field(description="Under the interval null.")
     p_change: Number = Field(description="Under no change at all.")
-    alpha: Number = Field(description="The level that p_value was held against.")
+    alpha: Number = Field(description="The level that p_value and p_own were held against.")
+    p_own: Number = Field(
+        description="By the series' own past; null while that is short, or where p_value calls nothing."
+    )
+    delta: Number = Field(description="The psi that `lower` had to pass, by the own past; null likewise.")
     lower: Number
     upper: Number
     rows: Number = Field(description="Effective number of rows.")

@@ -1,9 +1,10 @@
-"""Measuring closed windows: the one place of the detectors that reads and writes.
+"""Measuring closed windows: where the detectors read and write.
 
 claim      closed windows of a model that do not stand as measured, by lease
 read       their profiles, the reference, and their predictions beside the labels
 measure    pure functions of what was read
-finish     measurements and decisions replaced, if the lease holds and for the revisions that were read
+finish     measurements replaced, if the lease holds and for the revisions that were read
+decide     detectors/deciding.py: from measurements to decisions, in window order
 """
 
 from collections import defaultdict
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 
 from detectors import dial, labelled, lookback
 from detectors.column_drift import Test, measure_column
+from detectors.deciding import Decider
 from detectors.health import measure_health
 from detectors.lookback import Look
 from detectors.outcomes import Task, outcomes
@@ -26,6 +28,7 @@ from kernel.errors import UnavailableError
 from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
 from kernel.profiling import GroupKey, segment_columns
+from kernel.windows import WindowSize
 from store import label_searches, profiles, references, watermarks, windows
 from store import models as model_rows
 from store.database import Database
@@ -82,6 +85,7 @@ class Evaluator:
         self._clock = clock
         self._settings = settings
         self._owner = owner
+        self._decider = Decider(db, workspace, clock, settings)
 
     def step(self) -> Report:
         """Measure whatever is due now.
@@ -92,12 +96,14 @@ class Evaluator:
         label_searches.resolve(self._db, self._reader, self._workspace, self._owner, self._settings.lease_s)
         marks = watermarks.of_models(self._db, self._workspace, self._clock.now_us())
         known = model_rows.known(self._db, self._workspace)
+        self._decider.step(known, marks)
         measured = superseded = 0
         for name, mark in sorted(marks.items()):
             if name not in known:
                 continue
             while (held := self._claim(known[name], mark)) is not None:
                 done = self._measure(known[name], held)
+                self._decider.windows(known[name], WindowSize(held.windows[0].size), mark)
                 measured, superseded = measured + done, superseded + len(held.windows) - done
         return Report(measured, superseded)
 
@@ -126,7 +132,9 @@ class Evaluator:
                 labels = 0 if rows is None else labelled.labels(rows)
                 expected = labels > 0 or window.label_revision > 0
                 found = self._window(model, window, looks[window.start_us], against, rows if expected else None)
-                done += windows.finish(self._db, self._workspace, held, window, found, labels, self._clock.now_us())
+                now_us = self._clock.now_us()
+                name = "" if against is None else against.reference.name
+                done += windows.finish(self._db, self._workspace, held, window, found, labels, now_us, name)
         except UnavailableError:
             windows.release(self._db, self._workspace, held)
             raise

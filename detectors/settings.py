@@ -22,3 +22,8 @@ class DetectorSettings(Section):
     false_alarms: float = Field(
         1.0, gt=0, description="The dial: false alarms a model may raise in a quarter, expected."
     )
+    final_after_s: float = Field(
+        86_400.0,
+        ge=0,
+        description="Event time after a window has closed at which it is looked at once more, if records came in between.",
+    )

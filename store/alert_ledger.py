@@ -17,12 +17,11 @@ from store.alert_rows import (
     RESOLVED,
     Alert,
     Incident,
-    Transaction,
     alert_row,
     derived_key,
     read_alerts,
 )
-from store.database import upsert
+from store.database import Transaction, upsert
 from store.tables import alerts as t
 from store.tables import incidents as i
 from store.tables import leases

@@ -11,10 +11,9 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from store.database import Transaction
 from store.tables import alerts as t
 from store.tables import incidents as i
-
-Transaction = sa.Connection
 
 PENDING, FIRING, ACKNOWLEDGED, RESOLVED = "pending", "firing", "acknowledged", "resolved"
 OPEN = "open"  # of an incident; it ends as RESOLVED

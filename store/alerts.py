@@ -16,11 +16,10 @@ from store.alert_rows import (
     AlertDetails,
     Evidence,
     Incident,
-    Transaction,
     read_alerts,
     to_alert,
 )
-from store.database import Database
+from store.database import Database, Transaction
 from store.tables import alerts as t
 from store.tables import incidents as i
 

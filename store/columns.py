@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from kernel.grid import Grid
 from kernel.profile import Kind
 from store.database import Database, upsert
-from store.tables import categories, columns, grids, models
+from store.models import hold
+from store.tables import categories, columns, grids
 
 _MODELS_A_QUERY = 5_000  # databases limit the values of a statement
 _INFERRED = ("kind", "fixed", "seen", "misfits")
@@ -137,8 +138,7 @@ def add_categories(db: Database, workspace: str, model: str, new: Mapping[str, I
     """Append values to dictionaries, in order, up to the limit a column; codes begin at 1."""
     with db.write() as connection:
         # Who adds to the same model waits: codes are given one after the other.
-        mine = (models.c.workspace == workspace, models.c.model == model)
-        connection.execute(sa.select(models.c.model).where(*mine).with_for_update())
+        hold(connection, workspace, model)
         for name, values in sorted(new.items()):
             here = (categories.c.workspace == workspace, categories.c.model == model, categories.c.column == name)
             top = connection.scalar(sa.select(sa.func.max(categories.c.code)).where(*here)) or 0

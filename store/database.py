@@ -27,6 +27,9 @@ _REFUSALS = (
 )  # classes of SQLSTATE: a wrong value, a broken constraint, a limit such as an index row's size
 _FREE_CONNECTION_TIMEOUT_S = 30.0
 
+Transaction = sa.Connection
+"""What is read and written together, or not at all."""
+
 
 class Database:
     """A pool of connections to one database.

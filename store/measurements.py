@@ -2,20 +2,28 @@
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Any
 
 import msgspec
 import sqlalchemy as sa
 
 from kernel.errors import ContractError
 from store.database import Database
+from store.tables import decisions as d
 from store.tables import measurements as t
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMeasurement:
-    """A measurement as it is stored: version and segment are "" for all, column is "" for the whole model."""
+    """A measurement as it is stored: version and segment are "" for all, column is "" for the whole model.
+
+    Attributes:
+        status, basis: as decided, or as measured where that is still to come.
+        p_own, delta: by the series' own past; None where nothing was judged by it.
+    """
 
     model: str
     version: str
@@ -38,6 +46,8 @@ class StoredMeasurement:
     reference_rows: float | None
     status: str
     basis: str
+    p_own: float | None
+    delta: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,16 @@ class Wanted:
     end_us: int | None = None
 
 
-_COLUMNS = [t.c[f.name] for f in fields(StoredMeasurement)]
+_SAME = sa.and_(*(t.c[key.name] == d.c[key.name] for key in d.primary_key.columns))
+_DECIDED: Mapping[str, Any] = MappingProxyType(
+    {
+        "status": sa.func.coalesce(d.c.status, t.c.status),
+        "basis": sa.func.coalesce(d.c.basis, t.c.basis),
+        "p_own": d.c.p_own,
+        "delta": d.c.delta,
+    }
+)
+_COLUMNS: list[Any] = [_DECIDED[f.name] if f.name in _DECIDED else t.c[f.name] for f in fields(StoredMeasurement)]
 # The key of the table, ordered as its index by series has it: a page costs its rows, wherever it begins.
 _ORDER = (t.c.model, t.c.metric, t.c.column, t.c.window_start_us, t.c.version, t.c.segment, t.c.size)
 _Moment = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -81,7 +100,9 @@ def page(
     Raises:
         ContractError: the cursor is none of ours.
     """
-    query = sa.select(*_COLUMNS).where(t.c.workspace == workspace, *_conditions(wanted))
+    query = (
+        sa.select(*_COLUMNS).select_from(t.outerjoin(d, _SAME)).where(t.c.workspace == workspace, *_conditions(wanted))
+    )
     if cursor is not None:
         query = query.where(sa.tuple_(*_ORDER) > _after(cursor))
     with db.read() as connection:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from kernel.clock import HOUR_US
 from kernel.errors import NotFoundError
 from kernel.windows import WindowSize, parse_duration
-from store.database import Database, upsert
+from store.database import Database, Transaction, upsert
 from store.tables import models
 
 
@@ -76,6 +76,12 @@ def one(db: Database, workspace: str, name: str) -> Model:
     if found is None:
         raise NotFoundError(f"workspace {workspace!r} has no model {name!r}: it is registered by its first record")
     return found
+
+
+def hold(tx: Transaction, workspace: str, model: str) -> None:
+    """Make others who hold the same model wait until this transaction ends."""
+    mine = (models.c.workspace == workspace, models.c.model == model)
+    tx.execute(sa.select(models.c.model).where(*mine).with_for_update())
 
 
 def workspaces(db: Database) -> list[str]:

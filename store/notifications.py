@@ -5,8 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from store.alert_rows import Transaction, derived_key
-from store.database import Database, upsert
+from store.alert_rows import derived_key
+from store.database import Database, Transaction, upsert
 from store.outbox import Outbox
 from store.tables import notifications as t
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from store.alert_rows import Transaction
-from store.database import Database, upsert
+from store.database import Database, Transaction, upsert
 from store.outbox import Outbox
 from store.tables import retraining_requests as t
 

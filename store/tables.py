@@ -98,9 +98,15 @@ windows = sa.Table(
     _integer("end_us"),
     _text("state", "open"),  # open, closed, measured, sealed
     _integer("data_revision"), _integer("label_revision"), _integer("measured_data_revision"), _integer("measured_label_revision"),
-    _integer("rows"), _integer("labels"), _us("measured_us"), *_lease(),
+    _integer("rows"), _integer("labels"), _us("measured_us"),
+    _text("reference"),  # what it was measured against; "" for nothing
+    _integer("looks"), _integer("looked_revision"),  # how often it could open an alert, and of which data at last
+    _us("decide_at_us"),  # the event time from which it is to be decided, 0 for now; null where it is decided
+    *_lease(),
     sa.Index(None, "workspace", "model", "end_us"),
     sa.Index(None, "state", "end_us"),
+    sa.Index("ix_windows_undecided", "workspace", "model", "size", "decide_at_us",
+             sqlite_where=sa.text("decide_at_us IS NOT NULL"), postgresql_where=sa.text("decide_at_us IS NOT NULL")),
 )  # fmt: skip
 
 references = sa.Table(
@@ -132,8 +138,10 @@ decisions = sa.Table(
     "decisions", metadata, _key("workspace"), _key("model"), _key("version"), _key("segment"), _key("size"),
     _key_us("window_start_us"), _key("metric"), _key("column"),
     _integer("window_end_us"),
+    _flag("candidate"),  # the null of independent rows calls it, at a look that may open an alert
     _flag("abnormal"),  # drift, or degraded
-    _text("status"), _number("value"), _number("expected"), _number("p_value"), _number("alpha"),
+    _text("status"), _text("basis"), _number("value"), _number("expected"), _number("p_value"), _number("alpha"),
+    _number("p_own"), _number("delta"),  # by the series' own past; null where that is too short
     _number("lower"), _number("upper"), _integer("decided_us"),
     sa.Index(None, "workspace", "model", "window_end_us"),
     sa.Index(None, "workspace", "decided_us"),

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from kernel.clock import SECOND_US
 from kernel.measurement import Measurement, SeriesKey
 from store.database import Database, database_now_us
-from store.models import Model
-from store.tables import decisions, measurements, windows
+from store.models import Model, hold
+from store.tables import measurements, windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +105,19 @@ def lease(
 
 
 def finish(
-    db: Database, workspace: str, held: Lease, window: Window, found: Measured, labels: int, now_us: int
+    db: Database,
+    workspace: str,
+    held: Lease,
+    window: Window,
+    found: Measured,
+    labels: int,
+    now_us: int,
+    reference: str = "",
 ) -> bool:
-    """Replace a window's measurements and decisions, for the revisions that were read.
+    """Replace a window's measurements, for the revisions that were read; it is then due to be decided (store/decisions.py).
 
     Args:
+        reference: what they were held against. Another one than before begins to count the window's looks anew.
         labels: distinct labels that have a prediction in the window.
 
     Returns:
@@ -120,23 +128,19 @@ def finish(
     current = sa.and_(at.data_revision == window.data_revision, at.label_revision == window.label_revision)
     state = sa.case((current, "measured"), else_="closed")
     mine = sa.and_(*_key(workspace, window), at.token == held.token, at.until_us >= database_now_us())
-    measured = {**revisions, "state": state, "labels": labels, "measured_us": now_us}
-    released = sa.update(windows).where(mine).values(**measured, token="", until_us=0)
+    measured = {**revisions, "state": state, "labels": labels, "measured_us": now_us, "reference": reference}
+    looks = {"looks": sa.case((at.reference == reference, at.looks), else_=0), "decide_at_us": 0}
+    released = sa.update(windows).where(mine).values(**measured, **looks, token="", until_us=0)
     with db.write() as connection:
+        hold(connection, workspace, window.model)
         if connection.execute(released).rowcount != 1:
             return False
-        for table in (measurements, decisions):
-            here = (
-                table.c.workspace == workspace,
-                table.c.model == window.model,
-                table.c.size == window.size,
-                table.c.window_start_us == window.start_us,
-            )
-            connection.execute(sa.delete(table).where(*here))
+        m = measurements.c
+        here = (m.workspace == workspace, m.model == window.model, m.size == window.size)
+        connection.execute(sa.delete(measurements).where(*here, m.window_start_us == window.start_us))
         rows = [_measurement_row(workspace, window, key, m) for key, all_ in found.items() for m in all_]
         if rows:
             connection.execute(sa.insert(measurements), rows)
-            connection.execute(sa.insert(decisions), [_decision_row(row, now_us) for row in rows])
     return True
 
 
@@ -204,14 +208,3 @@ def _measurement_row(workspace: str, window: Window, key: SeriesKey, found: Meas
         "data_revision": window.data_revision,
         "label_revision": window.label_revision,
     }
-
-
-_DECIDED = (
-    "workspace", "model", "version", "segment", "size", "window_start_us", "metric", "column", "window_end_us", "value",
-    "expected", "p_value", "alpha", "lower", "upper", "status",
-)  # fmt: skip
-
-
-def _decision_row(row: dict[str, Any], now_us: int) -> dict[str, Any]:
-    decided = {name: row[name] for name in _DECIDED}
-    return decided | {"abnormal": row["status"] in ("drift", "degraded"), "decided_us": now_us}

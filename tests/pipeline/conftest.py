@@ -40,9 +40,10 @@ class Workspace:
 
     folder: Path
     clock: ManualClock = field(default_factory=lambda: ManualClock(START_US + 400 * DAY_US))
+    database: str = ""
 
     def __post_init__(self) -> None:
-        self.db = Database(f"sqlite:///{self.folder}/state.db")
+        self.db = Database(self.database or f"sqlite:///{self.folder}/state.db")
         migrate(self.db)
 
     def sink(self, kind: type[Sink] = Sink, **chosen: Any) -> Sink:

@@ -8,6 +8,7 @@ from store import models, windows
 from store.database import Database
 from store.migrate import _config, check, migrate
 from store.models import Model
+from store.tables import references
 from store.tables import windows as table
 
 
@@ -39,3 +40,17 @@ def test_what_the_first_release_measured_wrongly_is_measured_again(db) -> None:
         ("closed", 1, 4),
         ("sealed", 1, 4),
     ]
+
+
+def test_what_was_measured_by_an_earlier_release_is_decided_anew(db) -> None:
+    models.declare(db, "default", Model("m"), 0)
+    in_force = {"rows": 1, "blob": b"", "performance": {}, "provenance": {}, "active": True, "reference": "r"}
+    with db.write() as connection:
+        connection.execute(sa.insert(references).values(workspace="default", model="m", **in_force))
+        for start_us, state in enumerate(["measured", "closed", "sealed"]):
+            row = {"workspace": "default", "model": "m", "size": "1d", "start_us": start_us, "state": state}
+            connection.execute(sa.insert(table).values(**row))
+    migrate(db)
+    with db.read() as connection:
+        found = connection.execute(sa.select(table.c.reference, table.c.decide_at_us).order_by(table.c.start_us)).all()
+    assert found == [("r", 0), ("", None), ("", None)]

@@ -1,0 +1,205 @@
+"""Deciding about measured windows: the second place of the detectors that reads and writes.
+
+due        windows that were measured, or are final and had records since they were looked at; of one model and length
+candidates what the null of independent rows calls in them, where they may open an alert at this look
+judge      candidates from the first of these windows on, each by its series' own past (detectors/own_past.py)
+replace    the decisions of the due windows; those of later ones are revised where they come out otherwise
+
+A window may open an alert at two looks: at close, and when it is final. In between it may only take one back.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from detectors.own_past import Judged, Series, fold, most_windows
+from detectors.settings import DetectorSettings
+from kernel.clock import SECOND_US, Clock
+from kernel.windows import WindowSize
+from store import decisions
+from store.database import Database, Transaction
+from store.decisions import Decidable, Due, Outcome, Test, Value
+from store.models import Model
+
+OWN_PAST = ("psi", "missing_share", "unseen_share", "error_rate")
+"""The tests that are held against their own past."""
+_TWIN = "psi"  # whose decision js_distance shares
+_ABNORMAL = ("drift", "degraded")
+_WINDOWS_AT_ONCE = 100
+_NOT_NOW = MappingProxyType({1: "to be looked at once more when final", 2: "changed after it was final"})
+
+Candidates = dict[Test, set[int]]
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One transaction's work: windows of one model and length, all held against one reference."""
+
+    tx: Transaction
+    workspace: str
+    model: Model
+    size: WindowSize
+    now_us: int
+
+    @property
+    def place(self) -> tuple[Transaction, str, str, str]:
+        """Where to read and write."""
+        return self.tx, self.workspace, self.model.name, self.size.text
+
+
+class Decider:
+    """Decides about the windows of one workspace. Several may run: a model is one decider's at a time."""
+
+    def __init__(self, db: Database, workspace: str, clock: Clock, settings: DetectorSettings) -> None:
+        self._db = db
+        self._workspace = workspace
+        self._clock = clock
+        self._settings = settings
+
+    def step(self, models: Mapping[str, Model], marks: Mapping[str, int]) -> int:
+        """Decide all that is due; returns how many windows that were.
+
+        Args:
+            marks: how far the event time of each model has come.
+
+        Raises:
+            UnavailableError: the database is away; what was not decided is due again.
+        """
+        decided = 0
+        for name, sizes in sorted(decisions.models_due(self._db, self._workspace).items()):
+            for size, since_us in sorted(sizes.items()):
+                if name in models and since_us <= marks.get(name, 0):
+                    decided += self.windows(models[name], WindowSize(size), marks.get(name, 0))
+        return decided
+
+    def windows(self, model: Model, size: WindowSize, mark_us: int) -> int:
+        """Decide the windows of one model and length that are due at this event time; returns how many."""
+        decided = 0
+        while some := self._some(model, size, mark_us):
+            decided += some
+        return decided
+
+    def _some(self, model: Model, size: WindowSize, mark_us: int) -> int:
+        with self._db.write() as tx:
+            work = _Pass(tx, self._workspace, model, size, self._clock.now_us())
+            due = decisions.due(*work.place, mark_us, _WINDOWS_AT_ONCE)
+            if due:
+                self._decide(work, due, mark_us)
+        return len(due)
+
+    def _decide(self, work: _Pass, due: Sequence[Due], mark_us: int) -> None:
+        starts = [window.start_us for window in due]
+        standing = decisions.candidates(*work.place, starts[0], due[0].reference)
+        opening = {window.start_us: self._may_open(work.model, window, mark_us) for window in due}
+        found = decisions.decidable(*work.place, starts)
+        calling = _calling(found, opening, standing)
+        later = {test: at - set(starts) for test, at in standing.items()}
+        judged = self._judge(work, due[0], calling, later)
+        looks = {window.start_us: window.looks for window in due}
+        outcomes = [(row, _outcome(row, calling, judged, looks[row.start_us])) for row in found]
+        decisions.replace(*work.place, outcomes, starts, work.now_us)
+        decisions.revise(*work.place, _revised(judged, later), work.now_us)
+        for window in due:
+            self._settle(work, window, opens=opening[window.start_us])
+
+    def _final_us(self, model: Model, window: Due) -> int:
+        return window.end_us + model.lateness_us + round(self._settings.final_after_s * SECOND_US)
+
+    def _may_open(self, model: Model, window: Due, mark_us: int) -> bool:
+        return window.looks == 0 or (window.looks == 1 and mark_us >= self._final_us(model, window))
+
+    def _settle(self, work: _Pass, window: Due, *, opens: bool) -> None:
+        looks, revision = window.looks + opens, window.revision if opens else window.looked_revision
+        waits = looks == 1 and revision != window.revision
+        decisions.settle(*work.place, window, looks, revision, self._final_us(work.model, window) if waits else None)
+
+    def _judge(self, work: _Pass, first: Due, calling: Candidates, later: Candidates) -> "dict[Test, _Verdicts]":
+        tests = {test for of in (calling, later) for test, at in of.items() if at}
+        if not tests:
+            return {}
+        past = decisions.past_starts(*work.place, first.reference, most_windows(work.size))
+        since_us = first.start_us
+        values = decisions.values(*work.place, tests, (past[0], past[-1]), since_us)
+        eligible, found = set(past), {}
+        for test, of in values.items():
+            candidates = calling.get(test, set()) | later.get(test, set())
+            series = _series(test, of, candidates, eligible, since_us)
+            found[test] = _Verdicts(of, series, fold(series, since_us, work.size, self._settings.delta))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Verdicts:
+    """What one test's series came to, beside what was read of it."""
+
+    values: Sequence[Value]
+    series: Series
+    judged: Judged
+
+    def at(self, start_us: int) -> tuple[bool, float | None, float | None]:
+        """Whether a window is abnormal; its p and delta by its own past, None where that is too short."""
+        i = int(np.searchsorted(self.series.starts_us, start_us))
+        return bool(self.judged.abnormal[i]), _number(self.judged.p_own[i]), _number(self.judged.deltas[i])
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _calling(found: Sequence[Decidable], opening: Mapping[int, bool], standing: Mapping[Test, Set[int]]) -> Candidates:
+    """The due windows in which each test calls, and may: at a look, or because it did so before."""
+    calling: Candidates = {}
+    for row in found:
+        calls = row.test.metric in OWN_PAST and row.status in _ABNORMAL
+        if calls and (opening[row.start_us] or row.start_us in standing.get(row.test, ())):
+            calling.setdefault(row.test, set()).add(row.start_us)
+    return calling
+
+
+def _series(test: Test, of: Sequence[Value], candidates: Set[int], eligible: Set[int], since_us: int) -> Series:
+    def numbers(values: Sequence[float | None]) -> np.ndarray:
+        return np.array([np.nan if value is None else value for value in values], np.float64)
+
+    starts = [value.start_us for value in of]
+    lowers = numbers([value.lower for value in of]) if test.metric == _TWIN else np.full(len(of), np.nan)
+    return Series(
+        starts_us=np.array(starts, np.int64),
+        values=numbers([value.value for value in of]),
+        candidates=np.array([start >= since_us and start in candidates for start in starts], np.bool_),
+        alphas=numbers([value.alpha for value in of]),
+        lowers=lowers,
+        called=np.array([value.called and value.judged for value in of], np.bool_),
+        eligible=np.array([start in eligible for start in starts], np.bool_),
+    )
+
+
+def _outcome(row: Decidable, calling: Candidates, judged: Mapping[Test, _Verdicts], looks: int) -> Outcome:
+    """What a measurement comes to; what is not held against its own past stands as measured."""
+    test = row.test._replace(metric=_TWIN) if row.test.metric == "js_distance" else row.test
+    abnormal = row.status in _ABNORMAL
+    if not abnormal or test.metric not in OWN_PAST:
+        return Outcome(False, abnormal, row.status, row.basis)
+    if row.start_us not in calling.get(test, ()):
+        return Outcome(False, False, "ok", _NOT_NOW.get(looks, row.basis))
+    return _by_past(row.test, row.status, row.basis, *judged[test].at(row.start_us))
+
+
+def _by_past(test: Test, status: str, basis: str, abnormal: bool, p_own: float | None, delta: float | None) -> Outcome:
+    itself = test.metric in OWN_PAST  # and not the twin of one
+    if p_own is None:
+        return Outcome(itself, abnormal, status, basis)
+    how = "own past, " + basis.removeprefix("iid-null, ")
+    return Outcome(itself, abnormal, status if abnormal else "ok", how, p_own, delta)
+
+
+def _revised(judged: Mapping[Test, _Verdicts], later: Candidates) -> Iterator[tuple[Test, int, Outcome]]:
+    """The later windows whose candidates come out otherwise than they stand, js_distance with psi."""
+    for test, starts in later.items():
+        twins = (test, test._replace(metric="js_distance")) if test.metric == _TWIN else (test,)
+        for value in judged[test].values if starts else ():
+            abnormal, p_own, delta = judged[test].at(value.start_us)
+            if value.start_us in starts and abnormal != value.called:
+                for one in twins:
+                    yield one, value.start_us, _by_past(one, value.status, value.basis, abnormal, p_own, delta)

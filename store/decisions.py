@@ -1,0 +1,254 @@
+"""Decisions as the detectors make them: what is due, the series it belongs to, and what replaces it; all in one transaction.
+
+A window is due once it was measured, and once more when it is final if records came in between. Whoever measures a model's
+windows and whoever decides about them hold the model's row, so neither overwrites what it has not seen.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from store.database import Database, Transaction
+from store.models import hold
+from store.tables import decisions, measurements, windows
+
+_KEYS_A_QUERY = 200
+_DECIDED = (
+    "workspace", "model", "version", "segment", "size", "window_start_us", "metric", "column", "window_end_us", "value",
+    "expected", "p_value", "alpha", "lower", "upper",
+)  # fmt: skip
+
+
+class Test(NamedTuple):
+    """One metric of one column of a version and segment: what has a value in every window."""
+
+    version: str
+    segment: str
+    metric: str
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A measured window that is to be decided.
+
+    Attributes:
+        reference: what it was held against; "" for nothing.
+        looks: how often it could open an alert so far: never, at close, when final.
+        looked_revision: the data revision at the last of these; revision: that was measured.
+    """
+
+    start_us: int
+    end_us: int
+    reference: str
+    looks: int
+    looked_revision: int
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A measurement of one test in one window.
+
+    Attributes:
+        status, basis: what it says by itself.
+        judged, called: what is decided of it: its own past was long enough to judge it; it is abnormal.
+    """
+
+    start_us: int
+    value: float | None
+    alpha: float | None
+    lower: float | None
+    status: str
+    basis: str
+    judged: bool
+    called: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is decided of one measurement beyond what it says; `delta` and `p_own` are None where its past did not judge it."""
+
+    candidate: bool
+    abnormal: bool
+    status: str
+    basis: str
+    p_own: float | None = None
+    delta: float | None = None
+
+
+class Decidable(NamedTuple):
+    """A measurement that is due: its test, its window and what it says; `row` is what a decision repeats of it."""
+
+    test: Test
+    start_us: int
+    status: str
+    basis: str
+    row: Mapping[str, Any]
+
+
+def models_due(db: Database, workspace: str) -> dict[str, dict[str, int]]:
+    """Since which event time, 0 for now, something of each model and window length is due."""
+    at = windows.c
+    query = (
+        sa.select(at.model, at.size, sa.func.min(at.decide_at_us))
+        .where(at.workspace == workspace, at.decide_at_us.is_not(None))
+        .group_by(at.model, at.size)
+    )
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    with db.read() as connection:
+        for model, size, since_us in connection.execute(query):
+            found[model][size] = since_us
+    return found
+
+
+def due(tx: Transaction, workspace: str, model: str, size: str, mark_us: int, limit: int) -> list[Due]:
+    """The first windows that are due at this event time, of one reference; the model is held until the transaction ends."""
+    hold(tx, workspace, model)
+    at = windows.c
+    query = (
+        sa.select(at.start_us, at.end_us, at.reference, at.looks, at.looked_revision, at.measured_data_revision)
+        .where(*_of(workspace, model, size), at.decide_at_us <= mark_us)
+        .order_by(at.start_us)
+        .limit(limit)
+    )
+    found = [Due(*row) for row in tx.execute(query)]
+    return [window for window in found if window.reference == found[0].reference]
+
+
+def past_starts(tx: Transaction, workspace: str, model: str, size: str, reference: str, most: int) -> list[int]:
+    """The starts of the first windows that were held against a reference, ascending."""
+    at = windows.c
+    query = (
+        sa.select(at.start_us)
+        .where(*_of(workspace, model, size), at.reference == reference)
+        .order_by(at.start_us)
+        .limit(most)
+    )
+    return list(tx.scalars(query))
+
+
+def decidable(tx: Transaction, workspace: str, model: str, size: str, starts_us: Sequence[int]) -> list[Decidable]:
+    """All that was measured in some windows."""
+    at = measurements.c
+    query = (
+        sa.select(*(at[name] for name in _DECIDED), at.status, at.basis)
+        .where(*_within(measurements, workspace, model, size), at.window_start_us.in_(starts_us))
+        .order_by(at.window_start_us)
+    )
+    found = []
+    for row in tx.execute(query).mappings():
+        test = Test(row["version"], row["segment"], row["metric"], row["column"])
+        kept = {name: row[name] for name in _DECIDED}
+        found.append(Decidable(test, row["window_start_us"], row["status"], row["basis"], kept))
+    return found
+
+
+def candidates(
+    tx: Transaction, workspace: str, model: str, size: str, since_us: int, reference: str
+) -> dict[Test, set[int]]:
+    """The windows from one on, held against a reference, in which each test may open an alert, as decided."""
+    d, w = decisions.c, windows.c
+    same = sa.and_(w.workspace == d.workspace, w.model == d.model, w.size == d.size, w.start_us == d.window_start_us)
+    query = (
+        sa.select(d.version, d.segment, d.metric, d.column, d.window_start_us)
+        .select_from(decisions.join(windows, same))
+        .where(*_within(decisions, workspace, model, size), d.window_start_us >= since_us, d.candidate)
+        .where(w.reference == reference)
+    )
+    found: dict[Test, set[int]] = defaultdict(set)
+    for version, segment, metric, column, start_us in tx.execute(query):
+        found[Test(version, segment, metric, column)].add(start_us)
+    return found
+
+
+def values(
+    tx: Transaction,
+    workspace: str,
+    model: str,
+    size: str,
+    tests: Collection[Test],
+    span_us: tuple[int, int],
+    since_us: int,
+) -> dict[Test, list[Value]]:
+    """The values of some tests in window order: all in [first, last], and those that are abnormal since a window.
+
+    Windows that say nothing, insufficient or provisional, are not among them.
+    """
+    m, d = measurements.c, decisions.c
+    same = [m[key.name] == d[key.name] for key in decisions.primary_key.columns]
+    query = (
+        sa.select(
+            m.version, m.segment, m.metric, m.column, m.window_start_us, m.value, m.alpha, m.lower, m.status, m.basis,
+            d.p_own.is_not(None), sa.func.coalesce(d.abnormal, sa.false()),
+        )
+        .select_from(measurements.outerjoin(decisions, sa.and_(*same)))
+        .where(
+            *_within(measurements, workspace, model, size),
+            m.status.not_in(("insufficient", "provisional")),
+            sa.or_(
+                m.window_start_us.between(*span_us),
+                sa.and_(m.window_start_us >= since_us, m.status.in_(("drift", "degraded"))),
+            ),
+        )
+        .order_by(m.window_start_us)
+    )  # fmt: skip
+    wanted = sorted(tests)
+    found: dict[Test, list[Value]] = defaultdict(list)
+    place = sa.tuple_(m.version, m.segment, m.metric, m.column)
+    for first in range(0, len(wanted), _KEYS_A_QUERY):
+        for row in tx.execute(query.where(place.in_(wanted[first : first + _KEYS_A_QUERY]))):
+            version, segment, metric, column, *rest = row
+            found[Test(version, segment, metric, column)].append(Value(*rest))
+    return found
+
+
+def replace(
+    tx: Transaction, workspace: str, model: str, size: str, decided: Iterable[tuple[Decidable, Outcome]],
+    starts_us: Sequence[int], now_us: int,
+) -> None:  # fmt: skip
+    """Put these in place of all decisions of these windows."""
+    here = (*_within(decisions, workspace, model, size), decisions.c.window_start_us.in_(starts_us))
+    tx.execute(sa.delete(decisions).where(*here))
+    rows = [{**of.row, **_outcome(outcome), "decided_us": now_us} for of, outcome in decided]
+    if rows:
+        tx.execute(sa.insert(decisions), rows)
+
+
+def revise(
+    tx: Transaction, workspace: str, model: str, size: str, found: Iterable[tuple[Test, int, Outcome]], now_us: int
+) -> None:
+    """Change what was decided of some tests in some windows."""
+    at = decisions.c
+    for test, start_us, outcome in found:
+        here = [at[name] == getattr(test, name) for name in Test._fields]
+        same = (*_within(decisions, workspace, model, size), *here, at.window_start_us == start_us)
+        tx.execute(sa.update(decisions).where(*same).values(**_outcome(outcome), decided_us=now_us))
+
+
+def settle(
+    tx: Transaction, workspace: str, model: str, size: str, window: Due, looks: int, revision: int, again_us: int | None
+) -> None:
+    """Note that a window was decided, and at which event time it is due again, if at all."""
+    values = {"looks": looks, "looked_revision": revision, "decide_at_us": again_us}
+    here = (*_of(workspace, model, size), windows.c.start_us == window.start_us)
+    tx.execute(sa.update(windows).where(*here).values(**values))
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "candidate": outcome.candidate, "abnormal": outcome.abnormal, "status": outcome.status,
+        "basis": outcome.basis, "p_own": outcome.p_own, "delta": outcome.delta,
+    }  # fmt: skip
+
+
+def _of(workspace: str, model: str, size: str) -> tuple[sa.ColumnElement[bool], ...]:
+    at = windows.c
+    return (at.workspace == workspace, at.model == model, at.size == size)
+
+
+def _within(table: sa.Table, workspace: str, model: str, size: str) -> tuple[sa.ColumnElement[bool], ...]:
+    return (table.c.workspace == workspace, table.c.model == model, table.c.size == size)
