@@ -170,7 +170,7 @@ def _series(test: Test, of: Sequence[Value], candidates: Set[int], eligible: Set
         candidates=np.array([start >= since_us and start in candidates for start in starts], np.bool_),
         alphas=numbers([value.alpha for value in of]),
         lowers=lowers,
-        called=np.array([value.called and value.judged for value in of], np.bool_),
+        called=np.array([value.called and value.p_own is not None for value in of], np.bool_),
         eligible=np.array([start in eligible for start in starts], np.bool_),
     )
 
@@ -200,6 +200,7 @@ def _revised(judged: Mapping[Test, _Verdicts], later: Candidates) -> Iterator[tu
         twins = (test, test._replace(metric="js_distance")) if test.metric == _TWIN else (test,)
         for value in judged[test].values if starts else ():
             abnormal, p_own, delta = judged[test].at(value.start_us)
-            if value.start_us in starts and abnormal != value.called:
+            standing = value.called, value.p_own, value.delta
+            if value.start_us in starts and (abnormal, p_own, delta) != standing:
                 for one in twins:
                     yield one, value.start_us, _by_past(one, value.status, value.basis, abnormal, p_own, delta)

@@ -55,7 +55,8 @@ class Value:
 
     Attributes:
         status, basis: what it says by itself.
-        judged, called: what is decided of it: its own past was long enough to judge it; it is abnormal.
+        called: whether it is decided to be abnormal.
+        p_own, delta: what is decided by its own past; None where that was too short.
     """
 
     start_us: int
@@ -64,8 +65,9 @@ class Value:
     lower: float | None
     status: str
     basis: str
-    judged: bool
     called: bool
+    p_own: float | None
+    delta: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,7 @@ def values(
     query = (
         sa.select(
             m.version, m.segment, m.metric, m.column, m.window_start_us, m.value, m.alpha, m.lower, m.status, m.basis,
-            d.p_own.is_not(None), sa.func.coalesce(d.abnormal, sa.false()),
+            sa.func.coalesce(d.abnormal, sa.false()), d.p_own, d.delta,
         )
         .select_from(measurements.outerjoin(decisions, sa.and_(*same)))
         .where(
