@@ -61,8 +61,7 @@ class RecordLog:
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
-            where = self._uri(workspace, kind)
-            raise UnavailableError(f"the record log {where} does not answer: {_why(error)}") from error
+            raise _silent(self._uri(workspace, kind), error) from error
         return self._tables[key]
 
     def files_of(self, table: DeltaTable) -> pafs.FileSystem:
@@ -72,12 +71,12 @@ class RecordLog:
     def end(self, workspace: str, kind: RecordKind, partition: Partition) -> int | None:
         """Up to which offset (exclusive) a partition's records are in the table; None when none ever were."""
         table = self.table(workspace, kind)
-        return None if table is None else table.transaction_version(str(partition))
+        return None if table is None else self._told(table, str(partition))
 
     def ids_since_us(self, workspace: str, kind: RecordKind, partition: Partition) -> int | None:
         """The earliest ingested_at of the ids that the partition's last writer remembered; None where it remembered none."""
         table = self.table(workspace, kind)
-        return None if table is None else table.transaction_version(_ids_since(partition))
+        return None if table is None else self._told(table, _ids_since(partition))
 
     def append(
         self,
@@ -102,7 +101,7 @@ class RecordLog:
         """
         table = self.table(workspace, kind) or self._create(workspace, kind)
         for partition, (first, _) in spans.items():
-            end = table.transaction_version(str(partition))
+            end = self._told(table, str(partition))
             if end is not None and end > first:
                 raise FencedError(f"{partition} is in the record log up to {end}, this batch begins at {first}")
         transactions = [Transaction(str(partition), end) for partition, (_, end) in sorted(spans.items())]
@@ -121,6 +120,13 @@ class RecordLog:
         except (DeltaError, OSError) as error:
             where = self._uri(workspace, kind)
             raise UnavailableError(f"the record log {where} refuses the write: {_why(error)}") from error
+
+    def _told(self, table: DeltaTable, subject: str) -> int | None:
+        """What the table's last commit about a subject says; the commits since its checkpoint may have to be read for it."""
+        try:
+            return table.transaction_version(subject)
+        except (DeltaError, OSError) as error:
+            raise _silent(table.table_uri, error) from error
 
     def _create(self, workspace: str, kind: RecordKind) -> DeltaTable:
         uri = self._uri(workspace, kind)
@@ -150,6 +156,10 @@ class RecordLog:
 def _ids_since(partition: Partition) -> str:
     """No partition's name: those have no blank."""
     return f"{partition} ids since"
+
+
+def _silent(where: str, error: Exception) -> UnavailableError:
+    return UnavailableError(f"the record log {where} does not answer: {_why(error)}")
 
 
 def _why(error: Exception) -> str:

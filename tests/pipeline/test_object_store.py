@@ -142,3 +142,19 @@ def test_what_the_store_refuses_is_said_and_can_be_written_afterwards(store: Obj
         log.append("default", KIND, [records(place, 1)], {place: (1, 2)})
     log.append("default", KIND, [records(place, 1)], {place: (1, 2)})
     assert stored(store, root, tmp_path) == Counter(["0-0", "0-1"])
+
+
+def test_a_commit_that_cannot_be_read_when_it_is_asked_what_it_says_is_said_so(tmp_path) -> None:
+    """What a table's commits say is read from them when it is asked for, after the table itself was looked up."""
+    log, place = RecordLog(str(tmp_path)), PLACES[0]
+    log.append("default", KIND, [records(place, 0)], {place: (0, 1)})
+    assert log.end("default", KIND, place) == 1
+    commit = tmp_path / "default" / KIND.value / "_delta_log" / f"{1:020}.json"
+    away = commit.rename(tmp_path / "away")
+    for ask in (log.end, log.ids_since_us):
+        with pytest.raises(UnavailableError, match="does not answer"):
+            ask("default", KIND, place)
+    with pytest.raises(UnavailableError, match="does not answer"):
+        log.append("default", KIND, [records(place, 1)], {place: (1, 2)})
+    away.rename(commit)
+    assert log.end("default", KIND, place) == 1
