@@ -33,8 +33,15 @@ def upkeep_commit(table: DeltaTable) -> CommitProperties:
 
 
 def stored_files(table: DeltaTable) -> list[StoredFile]:
-    """The files of a table, as this handle knows it."""
-    actions = pa.table(table.get_add_actions(flatten=True))
+    """The files of a table, as this handle knows it.
+
+    Raises:
+        UnavailableError: the store does not answer; the handle may have to read commits for it.
+    """
+    try:
+        actions = pa.table(table.get_add_actions(flatten=True))
+    except (DeltaError, OSError) as error:
+        raise UnavailableError(f"the files of the record log {table.table_uri} cannot be listed: {error}") from error
     age_us = pc.multiply(actions["modification_time"].cast(pa.int64()), 1_000)
     if _TAKEN_IN in actions.column_names:  # absent where no file has statistics
         age_us = pc.coalesce(actions[_TAKEN_IN].cast(pa.timestamp("us", "UTC")).cast(pa.int64()), age_us)

@@ -10,6 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.fs as pafs
+from deltalake.exceptions import DeltaError
 
 from kernel.clock import DAY_US, MINUTE_US
 from kernel.errors import UnavailableError
@@ -214,7 +215,7 @@ class RecordReader:
                 for name, more in (beside or {}).items():
                     connection.register(name, more)
                 return connection.sql(query, params=values).to_arrow_table()
-            except duckdb.Error as error:
+            except (duckdb.Error, DeltaError, OSError) as error:
                 raise UnavailableError(f"the record log cannot be read: {error}") from error
 
 
