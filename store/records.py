@@ -124,9 +124,10 @@ class RecordLog:
     def _told(self, table: DeltaTable, subject: str) -> int | None:
         """What the table's last commit about a subject says; the commits since its checkpoint may have to be read for it."""
         try:
-            return table.transaction_version(subject)
+            version: int | None = table.transaction_version(subject)
         except (DeltaError, OSError) as error:
             raise _silent(table.table_uri, error) from error
+        return version
 
     def _create(self, workspace: str, kind: RecordKind) -> DeltaTable:
         uri = self._uri(workspace, kind)
