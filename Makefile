@@ -1,6 +1,6 @@
 # Everything runs in .venv, which uv makes from uv.lock. ARGS is handed on: make test ARGS="tests/services -x"
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev services demo test faults lint bench
+.PHONY: help setup setup-dev services demo test faults lint bench bench-calibration
 MAKEFLAGS += --no-print-directory
 
 UV := ./scripts/uv.sh
@@ -9,7 +9,7 @@ EXTRAS := --extra onnx --extra demo
 DEV_EXTRAS := $(EXTRAS) --extra confluent
 
 help: ## list what can be made
-	@sed -nE 's/^([a-z-]+):.*## (.*)$$/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -nE 's/^([a-z-]+):.*## (.*)$$/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## install Driftglass with what the demo needs
 	@$(UV) sync --frozen --no-dev --inexact --compile-bytecode $(EXTRAS)
@@ -38,3 +38,6 @@ lint: setup-dev ## check style, types and the layers
 
 bench: setup-dev ## run the benchmarks beside their peers
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-calibration: setup-dev ## count false alarms where nothing moves, and see how soon shifts are seen
+	@$(BIN)/python -m bench.calibration $(ARGS)

@@ -5,9 +5,9 @@ from typing import Literal
 
 import numpy as np
 
-from detectors import chi2, noise, noncentral, psi
+from detectors import noise, noncentral, psi
 from detectors.delta import DELTA
-from detectors.pair import BinnedPair
+from detectors.pair import BinnedPair, FloatArray
 from detectors.pooling import pool_small
 
 LEAST_ROWS = 2.0
@@ -91,9 +91,19 @@ def stable_statistic(pair: BinnedPair) -> float:
     >>> round(stable_statistic(pair_of([400, 600], [500, 500])), 2)
     20.26
     """
-    p, q = pair.shares
+    return float(stable_statistics(*pair.shares, pair.window_size, pair.reference_size))
+
+
+def stable_statistics(p: FloatArray, q: FloatArray, n: float, m: float) -> FloatArray:
+    """Return the statistic of many windows against one reference: shares of shape (..., B) and (B,), sizes n and m.
+
+    >>> p, q = np.array([[0.4, 0.6], [0.5, 0.5]]), np.array([0.5, 0.5])
+    >>> stable_statistics(p, q, 1000, 1000).round(2).tolist()
+    [20.26, 0.0]
+    """
     roots = 4 * (np.sqrt(np.maximum(p, psi.FLOOR)) - np.sqrt(np.maximum(q, psi.FLOOR))) ** 2
-    window, reference = chi2.margins(pair)
-    mixed = (window + reference) / (pair.window_size + pair.reference_size)
-    terms = np.where(np.minimum(window, reference) >= noise.ASYMPTOTIC, roots, np.minimum(roots, (p - q) ** 2 / mixed))
-    return float(terms.sum() * pair.information)
+    mixed = (p * n + q * m) / (n + m)
+    pearson = np.divide((p - q) ** 2, mixed, out=np.zeros_like(mixed), where=mixed > 0)
+    terms = np.where(mixed * min(n, m) >= noise.ASYMPTOTIC, roots, np.minimum(roots, pearson))
+    statistics: FloatArray = terms.sum(axis=-1) * (n * m / (n + m))
+    return statistics

@@ -1,8 +1,8 @@
 """A series against its own past: real windows are not independent draws, so the past says what is ordinary.
 
 The past of a window are the windows before it that were held against the same reference, at most so many from the first on. So what
-creeps away from the reference is not taken for ordinary because it is slow, and a window that was called once the past was
-known is no part of it.
+creeps away from the reference is not taken for ordinary because it is slow. A window that the past has called is a part of the past
+after it only where it was over soon: what comes and goes is a thing that the series does, what lasts is not.
 """
 
 import math
@@ -19,6 +19,7 @@ from kernel.windows import WindowSize
 
 LEAST_WINDOWS = 30
 LEAST_SAME_HOUR = 8
+LASTING = 3  # windows; what is over sooner is a thing that the series does
 ORDINARY_SHARE = 0.9
 _STILL = 1e-9  # a deviation of cube roots under this is none
 _LONGEST_US = 91 * DAY_US
@@ -142,7 +143,7 @@ def fold(series: Series, since_us: int, size: WindowSize, delta: float = DELTA) 
     """Judge the candidates from a moment on, in window order.
 
     A candidate with a past is abnormal where that calls it as well: p_own below its alpha and, of psi, the lower bound above the
-    own delta. Without a past the candidate stands. What the past has called is left out of the past of the windows after it.
+    own delta. Without a past the candidate stands. What the past has called and may last is left out of the past after it.
 
     >>> n = 40
     >>> values = np.full(n, 0.05); values[35:] = [2.0, 0.05, 2.0, 2.0, 0.05]
@@ -152,20 +153,41 @@ def fold(series: Series, since_us: int, size: WindowSize, delta: float = DELTA) 
     """
     n = len(series.starts_us)
     hours = hours_of_week(series.starts_us, size)
-    earlier = series.starts_us < since_us
+    known = series.eligible & np.isfinite(series.values)
+    called = series.called & (series.starts_us < since_us)
     abnormal = np.zeros(n, np.bool_)
     p_own, deltas = np.full(n, np.nan), np.full(n, np.nan)
-    ordinary = series.eligible & np.isfinite(series.values) & ~(series.called & earlier)
-    for at in np.flatnonzero(series.candidates & ~earlier):
-        past = np.flatnonzero(ordinary[:at])
-        value, values = float(series.values[at]), series.values[past]
-        p = p_own_past(value, int(hours[at]), values, hours[past])
+    for at in np.flatnonzero(series.candidates & (series.starts_us >= since_us)):
+        past = np.flatnonzero(known[:at] & ~lasting(called[:at], known[:at]))
+        values, hour = series.values[past], int(hours[at])
+        p = p_own_past(float(series.values[at]), hour, values, hours[past])
         if p is None:
             abnormal[at] = True
             continue
-        p_own[at], called = p, p < series.alphas[at]
+        p_own[at], beyond = p, True
         if np.isfinite(series.lowers[at]):
-            deltas[at] = ordinary_delta(int(hours[at]), values, hours[past], delta)
-            called = called and series.lowers[at] > deltas[at]
-        abnormal[at], ordinary[at] = called, ordinary[at] and not called
+            deltas[at] = ordinary_delta(hour, values, hours[past], delta)
+            beyond = bool(series.lowers[at] > deltas[at])
+        abnormal[at] = called[at] = beyond and p < series.alphas[at]
     return Judged(abnormal, p_own, deltas)
+
+
+def lasting(called: BoolArray, known: BoolArray) -> BoolArray:
+    """The called windows (windows,) that may be the beginning of something that lasts: runs that are not over, or were not soon.
+
+    Args:
+        known: windows that may be part of a past; no other interrupts a run.
+
+    >>> called = np.array([True, False, True, True, True, False, True])
+    >>> lasting(called, np.ones(7, bool)).tolist()
+    [False, False, True, True, True, False, True]
+    """
+    places = np.flatnonzero(known)
+    of = called[places]
+    starts = np.flatnonzero(of & ~np.append(False, of[:-1]))
+    ends = np.flatnonzero(of & ~np.append(of[1:], False)) + 1
+    found = np.zeros(called.size, np.bool_)
+    for start, end in zip(starts, ends, strict=True):
+        if end - start >= LASTING or end == len(of):
+            found[places[start:end]] = True
+    return found

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from detectors.binning import pair_from_cells
-from detectors.pair import BinnedPair
+from detectors.binning import IntArray, pair_from_cells
+from detectors.pair import BinnedPair, FloatArray
 
 LEAST_EXPECTED = 5.0
 
@@ -19,11 +19,20 @@ def pool_small(pair: BinnedPair, least: float = LEAST_EXPECTED) -> BinnedPair:
     >>> pool_small(pair_of([2, 90, 3, 1, 4], [3, 80, 4, 13, 0])).reference.tolist()
     [7.0, 80.0, 13.0, 0.0]
     """
-    _, q = pair.shares
-    expected = q * min(pair.window_size, pair.reference_size)
+    expected = pair.shares[1] * min(pair.window_size, pair.reference_size)
     if expected.min() >= least:
         return pair
-    pools, gathered = np.arange(pair.bins), 0.0
+    pools = small_pools(expected, least)
+    return pair_from_cells(pair.window, pair.reference, pools, pair.window_size, pair.reference_size)
+
+
+def small_pools(expected: FloatArray, least: float = LEAST_EXPECTED) -> IntArray:
+    """The pool of each bin (B,), by the rows expected there: itself, or the first bin of those it is joined with.
+
+    >>> small_pools(np.array([3.0, 80.0, 4.0, 13.0, 0.0])).tolist()
+    [0, 1, 0, 3, 4]
+    """
+    pools, gathered = np.arange(expected.size), 0.0
     target = -1
     for small in np.flatnonzero(expected < least):
         target = int(small) if target < 0 else target
@@ -31,4 +40,4 @@ def pool_small(pair: BinnedPair, least: float = LEAST_EXPECTED) -> BinnedPair:
         gathered += expected[small]
         if gathered >= least:
             target, gathered = -1, 0.0
-    return pair_from_cells(pair.window, pair.reference, pools, pair.window_size, pair.reference_size)
+    return pools

@@ -85,6 +85,16 @@ def test_a_shift_that_lasts_is_called_for_as_long_as_it_lasts() -> None:
     assert abnormal(series_of(values)) == list(range(60, 200))
 
 
+def test_what_comes_and_goes_is_called_at_first_and_becomes_ordinary() -> None:
+    rng = np.random.default_rng(7)
+    values = rng.lognormal(-3, 0.3, 400)
+    values[40::12] = 1.0  # a rainy day among twelve
+    called = abnormal(series_of(values, alpha=1e-4))
+    assert called[0] == 40
+    assert len(called) < 12
+    assert called[-1] < 200
+
+
 def test_a_slow_shift_is_called_though_no_window_differs_much_from_the_one_before() -> None:
     rng = np.random.default_rng(5)
     quarters = 0.05 * np.exp(rng.normal(0, 0.1, 365)) * np.exp(np.maximum(0, np.arange(365) - 91) / 60)
