@@ -23,7 +23,9 @@ def test_many_windows_at_once_are_called_like_one_by_one(rows, delta) -> None:
     rng = np.random.default_rng(rows)
     p = np.array([0.3, 0.3, 0.2, 0.1, 0.06, 0.03, 0.01, 0.0])
     reference = rng.multinomial(10 * rows, p).astype(float)
-    drawn = np.concatenate([rng.multinomial(rows, rng.dirichlet(25 * p + 0.02), 4) for _ in range(40)]).astype(float)
+    drawn = np.concatenate(
+        [rng.multinomial(rows, p if i % 2 else rng.dirichlet(25 * p + 0.02), 4) for i in range(40)]
+    ).astype(float)
     windows, alpha = Windows(drawn, reference), 1e-3
     found = called(windows, alpha, delta)
     one_by_one = [measure_drift(pair_of(one, reference), alpha, delta) for one in drawn]
