@@ -129,6 +129,6 @@ def default_rules() -> tuple[Rule, ...]:
             "metrics": ["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"],
             "escalate_after": "4h",
         },
-        {"name": "quality", "tier": "P2", "metrics": ["missing_share", "unseen_share"]},
+        {"name": "quality", "tier": "P2", "metrics": ["missing_share", "unseen_share", "out_of_range_share"]},
     )
     return tuple(Rule.model_validate(rule) for rule in rules)

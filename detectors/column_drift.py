@@ -5,17 +5,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from detectors import js_distance, shares
+from detectors import shares, wasserstein
 from detectors.binning import decile_bins, pair_from_cells
 from detectors.delta import DELTA
 from detectors.interval_null import Drift, measure_drift
 from detectors.pair import BinnedPair, FloatArray
 from detectors.shares import ShareShift, Tally
+from detectors.univariate import DISTANCES
 from kernel.cells import Cells
 from kernel.measurement import Measurement, Status
 from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.scores import SCORE_CELLS
 
+_ORDERED = (Kind.NUMERIC, Kind.SCORE, Kind.POSITIVE)
 TOO_FEW = "fewer values than min_rows"
 
 
@@ -26,18 +28,20 @@ class Test:
     Attributes:
         alpha: the level of each of its tests.
         delta: psi up to which a shift is of no interest.
+        distances: measured beside psi and js_distance.
         min_rows: with fewer of its values (of missing_share: rows) in the window nothing is decided about a column.
     """
 
     alpha: float
     delta: float = DELTA
     min_rows: int = 0
+    distances: tuple[str, ...] = ()
 
 
 def measure_column(
     name: str, stored: str, window: WindowProfile, reference: WindowProfile, test: Test
 ) -> Iterator[Measurement]:
-    """The drift metrics of one column: psi, js_distance, missing_share and, of categories, unseen_share.
+    """The drift of one column: psi, its distances, missing_share; of categories unseen_share, of numbers out_of_range_share.
 
     Few values are few however many rows there are: all but missing_share rest on the values alone.
 
@@ -70,19 +74,29 @@ def _of_values(
     pair = column_pair(now, before)
     drift = measure_drift(pair, test.alpha, test.delta)
     yield _psi(name, drift, pair, test)
-    yield _js_distance(name, drift, pair, test)
+    for metric in ("js_distance", *test.distances):
+        if (found := _distance(metric, now, before, pair)) is not None:
+            yield _view(metric, name, found, drift, pair, test)
     if now.kind is Kind.CATEGORICAL:
         yield _shift("unseen_share", name, _unseen(now.cells, before.cells, test.alpha), now, window, reference, test)
+    if now.kind is Kind.NUMERIC:
+        beyond = _out_of_range(now.cells, before.cells, test.alpha)
+        yield _shift("out_of_range_share", name, beyond, now, window, reference, test)
 
 
 def column_pair(window: ColumnProfile, reference: ColumnProfile) -> BinnedPair:
     """Both sides in bins: the reference's deciles, or the categories."""
+    counts, held = _dense(window, reference)
+    deciles = window.kind in _ORDERED and held.sum() > 0
+    bins = decile_bins(held) if deciles else np.arange(len(held))
+    return pair_from_cells(counts, held, bins, window.cells.size, reference.cells.size)
+
+
+def _dense(window: ColumnProfile, reference: ColumnProfile) -> tuple[FloatArray, FloatArray]:
+    """The counts of both sides over the same cells, shape (cells,)."""
     now, before = _plain_cells(window), _plain_cells(reference)
     width = int(max(now.index.max(initial=0), before.index.max(initial=0))) + 1
-    counts, held = now.dense(width), before.dense(width)
-    deciles = window.kind in (Kind.NUMERIC, Kind.SCORE, Kind.POSITIVE) and held.sum() > 0
-    bins = decile_bins(held) if deciles else np.arange(width)
-    return pair_from_cells(counts, held, bins, now.size, before.size)
+    return now.dense(width), before.dense(width)
 
 
 def _plain_cells(column: ColumnProfile) -> Cells:
@@ -118,12 +132,36 @@ def _psi(name: str, drift: Drift, pair: BinnedPair, test: Test) -> Measurement:
     )  # fmt: skip
 
 
-def _js_distance(name: str, drift: Drift, pair: BinnedPair, test: Test) -> Measurement:
-    """The same test as psi's: two views of one shift are one decision."""
-    value, expected = js_distance.value(pair), js_distance.expected(pair)
+def _distance(
+    metric: str, now: ColumnProfile, before: ColumnProfile, pair: BinnedPair
+) -> tuple[float | None, float | None] | None:
+    """A distance and what noise alone gives of it; None where the column's kind has no such distance."""
+    if metric == "wasserstein":
+        return _wasserstein(now, before) if now.kind is Kind.NUMERIC else None
+    if metric == "ks":
+        if now.kind not in _ORDERED:
+            return None
+        counts, held = _dense(now, before)
+        pair = pair_from_cells(counts, held, np.arange(len(counts)), now.cells.size, before.cells.size)
+    return DISTANCES[metric].value(pair), DISTANCES[metric].expected(pair)
+
+
+def _wasserstein(now: ColumnProfile, before: ColumnProfile) -> tuple[float | None, float | None]:
+    held, means = before.cells.shares_of, before.cells.sums / np.maximum(1, before.cells.rows)
+    scale = wasserstein.reference_scale(held, means)
+    places = now.cells.sums / np.maximum(1, now.cells.rows)
+    value = wasserstein.value(now.cells.shares_of, places, held, means, scale)
+    return value, wasserstein.expected(now.cells.size, held, means, before.cells.size, scale)
+
+
+def _view(
+    metric: str, name: str, found: tuple[float | None, float | None], drift: Drift, pair: BinnedPair, test: Test
+) -> Measurement:
+    """The same test as psi's: several views of one shift are one decision."""
+    value, expected = found
     excess = None if value is None or expected is None else value - expected
     return Measurement(
-        "js_distance", name, value, _status(drift, test.alpha), expected, excess, drift.p_delta, drift.p_change,
+        metric, name, value, _status(drift, test.alpha), expected, excess, drift.p_delta, drift.p_change,
         None, None, pair.window_size, pair.reference_size, test.alpha, _basis(drift),
     )  # fmt: skip
 
@@ -160,6 +198,16 @@ def _unseen(now: Cells, before: Cells, alpha: float) -> ShareShift:
     return shares.unseen_share(Tally(share * now.size, now.size), before.size, singletons, alpha)
 
 
+def _out_of_range(now: Cells, before: Cells, alpha: float) -> ShareShift:
+    """Values in cells below or above all those of the reference: to within the cells at its ends."""
+    if not len(before.index):
+        return shares.INSUFFICIENT
+    beyond = (now.index < before.index[0]) | (now.index > before.index[-1])
+    total = now.shares_of.sum()
+    share = float(now.shares_of[beyond].sum() / total) if total else 0.0
+    return shares.out_of_range_share(Tally(share * now.size, now.size), before.size, alpha)
+
+
 def _shift(
     metric: str,
     name: str,
@@ -172,7 +220,7 @@ def _shift(
     if shift.value is None:
         return Measurement(metric, name, None, Status.INSUFFICIENT, basis=shift.basis)
     excess = None if shift.expected is None else shift.value - shift.expected
-    rows = now.cells.size if metric == "unseen_share" else window.size
+    rows = window.size if metric == "missing_share" else now.cells.size
     return Measurement(
         metric, name, shift.value, Status.DRIFT if shift.called(test.alpha) else Status.OK, shift.expected, excess,
         shift.p_tolerance, shift.p_change, shift.lower, shift.upper, rows, reference.size, test.alpha, shift.basis,

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from detectors.metrics import DISTANCES, QUALITY
 from detectors.own_past import Judged, Series, fold, most_windows
 from detectors.settings import DetectorSettings
 from kernel.clock import SECOND_US, Clock
@@ -23,9 +24,9 @@ from store.database import Database, Transaction
 from store.decisions import Decidable, Due, Outcome, Test, Value
 from store.models import Model
 
-OWN_PAST = ("psi", "missing_share", "unseen_share", "error_rate")
+OWN_PAST = ("psi", *QUALITY, "error_rate")
 """The tests that are held against their own past."""
-_TWIN = "psi"  # whose decision js_distance shares
+_DECIDING = "psi"  # whose decision all distances share
 _ABNORMAL = ("drift", "degraded")
 _WINDOWS_AT_ONCE = 100
 _NOT_NOW = MappingProxyType({1: "to be looked at once more when final", 2: "changed after it was final"})
@@ -163,7 +164,7 @@ def _series(test: Test, of: Sequence[Value], candidates: Set[int], eligible: Set
         return np.array([np.nan if value is None else value for value in values], np.float64)
 
     starts = [value.start_us for value in of]
-    lowers = numbers([value.lower for value in of]) if test.metric == _TWIN else np.full(len(of), np.nan)
+    lowers = numbers([value.lower for value in of]) if test.metric == _DECIDING else np.full(len(of), np.nan)
     return Series(
         starts_us=np.array(starts, np.int64),
         values=numbers([value.value for value in of]),
@@ -177,7 +178,7 @@ def _series(test: Test, of: Sequence[Value], candidates: Set[int], eligible: Set
 
 def _outcome(row: Decidable, calling: Candidates, judged: Mapping[Test, _Verdicts], looks: int) -> Outcome:
     """What a measurement comes to; what is not held against its own past stands as measured."""
-    test = row.test._replace(metric=_TWIN) if row.test.metric == "js_distance" else row.test
+    test = row.test._replace(metric=_DECIDING) if row.test.metric in DISTANCES else row.test
     abnormal = row.status in _ABNORMAL
     if not abnormal or test.metric not in OWN_PAST:
         return Outcome(False, abnormal, row.status, row.basis)
@@ -187,7 +188,7 @@ def _outcome(row: Decidable, calling: Candidates, judged: Mapping[Test, _Verdict
 
 
 def _by_past(test: Test, status: str, basis: str, abnormal: bool, p_own: float | None, delta: float | None) -> Outcome:
-    itself = test.metric in OWN_PAST  # and not the twin of one
+    itself = test.metric in OWN_PAST  # and no view of one
     if p_own is None:
         return Outcome(itself, abnormal, status, basis)
     how = "own past, " + basis.removeprefix("iid-null, ")
@@ -195,12 +196,13 @@ def _by_past(test: Test, status: str, basis: str, abnormal: bool, p_own: float |
 
 
 def _revised(judged: Mapping[Test, _Verdicts], later: Candidates) -> Iterator[tuple[Test, int, Outcome]]:
-    """The later windows whose candidates come out otherwise than they stand, js_distance with psi."""
+    """The later windows whose candidates come out otherwise than they stand, the distances with psi."""
     for test, starts in later.items():
-        twins = (test, test._replace(metric="js_distance")) if test.metric == _TWIN else (test,)
+        also = DISTANCES if test.metric == _DECIDING else ()
+        views = (test, *(test._replace(metric=metric) for metric in also))
         for value in judged[test].values if starts else ():
             abnormal, p_own, delta = judged[test].at(value.start_us)
             standing = value.called, value.p_own, value.delta
             if value.start_us in starts and (abnormal, p_own, delta) != standing:
-                for one in twins:
+                for one in views:
                     yield one, value.start_us, _by_past(one, value.status, value.basis, abnormal, p_own, delta)

@@ -38,7 +38,7 @@ from store.references import Reference
 from store.windows import Lease, Measured, Window
 
 _NO_SUCH_ROW = "the reference has no row of this segment"
-_TESTS_A_COLUMN = 3  # psi (js_distance is the same test), missing_share, unseen_share
+_TESTS_A_COLUMN = 3  # psi with its distances, missing_share, and unseen_share or out_of_range_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,12 @@ class Evaluator:
         self, model: Model, window: Window, looks: Looks, against: Against | None, joined: pa.Table | None
     ) -> Measured:
         columns = 0 if against is None else len(drift_columns(against.reference.profile))
-        test = Test(self._alpha(model, max(1, len(looks)), columns), self._settings.delta, model.min_rows)
+        test = Test(
+            self._alpha(model, max(1, len(looks)), columns),
+            self._settings.delta,
+            model.min_rows,
+            self._settings.distances,
+        )
         found: Measured = {}
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)

@@ -1,7 +1,16 @@
 """The names of all metrics; docs/statistics.md says what each is."""
 
-DRIFT = ("psi", "js_distance")
-QUALITY = ("missing_share", "unseen_share")
+DISTANCES = (
+    "js_distance",
+    "hellinger",
+    "tvd",
+    "linf",
+    "ks",
+    "wasserstein",
+    "chi2",
+)  # further views of what psi decides
+DRIFT = ("psi", *DISTANCES)
+QUALITY = ("missing_share", "unseen_share", "out_of_range_share")
 HEALTH = (
     "rows", "throughput", "error_rate", "latency_p50", "latency_p90", "latency_p99", "queue_p50", "queue_p90", "queue_p99",
 )  # fmt: skip

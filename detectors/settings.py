@@ -1,9 +1,13 @@
 """Settings of the detectors."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from detectors.delta import DELTA
 from kernel.settings import Section
+
+Further = Literal["hellinger", "tvd", "linf", "ks", "wasserstein", "chi2"]
 
 
 class DetectorSettings(Section):
@@ -19,6 +23,10 @@ class DetectorSettings(Section):
         30, ge=0, description="Windows of the calendar that one with too few rows looks back over, at most."
     )
     delta: float = Field(DELTA, ge=0, description="PSI up to which a shift is of no interest.")
+    distances: tuple[Further, ...] = Field(
+        (),
+        description="Distances that are measured beside psi and js_distance: hellinger, tvd, linf, ks, wasserstein, chi2.",
+    )
     false_alarms: float = Field(
         1.0, gt=0, description="The dial: false alarms a model may raise in a quarter, expected."
     )

@@ -3,7 +3,8 @@
 import numpy as np
 
 from detectors.binning import heavy_cells
-from detectors.pair import FloatArray
+from detectors.null_draws import mean_under_null
+from detectors.pair import BinnedPair, FloatArray
 
 
 def value(
@@ -32,6 +33,22 @@ def value(
     order = np.argsort(places, kind="stable")
     gaps = np.abs(np.cumsum(mass[order])[:-1])
     return float(np.sum(gaps * np.diff(places[order])) / scale)
+
+
+def expected(
+    size: float, reference_counts: FloatArray, reference_means: FloatArray, reference_size: float, scale: float = 1.0
+) -> float | None:
+    """Return what noise alone gives at these effective sizes, the mean over multinomial draws of both sides on the cells (C,).
+
+    >>> 0.02 < expected(1000, np.ones(100), np.arange(100.0), 10_000, scale=28.9) < 0.04
+    True
+    """
+    held = reference_counts > 0
+    if not (held.any() and min(size, reference_size, scale) > 0):
+        return None
+    counts, gaps = reference_counts[held], np.diff(reference_means[held]) / scale
+    pair = BinnedPair(counts, counts, size, reference_size)
+    return mean_under_null(pair, lambda p, q: np.abs(np.cumsum(p - q, axis=-1))[..., :-1] @ gaps)
 
 
 def reference_scale(counts: FloatArray, means: FloatArray, bins: int = 10) -> float:

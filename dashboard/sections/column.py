@@ -15,7 +15,7 @@ from store.column_view import ColumnView
 from store.fleet import COLUMN_METRICS
 from store.series import Window
 
-_SHARES = ("missing_share", "unseen_share")
+_SHARES = ("missing_share", "unseen_share", "out_of_range_share")
 
 
 def show(scene: Scene, name: str, opened: Window, metric: str) -> None:
@@ -45,7 +45,8 @@ def _span_start(now: pd.DataFrame, opened: Window) -> int:
 
 
 def _numbers(now: pd.DataFrame) -> None:
-    for box, metric in zip(st.columns(4), COLUMN_METRICS, strict=True):
+    strange = "unseen_share" if "unseen_share" in now.index else "out_of_range_share"
+    for box, metric in zip(st.columns(4), ("psi", "js_distance", "missing_share", strange), strict=True):
         if metric not in now.index:
             box.metric(metric_name(metric), NONE, help="Not measured for this column.")
             continue
@@ -60,6 +61,7 @@ def _numbers(now: pd.DataFrame) -> None:
             " · ".join(about) or None,
             delta_color="off",
             delta_arrow="off",
+            help=f"Decided by: {row['basis']}." if row["basis"] else None,
         )
 
 

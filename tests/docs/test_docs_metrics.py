@@ -9,7 +9,7 @@ import pytest
 
 from detectors import column_drift
 from detectors.health import measure_health
-from detectors.metrics import METRICS
+from detectors.metrics import DISTANCES, METRICS
 from detectors.outcomes import Outcomes, Task
 from detectors.performance import measure_performance
 from kernel.clock import DAY_US
@@ -52,7 +52,7 @@ def _of_profiles() -> Iterator[Measurement]:
     yield from measure_health(profile, profile, DAY_US, 1e-4)
     for name in ("feature.delay", "feature.night", "prediction", "score.late"):
         plain = name.removeprefix("feature.")
-        yield from column_drift.measure_column(plain, name, profile, profile, column_drift.Test(1e-4))
+        yield from column_drift.measure_column(plain, name, profile, profile, column_drift.Test(1e-4, distances=DISTANCES[1:]))
 
 
 def _classes() -> Outcomes:
