@@ -18,6 +18,8 @@ from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.scores import SCORE_CELLS
 
 _ORDERED = (Kind.NUMERIC, Kind.SCORE, Kind.POSITIVE)
+ENOUGH = 10  # times the rows of a window make a reference whose own noise does not count
+SMALL_REFERENCE = "the reference has under 10 times the rows"
 TOO_FEW = "fewer values than min_rows"
 
 
@@ -128,7 +130,7 @@ def _never_there(before: ColumnProfile, window: WindowProfile) -> ColumnProfile:
 def _psi(name: str, drift: Drift, pair: BinnedPair, test: Test) -> Measurement:
     return Measurement(
         "psi", name, drift.value, _status(drift, test.alpha), drift.expected, drift.excess, drift.p_delta, drift.p_change,
-        drift.lower, None, pair.window_size, pair.reference_size, test.alpha, _basis(drift),
+        drift.lower, None, pair.window_size, pair.reference_size, test.alpha, _basis(drift, pair),
     )  # fmt: skip
 
 
@@ -162,7 +164,7 @@ def _view(
     excess = None if value is None or expected is None else value - expected
     return Measurement(
         metric, name, value, _status(drift, test.alpha), expected, excess, drift.p_delta, drift.p_change,
-        None, None, pair.window_size, pair.reference_size, test.alpha, _basis(drift),
+        None, None, pair.window_size, pair.reference_size, test.alpha, _basis(drift, pair),
     )  # fmt: skip
 
 
@@ -172,8 +174,11 @@ def _status(drift: Drift, alpha: float) -> Status:
     return Status.DRIFT if drift.called(alpha) else Status.OK
 
 
-def _basis(drift: Drift) -> str:
-    return drift.basis if drift.p_delta is None else f"iid-null, {drift.basis}"
+def _basis(drift: Drift, pair: BinnedPair) -> str:
+    if drift.p_delta is None:
+        return drift.basis
+    small = pair.reference_size < ENOUGH * pair.window_size
+    return f"iid-null, {drift.basis}" + (f"; {SMALL_REFERENCE}" if small else "")
 
 
 def _missing(

@@ -52,7 +52,9 @@ def _of_profiles() -> Iterator[Measurement]:
     yield from measure_health(profile, profile, DAY_US, 1e-4)
     for name in ("feature.delay", "feature.night", "prediction", "score.late"):
         plain = name.removeprefix("feature.")
-        yield from column_drift.measure_column(plain, name, profile, profile, column_drift.Test(1e-4, distances=DISTANCES[1:]))
+        yield from column_drift.measure_column(
+            plain, name, profile, profile, column_drift.Test(1e-4, distances=DISTANCES[1:])
+        )
 
 
 def _classes() -> Outcomes:

@@ -80,3 +80,19 @@ def test_values_within_the_reference_are_not_out_of_range(measured) -> None:
     found, *_ = measured("x", 0.0)
     assert found["out_of_range_share"].value < 0.01
     assert found["out_of_range_share"].status == "ok"
+
+
+def test_a_reference_that_is_small_beside_the_window_is_said_to_be(measured) -> None:
+    found, before, now = measured("x", 0.0)
+    assert len(before) < 10 * len(now)
+    assert found["psi"].basis == "iid-null, chi-square; the reference has under 10 times the rows"
+
+
+def test_a_reference_that_is_large_enough_is_not(workspace, messages) -> None:
+    models.declare(workspace.db, "default", replace(Model("m"), min_rows=500), 0)
+    traffic = Traffic(workspace.sink(), workspace.clock, messages)
+    for rows in ([*a_day(0, rows=6_000)], [*a_day(1, rows=600)]):
+        traffic.send(PREDICTIONS, rows)
+    traffic.end()
+    workspace.evaluator().step()
+    assert [m.basis for m in workspace.measured(metric="psi", column="x", size="1d")][1] == "iid-null, chi-square"
