@@ -166,8 +166,10 @@ def _opened(context: Context, episode: Episode) -> Alert:
 def _told(context: Context, alert: Alert, episodes: Sequence[Episode]) -> Alert:
     """The alert after its episodes: several are one alert, because people were told of one."""
     last = episodes[-1]
-    fired = [e.fired_us for e in episodes if e.fired_us is not None]
-    fired_window_us = min(fired, default=alert.details.fired_window_us)
+    fired_window_us = min((e.fired_us for e in episodes if e.fired_us is not None), default=None)
+    if fired_window_us is None and alert.details.fired_window_us is not None:
+        # What it fired on was taken back: it goes on from the first window that is left, and from no window before it.
+        fired_window_us = max(alert.details.fired_window_us, episodes[0].first_us)
     moved = replace(
         _with_evidence(alert, last),
         first_window_us=episodes[0].first_us,

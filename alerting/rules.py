@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_v
 
 from alerting.condition import Condition, parse_condition
 from alerting.fold import Policy
-from detectors.metrics import DRIFT, METRICS
+from detectors.metrics import DRIFT, METRICS, QUALITY
 from kernel.settings import Section
 from kernel.settings_problem import PlacedError
 from kernel.windows import WindowSize, parse_duration
@@ -129,6 +129,6 @@ def default_rules() -> tuple[Rule, ...]:
             "metrics": ["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"],
             "escalate_after": "4h",
         },
-        {"name": "quality", "tier": "P2", "metrics": ["missing_share", "unseen_share", "out_of_range_share"]},
+        {"name": "quality", "tier": "P2", "metrics": list(QUALITY)},
     )
     return tuple(Rule.model_validate(rule) for rule in rules)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alerting.fold import Policy, Window
@@ -96,6 +96,7 @@ def test_deciding_the_same_again_changes_nothing(story, policy, data):
 LATE = st.lists(st.dictionaries(st.integers(0, 15), st.sampled_from("xo."), min_size=1, max_size=6), max_size=8)
 
 
+@example(late=[{0: "x", 1: "x", 4: "x"}, {0: "o", 3: "o"}, {2: "x"}], policy=Policy(1, 2 * DAY_US, 1))
 @given(late=LATE, policy=POLICIES)
 def test_whatever_comes_late_one_alert_is_open_and_telling_again_means_that_it_had_been_resolved(late, policy):
     book = Book(policy)
