@@ -17,6 +17,7 @@ METRICS: Mapping[str, str] = {
     "ks": "Kolmogorov-Smirnov distance",
     "wasserstein": "Wasserstein distance",
     "chi2": "Chi-square",
+    "misfit_share": "Share of another type",
     "unseen_share": "Unseen share",
     "out_of_range_share": "Out-of-range share",
     "accuracy": "Accuracy",

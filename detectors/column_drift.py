@@ -43,7 +43,7 @@ class Test:
 def measure_column(
     name: str, stored: str, window: WindowProfile, reference: WindowProfile, test: Test
 ) -> Iterator[Measurement]:
-    """The drift of one column: psi, its distances, missing_share; of categories unseen_share, of numbers out_of_range_share.
+    """The drift of one column: psi, its distances and the shares of QUALITY that its kind has.
 
     Few values are few however many rows there are: all but missing_share rest on the values alone.
 
@@ -57,6 +57,11 @@ def measure_column(
     now = window.columns.get(stored) or _never_there(before, window)
     missing = _missing(now, window, before, reference, test.alpha)
     yield _enough(window.rows, _shift("missing_share", name, missing, now, window, reference, test), test)
+    if now.misfit or before.misfit:
+        misfits = shares.missing_share(_misfits(now), _misfits(before), test.alpha)
+        yield _enough(
+            now.values + now.misfit, _shift("misfit_share", name, misfits, now, window, reference, test), test
+        )
     for found in _of_values(name, now, before, window, reference, test):
         yield _enough(now.values, found, test)
 
@@ -195,6 +200,11 @@ def _tally(column: ColumnProfile, whole: WindowProfile) -> Tally:
     return Tally(min(1.0, absent / whole.weight) * whole.size, whole.size)
 
 
+def _misfits(column: ColumnProfile) -> Tally:
+    """Values of another type than the column's among its values; nobody weighs the misfits."""
+    return Tally(float(column.misfit), column.cells.size + column.misfit)
+
+
 def _unseen(now: Cells, before: Cells, alpha: float) -> ShareShift:
     known = np.isin(now.index, before.index)
     total = now.shares_of.sum()
@@ -225,7 +235,9 @@ def _shift(
     if shift.value is None:
         return Measurement(metric, name, None, Status.INSUFFICIENT, basis=shift.basis)
     excess = None if shift.expected is None else shift.value - shift.expected
-    rows = window.size if metric == "missing_share" else now.cells.size
+    rows = (
+        window.size if metric == "missing_share" else now.cells.size + (now.misfit if metric == "misfit_share" else 0)
+    )
     return Measurement(
         metric, name, shift.value, Status.DRIFT if shift.called(test.alpha) else Status.OK, shift.expected, excess,
         shift.p_tolerance, shift.p_change, shift.lower, shift.upper, rows, reference.size, test.alpha, shift.basis,

@@ -38,7 +38,7 @@ from store.references import Reference
 from store.windows import Lease, Measured, Window
 
 _NO_SUCH_ROW = "the reference has no row of this segment"
-_TESTS_A_COLUMN = 3  # psi with its distances, missing_share, and unseen_share or out_of_range_share
+_TESTS_A_COLUMN = 4  # psi with its distances, missing_share, misfit_share, and unseen_share or out_of_range_share
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ DISTANCES = (
     "chi2",
 )  # further views of what psi decides
 DRIFT = ("psi", *DISTANCES)
-QUALITY = ("missing_share", "unseen_share", "out_of_range_share")
+QUALITY = ("missing_share", "misfit_share", "unseen_share", "out_of_range_share")
 HEALTH = (
     "rows", "throughput", "error_rate", "latency_p50", "latency_p90", "latency_p99", "queue_p50", "queue_p90", "queue_p99",
 )  # fmt: skip

@@ -15,7 +15,7 @@ from store.column_view import ColumnView
 from store.fleet import COLUMN_METRICS
 from store.series import Window
 
-_SHARES = ("missing_share", "unseen_share", "out_of_range_share")
+_SHARES = ("missing_share", "misfit_share", "unseen_share", "out_of_range_share")
 
 
 def show(scene: Scene, name: str, opened: Window, metric: str) -> None:

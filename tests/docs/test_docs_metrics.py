@@ -34,6 +34,7 @@ def _of_profiles() -> Iterator[Measurement]:
         {
             "feature.delay": values,
             "feature.night": values > 0.5,
+            "feature.flag": ["true"] * (_ROWS - 1) + ["perhaps"],
             "prediction": np.where(values > 0.5, "late", "on_time"),
             "score.late": values,
             "latency_ms": 10 + values,
@@ -43,6 +44,7 @@ def _of_profiles() -> Iterator[Measurement]:
     specs = {
         "feature.delay": ColumnSpec(Kind.NUMERIC, grid=Grid.fit(values)),
         "feature.night": ColumnSpec(Kind.BOOLEAN),
+        "feature.flag": ColumnSpec(Kind.BOOLEAN),
         "prediction": ColumnSpec(Kind.CATEGORICAL, categories={"late": 1, "on_time": 2}),
         "score.late": ColumnSpec(Kind.SCORE),
         "latency_ms": ColumnSpec(Kind.POSITIVE),
@@ -50,7 +52,7 @@ def _of_profiles() -> Iterator[Measurement]:
     }
     profile = profile_rows(table, specs)
     yield from measure_health(profile, profile, DAY_US, 1e-4)
-    for name in ("feature.delay", "feature.night", "prediction", "score.late"):
+    for name in ("feature.delay", "feature.night", "feature.flag", "prediction", "score.late"):
         plain = name.removeprefix("feature.")
         yield from column_drift.measure_column(
             plain, name, profile, profile, column_drift.Test(1e-4, distances=DISTANCES[1:])

@@ -96,3 +96,22 @@ def test_a_reference_that_is_large_enough_is_not(workspace, messages) -> None:
     traffic.end()
     workspace.evaluator().step()
     assert [m.basis for m in workspace.measured(metric="psi", column="x", size="1d")][1] == "iid-null, chi-square"
+
+
+def test_values_of_another_type_are_called_where_they_are_more_than_a_few(workspace, messages) -> None:
+    models.declare(workspace.db, "default", replace(Model("m"), min_rows=500), 0)
+    traffic = Traffic(workspace.sink(), workspace.clock, messages)
+    for day, strange in ((0, 0), (1, 2), (2, 400)):
+        rows = a_day(day, rows=2_000)
+        for row in rows[:strange]:
+            row["features"]["x"] = "n/a"
+        traffic.send(PREDICTIONS, rows)
+    traffic.end()
+    workspace.evaluator().step()
+    found = workspace.measured(metric="misfit_share", column="x", size="1d")
+    assert [(m.value, m.status) for m in found] == [
+        (0.001, "ok"),
+        (0.2, "drift"),
+    ]  # none on the first day, and no row of it
+    assert (found[1].expected, found[1].rows) == (0.0, 2_000)
+    assert workspace.measured(metric="misfit_share", column="c") == []
