@@ -3,6 +3,8 @@
 import math
 
 LONGEST_QUARTER_DAYS = 92
+_OF_A_COLUMN = 4  # psi with its distances, missing_share, misfit_share, and unseen_share or out_of_range_share
+_OF_A_SERIES = 1  # error_rate
 
 
 def alpha(false_alarms: float, windows_per_quarter: int, series: int, looks: int = 2) -> float:
@@ -29,3 +31,12 @@ def windows_per_quarter(*window_days: float) -> int:
     106
     """
     return sum(math.ceil(LONGEST_QUARTER_DAYS / days) for days in window_days)
+
+
+def planned_tests(columns: int, series: int = 1) -> int:
+    """Return how many tests each window plans, of so many columns in so many series (versions and segments).
+
+    >>> planned_tests(columns=12)
+    49
+    """
+    return series * (_OF_A_COLUMN * columns + _OF_A_SERIES)

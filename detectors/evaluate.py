@@ -38,7 +38,6 @@ from store.references import Reference
 from store.windows import Lease, Measured, Window
 
 _NO_SUCH_ROW = "the reference has no row of this segment"
-_TESTS_A_COLUMN = 4  # psi with its distances, missing_share, misfit_share, and unseen_share or out_of_range_share
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +224,7 @@ class Evaluator:
     def _alpha(self, model: Model, series: int, columns: int) -> float:
         """The level of each planned test: its fixed part of the dial."""
         days = [(size.end(size.start(0)) - size.start(0)) / DAY_US for size in model.sizes]
-        tests = series * (_TESTS_A_COLUMN * columns + 1)
+        tests = dial.planned_tests(columns, series)
         return dial.alpha(self._settings.false_alarms, dial.windows_per_quarter(*days), tests)
 
 

@@ -51,7 +51,7 @@ def months(size: str, rows: int, count: int, tell: Callable[[], None], seed: int
     """So many model-months of windows of so many rows, at the default delta and at none, from the same draws."""
     per_day = 24 if size == "1h" else 1
     windows = 30 * per_day
-    alpha = dial.alpha(1.0, dial.windows_per_quarter(1 / per_day), 3 * COLUMNS + 1)
+    alpha = dial.alpha(1.0, dial.windows_per_quarter(1 / per_day), dial.planned_tests(COLUMNS))
     totals = {delta: [0, 0, 0] for delta in (DELTA, 0.0)}
     worst: dict[float, list[int]] = {delta: [] for delta in totals}
     for number in range(count):

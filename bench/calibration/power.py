@@ -16,7 +16,7 @@ from kernel.windows import WindowSize
 
 CLEAN, SHIFTED = 60, 30  # daily windows before and after
 _DAY = WindowSize("1d")
-_TESTS = 3 * 50 + 1  # of a model of 50 columns
+_COLUMNS = 50  # of the model that the column is one of
 _WASSERSTEIN = 0.1  # Evidently's default for numbers where the reference has more than 1,000 rows: in its deviations
 _PSI = 0.2
 _JS = 0.1  # NannyML's default threshold
@@ -74,7 +74,7 @@ def _rules(reference: FloatArray, windows: FloatArray) -> Mapping[str, BoolArray
 
 
 def _ours(windows: Windows) -> BoolArray:
-    alpha = dial.alpha(1.0, dial.windows_per_quarter(1), _TESTS)
+    alpha = dial.alpha(1.0, dial.windows_per_quarter(1), dial.planned_tests(_COLUMNS))
     starts_us = np.arange(len(windows.counts)) * DAY_US
     series = series_of(windows, alpha, DELTA, starts_us, most_windows(_DAY))
     return fold(series, 0, _DAY, DELTA).abnormal

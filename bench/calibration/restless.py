@@ -48,7 +48,7 @@ def measure(null: str, models: int, flights: Flights, tell: Callable[[], None], 
     """Some models of one null: "flights", "ar1" or "week"."""
     size = WindowSize("1d" if null == "flights" else "1h")
     per_day = 1 if size.text == "1d" else 24
-    alpha = dial.alpha(1.0, dial.windows_per_quarter(1 / per_day), 3 * COLUMNS + 1)
+    alpha = dial.alpha(1.0, dial.windows_per_quarter(1 / per_day), dial.planned_tests(COLUMNS))
     starts_us = np.arange(WEEKS * 7 * per_day) * (DAY_US if per_day == 1 else HOUR_US)
     days = _flight_days(flights) if null == "flights" else {}
     sums = np.zeros(6)
