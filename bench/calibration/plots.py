@@ -10,7 +10,10 @@ import altair as alt
 from bench.calibration.power import Power
 from bench.calibration.restless import Restless
 
-_OURS, _OTHERS = "#1f5fbf", ("#d1480a", "#8a94a3", "#80600a")
+_COLOURS = {
+    "Driftglass": "#1f5fbf", "independent rows alone": "#8db4e2", "PSI > 0.2": "#d1480a",
+    "JS > 0.1": "#80600a", "Evidently's default": "#8a94a3", "NannyML's default": "#80600a",
+}  # fmt: skip
 _NULLS = {"flights": "flights by weeks, daily", "ar1": "wandering mean, hourly", "week": "rhythm of the week, hourly"}
 _RULES = {"ours": "Driftglass", "iid": "independent rows alone", "psi_rule": "PSI > 0.2", "js_rule": "JS > 0.1"}
 
@@ -45,7 +48,9 @@ def _number(value: float) -> str:
 
 def _colour(rules: Iterable[str], title: str | None = None) -> alt.Color:
     named = list(dict.fromkeys(rules))
-    return alt.Color("rule:N", title=title, sort=named, scale=alt.Scale(domain=named, range=[_OURS, *_OTHERS]))
+    return alt.Color(
+        "rule:N", title=title, sort=named, scale=alt.Scale(domain=named, range=[_COLOURS[rule] for rule in named])
+    )
 
 
 def _power(power: Sequence[Power]) -> alt.Chart:
