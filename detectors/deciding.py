@@ -8,6 +8,7 @@ replace    the decisions of the due windows; those of later ones are revised whe
 A window may open an alert at two looks: at close, and when it is final. In between it may only take one back.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -28,7 +29,7 @@ OWN_PAST = ("psi", *QUALITY, "error_rate")
 """The tests that are held against their own past."""
 _DECIDING = "psi"  # whose decision all distances share
 _ABNORMAL = ("drift", "degraded")
-_WINDOWS_AT_ONCE = 100
+_WINDOWS_AT_ONCE = 50
 _NOT_NOW = MappingProxyType({1: "to be looked at once more when final", 2: "changed after it was final"})
 
 Candidates = dict[Test, set[int]]
@@ -42,7 +43,6 @@ class _Pass:
     workspace: str
     model: Model
     size: WindowSize
-    now_us: int
 
     @property
     def place(self) -> tuple[Transaction, str, str, str]:
@@ -84,7 +84,7 @@ class Decider:
 
     def _some(self, model: Model, size: WindowSize, mark_us: int) -> int:
         with self._db.write() as tx:
-            work = _Pass(tx, self._workspace, model, size, self._clock.now_us())
+            work = _Pass(tx, self._workspace, model, size)
             due = decisions.due(*work.place, mark_us, _WINDOWS_AT_ONCE)
             if due:
                 self._decide(work, due, mark_us)
@@ -93,23 +93,28 @@ class Decider:
     def _decide(self, work: _Pass, due: Sequence[Due], mark_us: int) -> None:
         starts = [window.start_us for window in due]
         standing = decisions.candidates(*work.place, starts[0], due[0].reference)
-        opening = {window.start_us: self._may_open(work.model, window, mark_us) for window in due}
-        found = decisions.decidable(*work.place, starts)
-        calling = _calling(found, opening, standing)
-        later = {test: at - set(starts) for test, at in standing.items()}
+        opening = {window.start_us for window in due if self._may_open(work.model, window, mark_us)}
+        unchanged = {window.start_us for window in due if window.revision == window.looked_revision}
+        calling = _calling(decisions.abnormal(*work.place, starts), opening, unchanged, standing)
+        later = {test: at.keys() - set(starts) for test, at in standing.items()}
         judged = self._judge(work, due[0], calling, later)
-        looks = {window.start_us: window.looks for window in due}
-        outcomes = [(row, _outcome(row, calling, judged, looks[row.start_us])) for row in found]
-        decisions.replace(*work.place, outcomes, starts, work.now_us)
-        decisions.revise(*work.place, _revised(judged, later), work.now_us)
+        now_us = self._clock.now_us()  # of all that is decided here, however long it took to get here
         for window in due:
-            self._settle(work, window, opens=opening[window.start_us])
+            found = decisions.decidable(*work.place, window.start_us)
+            decided = ((row, _outcome(row, window, calling, judged)) for row in found)
+            decisions.replace(*work.place, window, decided, now_us)
+        views = ("js_distance", *self._settings.distances)
+        decisions.revise(*work.place, _revised(judged, later, views), now_us)
+        for window in due:
+            self._settle(work, window, opens=window.start_us in opening)
 
     def _final_us(self, model: Model, window: Due) -> int:
         return window.end_us + model.lateness_us + round(self._settings.final_after_s * SECOND_US)
 
     def _may_open(self, model: Model, window: Due, mark_us: int) -> bool:
-        return window.looks == 0 or (window.looks == 1 and mark_us >= self._final_us(model, window))
+        """At close, and when it is final if records came since: labels alone are nothing to look at here."""
+        changed = window.revision != window.looked_revision
+        return window.looks == 0 or (window.looks == 1 and changed and mark_us >= self._final_us(model, window))
 
     def _settle(self, work: _Pass, window: Due, *, opens: bool) -> None:
         looks, revision = window.looks + opens, window.revision if opens else window.looked_revision
@@ -117,17 +122,21 @@ class Decider:
         decisions.settle(*work.place, window, looks, revision, self._final_us(work.model, window) if waits else None)
 
     def _judge(self, work: _Pass, first: Due, calling: Candidates, later: Candidates) -> "dict[Test, _Verdicts]":
-        tests = {test for of in (calling, later) for test, at in of.items() if at}
-        if not tests:
-            return {}
-        past = decisions.past_starts(*work.place, first.reference, most_windows(work.size))
-        since_us = first.start_us
-        values = decisions.values(*work.place, tests, (past[0], past[-1]), since_us)
-        eligible, found = set(past), {}
-        for test, of in values.items():
-            candidates = calling.get(test, set()) | later.get(test, set())
-            series = _series(test, of, candidates, eligible, since_us)
-            found[test] = _Verdicts(of, series, fold(series, since_us, work.size, self._settings.delta))
+        of_series: dict[decisions.Series, set[Test]] = defaultdict(set)
+        for of in (calling, later):
+            for test in (test for test, at in of.items() if at):
+                of_series[test.version, test.segment].add(test)
+        firsts = decisions.firsts(*work.place, first.reference, of_series.keys())
+        found = {}
+        for series, tests in of_series.items():
+            begin_us = firsts.get(series, first.start_us)
+            end_us = work.size.back(begin_us, -most_windows(work.size))
+            values = decisions.values(*work.place, first.reference, tests, (begin_us, end_us), first.start_us)
+            for test, of_test in values.items():
+                candidates = calling.get(test, set()) | later.get(test, set())
+                one = _series(test, of_test, candidates, end_us, first.start_us)
+                judged = fold(one, first.start_us, work.size, self._settings.delta)
+                found[test] = _Verdicts(of_test, one, judged)
         return found
 
 
@@ -149,17 +158,24 @@ def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _calling(found: Sequence[Decidable], opening: Mapping[int, bool], standing: Mapping[Test, Set[int]]) -> Candidates:
-    """The due windows in which each test calls, and may: at a look, or because it did so before."""
+def _calling(
+    abnormal: Candidates, opening: Set[int], unchanged: Set[int], standing: Mapping[Test, Mapping[int, bool]]
+) -> Candidates:
+    """The due windows in which each test calls, and may: at a look, or because it did so before.
+
+    What is only a candidate, and ordinary, holds no place for a window whose records have changed since.
+    """
     calling: Candidates = {}
-    for row in found:
-        calls = row.test.metric in OWN_PAST and row.status in _ABNORMAL
-        if calls and (opening[row.start_us] or row.start_us in standing.get(row.test, ())):
-            calling.setdefault(row.test, set()).add(row.start_us)
+    for test, starts in abnormal.items():
+        if test.metric in OWN_PAST:
+            before = standing.get(test, {})
+            calling[test] = {
+                at for at in starts if at in opening or before.get(at) or (at in before and at in unchanged)
+            }
     return calling
 
 
-def _series(test: Test, of: Sequence[Value], candidates: Set[int], eligible: Set[int], since_us: int) -> Series:
+def _series(test: Test, of: Sequence[Value], candidates: Set[int], end_us: int, since_us: int) -> Series:
     def numbers(values: Sequence[float | None]) -> np.ndarray:
         return np.array([np.nan if value is None else value for value in values], np.float64)
 
@@ -172,19 +188,19 @@ def _series(test: Test, of: Sequence[Value], candidates: Set[int], eligible: Set
         alphas=numbers([value.alpha for value in of]),
         lowers=lowers,
         called=np.array([value.called and value.p_own is not None for value in of], np.bool_),
-        eligible=np.array([start in eligible for start in starts], np.bool_),
+        eligible=np.array(starts, np.int64) < end_us,
     )
 
 
-def _outcome(row: Decidable, calling: Candidates, judged: Mapping[Test, _Verdicts], looks: int) -> Outcome:
+def _outcome(row: Decidable, window: Due, calling: Candidates, judged: "Mapping[Test, _Verdicts]") -> Outcome:
     """What a measurement comes to; what is not held against its own past stands as measured."""
     test = row.test._replace(metric=_DECIDING) if row.test.metric in DISTANCES else row.test
     abnormal = row.status in _ABNORMAL
     if not abnormal or test.metric not in OWN_PAST:
         return Outcome(False, abnormal, row.status, row.basis)
-    if row.start_us not in calling.get(test, ()):
-        return Outcome(False, False, "ok", _NOT_NOW.get(looks, row.basis))
-    return _by_past(row.test, row.status, row.basis, *judged[test].at(row.start_us))
+    if window.start_us not in calling.get(test, ()):
+        return Outcome(False, False, "ok", _NOT_NOW.get(window.looks, row.basis))
+    return _by_past(row.test, row.status, row.basis, *judged[test].at(window.start_us))
 
 
 def _by_past(test: Test, status: str, basis: str, abnormal: bool, p_own: float | None, delta: float | None) -> Outcome:
@@ -195,14 +211,19 @@ def _by_past(test: Test, status: str, basis: str, abnormal: bool, p_own: float |
     return Outcome(itself, abnormal, status if abnormal else "ok", how, p_own, delta)
 
 
-def _revised(judged: Mapping[Test, _Verdicts], later: Candidates) -> Iterator[tuple[Test, int, Outcome]]:
-    """The later windows whose candidates come out otherwise than they stand, the distances with psi."""
-    for test, starts in later.items():
-        also = DISTANCES if test.metric == _DECIDING else ()
-        views = (test, *(test._replace(metric=metric) for metric in also))
-        for value in judged[test].values if starts else ():
+def _revised(
+    judged: Mapping[Test, _Verdicts], later: Candidates, views: Sequence[str]
+) -> Iterator[tuple[Test, int, Outcome]]:
+    """The later windows whose candidates come out otherwise than they stand, psi's distances with it.
+
+    Args:
+        views: the distances that are measured.
+    """
+    for test in later.keys() & judged.keys():
+        all_of_it = (test, *(test._replace(metric=metric) for metric in (views if test.metric == _DECIDING else ())))
+        for value in judged[test].values:
             abnormal, p_own, delta = judged[test].at(value.start_us)
             standing = value.called, value.p_own, value.delta
-            if value.start_us in starts and (abnormal, p_own, delta) != standing:
-                for one in views:
+            if value.start_us in later[test] and (abnormal, p_own, delta) != standing:
+                for one in all_of_it:
                     yield one, value.start_us, _by_past(one, value.status, value.basis, abnormal, p_own, delta)

@@ -40,12 +40,14 @@ def most_windows(size: WindowSize) -> int:
 
 
 def hours_of_week(starts_us: IntArray, size: WindowSize) -> IntArray:
-    """The hour of the week, from 0 to 167, in which each window starts (windows,); 0 for windows of a week or longer.
+    """The hour of the week, from 0 to 167, in which each window starts (windows,).
+
+    0 for windows of a week or longer; and for those under an hour, whose past is too short to have an hour of the week often.
 
     >>> hours_of_week(np.array([0, 24 * HOUR_US, 168 * HOUR_US]), WindowSize("1d")).tolist()
     [0, 24, 0]
     """
-    if size.text in ("1w", "1mo"):
+    if not HOUR_US <= size.end(size.start(0)) - size.start(0) <= DAY_US:
         return np.zeros(len(starts_us), np.int64)
     return np.asarray(starts_us // HOUR_US % 168, np.int64)
 

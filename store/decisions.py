@@ -13,13 +13,18 @@ import sqlalchemy as sa
 
 from store.database import Database, Transaction
 from store.models import hold
-from store.tables import decisions, measurements, windows
+from store.tables import decisions, measurements, references, windows
 
 _KEYS_A_QUERY = 200
 _DECIDED = (
     "workspace", "model", "version", "segment", "size", "window_start_us", "metric", "column", "window_end_us", "value",
     "expected", "p_value", "alpha", "lower", "upper",
 )  # fmt: skip
+
+_OUTCOME = ("candidate", "abnormal", "status", "basis", "p_own", "delta")
+
+Series = tuple[str, str]
+"""A version and a segment."""
 
 
 class Test(NamedTuple):
@@ -83,10 +88,9 @@ class Outcome:
 
 
 class Decidable(NamedTuple):
-    """A measurement that is due: its test, its window and what it says; `row` is what a decision repeats of it."""
+    """A measurement that is due: its test and what it says; `row` is what a decision repeats of it."""
 
     test: Test
-    start_us: int
     status: str
     basis: str
     row: Mapping[str, Any]
@@ -108,12 +112,18 @@ def models_due(db: Database, workspace: str) -> dict[str, dict[str, int]]:
 
 
 def due(tx: Transaction, workspace: str, model: str, size: str, mark_us: int, limit: int) -> list[Due]:
-    """The first windows that are due at this event time, of one reference; the model is held until the transaction ends."""
+    """The first windows that are due at this event time, of one reference; the model is held until the transaction ends.
+
+    A window that was held against another reference than the one in force is about to be measured again, and left until then;
+    one that is sealed never will be.
+    """
     hold(tx, workspace, model)
-    at = windows.c
+    at, of = windows.c, references.c
+    in_force = sa.select(of.reference).where(of.workspace == workspace, of.model == model, of.active).limit(1)
+    stands = sa.or_(at.reference == sa.func.coalesce(in_force.scalar_subquery(), ""), at.state == "sealed")
     query = (
         sa.select(at.start_us, at.end_us, at.reference, at.looks, at.looked_revision, at.measured_data_revision)
-        .where(*_of(workspace, model, size), at.decide_at_us <= mark_us)
+        .where(*_of(workspace, model, size), at.decide_at_us <= mark_us, stands)
         .order_by(at.start_us)
         .limit(limit)
     )
@@ -121,49 +131,69 @@ def due(tx: Transaction, workspace: str, model: str, size: str, mark_us: int, li
     return [window for window in found if window.reference == found[0].reference]
 
 
-def past_starts(tx: Transaction, workspace: str, model: str, size: str, reference: str, most: int) -> list[int]:
-    """The starts of the first windows that were held against a reference, ascending."""
-    at = windows.c
+def firsts(
+    tx: Transaction, workspace: str, model: str, size: str, reference: str, series: Collection[Series]
+) -> dict[Series, int]:
+    """The start of the first window of each series that was held against a reference."""
+    m = measurements.c
+    wanted, found = sorted(series), {}
     query = (
-        sa.select(at.start_us)
-        .where(*_of(workspace, model, size), at.reference == reference)
-        .order_by(at.start_us)
-        .limit(most)
+        sa.select(m.version, m.segment, sa.func.min(m.window_start_us))
+        .select_from(measurements.join(windows, _same_window(measurements)))
+        .where(m.workspace == workspace, m.model == model, m.metric == "rows", m.column == "", m.size == size)
+        .where(windows.c.reference == reference)
+        .group_by(m.version, m.segment)
     )
-    return list(tx.scalars(query))
+    place = sa.tuple_(m.version, m.segment)
+    for first in range(0, len(wanted), _KEYS_A_QUERY):
+        for version, segment, start_us in tx.execute(query.where(place.in_(wanted[first : first + _KEYS_A_QUERY]))):
+            found[version, segment] = start_us
+    return found
 
 
-def decidable(tx: Transaction, workspace: str, model: str, size: str, starts_us: Sequence[int]) -> list[Decidable]:
-    """All that was measured in some windows."""
+def abnormal(tx: Transaction, workspace: str, model: str, size: str, starts_us: Sequence[int]) -> dict[Test, set[int]]:
+    """The windows, of some, in which each test's measurement is abnormal by itself."""
+    m = measurements.c
+    query = sa.select(m.version, m.segment, m.metric, m.column, m.window_start_us).where(
+        *_within(measurements, workspace, model, size),
+        m.window_start_us.in_(starts_us),
+        m.status.in_(("drift", "degraded")),
+    )
+    found: dict[Test, set[int]] = defaultdict(set)
+    for version, segment, metric, column, start_us in tx.execute(query):
+        found[Test(version, segment, metric, column)].add(start_us)
+    return found
+
+
+def decidable(tx: Transaction, workspace: str, model: str, size: str, start_us: int) -> list[Decidable]:
+    """All that was measured in a window."""
     at = measurements.c
-    query = (
-        sa.select(*(at[name] for name in _DECIDED), at.status, at.basis)
-        .where(*_within(measurements, workspace, model, size), at.window_start_us.in_(starts_us))
-        .order_by(at.window_start_us)
+    query = sa.select(*(at[name] for name in _DECIDED), at.status, at.basis).where(
+        *_within(measurements, workspace, model, size), at.window_start_us == start_us
     )
     found = []
     for row in tx.execute(query).mappings():
         test = Test(row["version"], row["segment"], row["metric"], row["column"])
         kept = {name: row[name] for name in _DECIDED}
-        found.append(Decidable(test, row["window_start_us"], row["status"], row["basis"], kept))
+        found.append(Decidable(test, row["status"], row["basis"], kept))
     return found
 
 
 def candidates(
     tx: Transaction, workspace: str, model: str, size: str, since_us: int, reference: str
-) -> dict[Test, set[int]]:
-    """The windows from one on, held against a reference, in which each test may open an alert, as decided."""
-    d, w = decisions.c, windows.c
-    same = sa.and_(w.workspace == d.workspace, w.model == d.model, w.size == d.size, w.start_us == d.window_start_us)
-    query = (
-        sa.select(d.version, d.segment, d.metric, d.column, d.window_start_us)
-        .select_from(decisions.join(windows, same))
-        .where(*_within(decisions, workspace, model, size), d.window_start_us >= since_us, d.candidate)
-        .where(w.reference == reference)
+) -> dict[Test, dict[int, bool]]:
+    """The windows from one on, held against a reference, in which each test may open an alert; and whether it is abnormal there."""
+    at = windows.c
+    of = sa.select(at.start_us).where(*_of(workspace, model, size), at.start_us >= since_us, at.reference == reference)
+    held = set(tx.scalars(of))
+    d = decisions.c
+    query = sa.select(d.version, d.segment, d.metric, d.column, d.window_start_us, d.abnormal).where(
+        *_within(decisions, workspace, model, size), d.window_start_us >= since_us, d.candidate
     )
-    found: dict[Test, set[int]] = defaultdict(set)
-    for version, segment, metric, column, start_us in tx.execute(query):
-        found[Test(version, segment, metric, column)].add(start_us)
+    found: dict[Test, dict[int, bool]] = defaultdict(dict)
+    for version, segment, metric, column, start_us, is_abnormal in tx.execute(query):
+        if start_us in held:
+            found[Test(version, segment, metric, column)][start_us] = is_abnormal
     return found
 
 
@@ -172,49 +202,55 @@ def values(
     workspace: str,
     model: str,
     size: str,
+    reference: str,
     tests: Collection[Test],
     span_us: tuple[int, int],
     since_us: int,
 ) -> dict[Test, list[Value]]:
-    """The values of some tests in window order: all in [first, last], and those that are abnormal since a window.
+    """The values of some tests of one series in window order: all in [first, end), and those that are abnormal since a window.
 
-    Windows that say nothing, insufficient or provisional, are not among them.
+    Windows that say nothing, insufficient or provisional, or were held against another reference are not among them.
     """
     m, d = measurements.c, decisions.c
     same = [m[key.name] == d[key.name] for key in decisions.primary_key.columns]
+    ((version, segment),) = {(test.version, test.segment) for test in tests}
     query = (
         sa.select(
-            m.version, m.segment, m.metric, m.column, m.window_start_us, m.value, m.alpha, m.lower, m.status, m.basis,
+            m.metric, m.column, m.window_start_us, m.value, m.alpha, m.lower, m.status, m.basis,
             sa.func.coalesce(d.abnormal, sa.false()), d.p_own, d.delta,
         )
-        .select_from(measurements.outerjoin(decisions, sa.and_(*same)))
+        .select_from(
+            measurements.join(windows, _same_window(measurements)).outerjoin(decisions, sa.and_(*same))
+        )
         .where(
-            *_within(measurements, workspace, model, size),
+            *_within(measurements, workspace, model, size), m.version == version, m.segment == segment,
+            windows.c.reference == reference,
             m.status.not_in(("insufficient", "provisional")),
             sa.or_(
-                m.window_start_us.between(*span_us),
+                sa.and_(m.window_start_us >= span_us[0], m.window_start_us < span_us[1]),
                 sa.and_(m.window_start_us >= since_us, m.status.in_(("drift", "degraded"))),
             ),
         )
         .order_by(m.window_start_us)
     )  # fmt: skip
-    wanted = sorted(tests)
+    wanted = sorted((test.metric, test.column) for test in tests)
     found: dict[Test, list[Value]] = defaultdict(list)
-    place = sa.tuple_(m.version, m.segment, m.metric, m.column)
+    place = sa.tuple_(m.metric, m.column)
     for first in range(0, len(wanted), _KEYS_A_QUERY):
         for row in tx.execute(query.where(place.in_(wanted[first : first + _KEYS_A_QUERY]))):
-            version, segment, metric, column, *rest = row
+            metric, column, *rest = row
             found[Test(version, segment, metric, column)].append(Value(*rest))
     return found
 
 
 def replace(
-    tx: Transaction, workspace: str, model: str, size: str, decided: Iterable[tuple[Decidable, Outcome]],
-    starts_us: Sequence[int], now_us: int,
+    tx: Transaction, workspace: str, model: str, size: str, window: Due,
+    decided: Iterable[tuple[Decidable, Outcome]], now_us: int,
 ) -> None:  # fmt: skip
-    """Put these in place of all decisions of these windows."""
-    here = (*_within(decisions, workspace, model, size), decisions.c.window_start_us.in_(starts_us))
-    tx.execute(sa.delete(decisions).where(*here))
+    """Put these in place of all decisions of a window."""
+    d = decisions.c
+    here = (*_within(decisions, workspace, model, size), d.window_start_us == window.start_us)
+    tx.execute(sa.delete(decisions).where(*here, d.window_end_us == window.end_us))  # the end is what the index has
     rows = [{**of.row, **_outcome(outcome), "decided_us": now_us} for of, outcome in decided]
     if rows:
         tx.execute(sa.insert(decisions), rows)
@@ -224,11 +260,17 @@ def revise(
     tx: Transaction, workspace: str, model: str, size: str, found: Iterable[tuple[Test, int, Outcome]], now_us: int
 ) -> None:
     """Change what was decided of some tests in some windows."""
-    at = decisions.c
-    for test, start_us, outcome in found:
-        here = [at[name] == getattr(test, name) for name in Test._fields]
-        same = (*_within(decisions, workspace, model, size), *here, at.window_start_us == start_us)
-        tx.execute(sa.update(decisions).where(*same).values(**_outcome(outcome), decided_us=now_us))
+    d = decisions.c
+    key = [d[name] == sa.bindparam(f"of_{name}") for name in (*Test._fields, "window_start_us")]
+    rows = [
+        {**{f"of_{name}": value for name, value in test._asdict().items()}, "of_window_start_us": start_us}
+        | {f"new_{name}": value for name, value in _outcome(outcome).items()}
+        for test, start_us, outcome in found
+    ]
+    if rows:
+        new: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in _OUTCOME}
+        same = (*_within(decisions, workspace, model, size), *key)
+        tx.execute(sa.update(decisions).where(*same).values(**new, decided_us=now_us), rows)
 
 
 def settle(
@@ -241,10 +283,7 @@ def settle(
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "candidate": outcome.candidate, "abnormal": outcome.abnormal, "status": outcome.status,
-        "basis": outcome.basis, "p_own": outcome.p_own, "delta": outcome.delta,
-    }  # fmt: skip
+    return {name: getattr(outcome, name) for name in _OUTCOME}
 
 
 def _of(workspace: str, model: str, size: str) -> tuple[sa.ColumnElement[bool], ...]:
@@ -254,3 +293,9 @@ def _of(workspace: str, model: str, size: str) -> tuple[sa.ColumnElement[bool], 
 
 def _within(table: sa.Table, workspace: str, model: str, size: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (table.c.workspace == workspace, table.c.model == model, table.c.size == size)
+
+
+def _same_window(table: sa.Table) -> sa.ColumnElement[bool]:
+    t, w = table.c, windows.c
+    same = (w.workspace == t.workspace, w.model == t.model, w.size == t.size)
+    return sa.and_(*same, w.start_us == t.window_start_us)

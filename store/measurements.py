@@ -72,7 +72,7 @@ _SAME = sa.and_(*(t.c[key.name] == d.c[key.name] for key in d.primary_key.column
 _DECIDED: Mapping[str, Any] = MappingProxyType(
     {
         "status": sa.func.coalesce(d.c.status, t.c.status),
-        "basis": sa.func.coalesce(d.c.basis, t.c.basis),
+        "basis": sa.func.coalesce(sa.func.nullif(d.c.basis, ""), t.c.basis),
         "p_own": d.c.p_own,
         "delta": d.c.delta,
     }

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile, encode_profile
 from store.database import Database
+from store.models import hold
 from store.tables import reference_segments, references, windows
 
 _KEYS_A_QUERY = 500
@@ -80,6 +81,7 @@ def put_provisional(
     """
     at = windows.c
     with db.write() as connection:
+        hold(connection, workspace, model)
         if _in_force(connection, workspace, model) is None:
             _insert(connection, workspace, model, profile, segments, {}, provenance, now_us, provisional=True)
             bare = sa.or_(at.measured_us.is_not(None), at.token != "")
@@ -103,6 +105,7 @@ def put(
     """
     at = references.c
     with db.write() as connection:
+        hold(connection, workspace, model)
         former = sa.update(references).where(at.workspace == workspace, at.model == model, at.active)
         connection.execute(former.values(active=False))
         name = _insert(connection, workspace, model, profile, segments or {}, performance, provenance, now_us)

@@ -82,7 +82,7 @@ def series(
             sa.func.coalesce(d.p_value, m.p_value), d.alpha,
             sa.func.coalesce(m.lower, d.lower), sa.func.coalesce(m.upper, d.upper),
             m.rows, m.reference_rows, sa.func.coalesce(d.status, m.status), sa.func.coalesce(d.abnormal, sa.false()),
-            sa.func.coalesce(d.basis, m.basis),
+            sa.func.coalesce(sa.func.nullif(d.basis, ""), m.basis),
         )
         .select_from(measurements.outerjoin(decisions, sa.and_(*same)))
         .where(_within(measurements, workspace, scope), m.metric.in_(metrics), m.window_start_us >= since_us)

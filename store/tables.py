@@ -132,6 +132,7 @@ measurements = sa.Table(
     _text("basis"),  # how the decision was reached, such as iid-null
     _integer("data_revision"), _integer("label_revision"),
     sa.Index(None, "workspace", "model", "metric", "column", "window_start_us"),
+    sa.Index(None, "workspace", "model", "size", "window_start_us"),
 )  # fmt: skip
 
 decisions = sa.Table(
@@ -145,6 +146,8 @@ decisions = sa.Table(
     _number("lower"), _number("upper"), _integer("decided_us"),
     sa.Index(None, "workspace", "model", "window_end_us"),
     sa.Index(None, "workspace", "decided_us"),
+    sa.Index("ix_decisions_candidates", "workspace", "model", "size", "window_start_us",
+             sqlite_where=sa.text("candidate"), postgresql_where=sa.text("candidate")),
     sa.Index(None, "workspace", "model", "metric", "column", "window_start_us"),
 )  # fmt: skip
 

@@ -1,7 +1,8 @@
 """Decisions in window order, each series held against its own past; what is decided stays until its window is measured again
 
 - which locks does it take, and for how long on a table of 100 million rows? PostgreSQL adds the columns without rewriting the tables;
-  the index locks the windows while it looks at each. Marking the windows rewrites those that were measured: seconds for a million.
+  the indexes lock windows, decisions and measurements against writing while they are made, minutes for 100 million measurements. Marking
+  the windows rewrites those that were measured: seconds for a million.
 - does the release before still run on the new schema? It does not start on it; running, it goes on deciding as it did.
 
 Revision: 0003
@@ -16,6 +17,7 @@ down_revision = '0002'
 branch_labels = None
 depends_on = None
 
+_CANDIDATES = sa.text('candidate')
 _UNDECIDED = sa.text('decide_at_us IS NOT NULL')
 
 
@@ -25,6 +27,15 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('basis', sa.Text(), server_default='', nullable=False))
         batch_op.add_column(sa.Column('p_own', sa.Double(), nullable=True))
         batch_op.add_column(sa.Column('delta', sa.Double(), nullable=True))
+        batch_op.create_index(
+            'ix_decisions_candidates', ['workspace', 'model', 'size', 'window_start_us'], unique=False,
+            sqlite_where=_CANDIDATES, postgresql_where=_CANDIDATES,
+        )
+    with op.batch_alter_table('measurements', schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f('ix_measurements_workspace_model_size_window_start_us'),
+            ['workspace', 'model', 'size', 'window_start_us'], unique=False,
+        )
     with op.batch_alter_table('windows', schema=None) as batch_op:
         batch_op.add_column(sa.Column('reference', sa.Text(), server_default='', nullable=False))
         batch_op.add_column(sa.Column('looks', sa.BigInteger(), server_default='0', nullable=False))
@@ -54,6 +65,9 @@ def downgrade() -> None:
         batch_op.drop_index('ix_windows_undecided', sqlite_where=_UNDECIDED, postgresql_where=_UNDECIDED)
         for name in ('decide_at_us', 'looked_revision', 'looks', 'reference'):
             batch_op.drop_column(name)
+    with op.batch_alter_table('measurements', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_measurements_workspace_model_size_window_start_us'))
     with op.batch_alter_table('decisions', schema=None) as batch_op:
+        batch_op.drop_index('ix_decisions_candidates', sqlite_where=_CANDIDATES, postgresql_where=_CANDIDATES)
         for name in ('delta', 'p_own', 'basis', 'candidate'):
             batch_op.drop_column(name)

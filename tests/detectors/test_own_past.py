@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.own_past import Series, fold, hours_of_week, ordinary_delta, p_own_past
-from kernel.clock import DAY_US, HOUR_US
+from kernel.clock import DAY_US, HOUR_US, MINUTE_US
 from kernel.windows import WindowSize
 
 DAY, HOUR, MONTH = WindowSize("1d"), WindowSize("1h"), WindowSize("1mo")
@@ -128,6 +128,18 @@ def test_the_own_delta_is_what_nine_of_ten_windows_kept_under() -> None:
     assert judged.deltas[60] == pytest.approx(0.45)
     assert not judged.abnormal[60]  # its lower bound is not above what is ordinary
     assert ordinary_delta(0, np.array([]), np.array([], np.int64)) == 0.1
+
+
+def test_windows_under_an_hour_are_held_against_all_their_past() -> None:
+    """Twelve windows of one hour are no eight weeks: what differs from hour to hour is not unheard of."""
+    rng = np.random.default_rng(10)
+    hourly = np.repeat(rng.normal(0, 0.1, 100), 12)
+    values = (1 + hourly + rng.normal(0, 0.03, 1_200)) ** 3
+    starts = np.arange(1_200) * 5 * MINUTE_US
+    size = WindowSize("5m")
+    assert not hours_of_week(starts, size).any()
+    series = replace(series_of(values), starts_us=starts, candidates=np.arange(1_200) >= 600)
+    assert fold(series, 0, size).abnormal.sum() == 0
 
 
 def test_months_have_no_hour_of_the_week() -> None:

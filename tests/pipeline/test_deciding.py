@@ -3,6 +3,7 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,16 +11,17 @@ import sqlalchemy as sa
 
 from detectors.evaluate import Evaluator
 from kernel.clock import DAY_US, HOUR_US
-from store import models, references, windows
+from kernel.profile import WindowProfile
+from store import models, profiles, references, windows
 from store.measurements import Wanted, page
 from store.models import Model
 from store.tables import decisions
 from store.tables import windows as window_rows
-from testing.measured_days import PREDICTIONS, START_US, Traffic, a_day
+from testing.measured_days import LABELS, PREDICTIONS, START_US, Traffic, a_day, label
 
 ROWS = 200
 # How far x lies off, day by day: ordinary here, and far more than delta. Day 0 becomes the reference.
-SHIFTS = np.random.default_rng(8).normal(0, 0.6, 60) * (np.arange(60) > 0)
+SHIFTS = np.random.default_rng(8).normal(0, 0.6, 100) * (np.arange(100) > 0)
 
 
 @pytest.fixture
@@ -32,10 +34,10 @@ def days(first: int, end: int) -> list[dict]:
     return [row for day in range(first, end) for row in a_day(day, shift=SHIFTS[day], rows=ROWS)]
 
 
-def decided(workspace, metric: str = "psi", column: str = "x") -> dict[int, sa.Row]:
+def decided(workspace, metric: str = "psi", column: str = "x", version: str = "1") -> dict[int, sa.Row]:
     """The decisions about a column by day."""
     at = decisions.c
-    query = sa.select(decisions).where(at.metric == metric, at.column == column, at.size == "1d", at.version == "1")
+    query = sa.select(decisions).where(at.metric == metric, at.column == column, at.size == "1d", at.version == version)
     with workspace.db.read() as connection:
         return {(row.window_start_us - START_US) // DAY_US: row for row in connection.execute(query)}
 
@@ -165,6 +167,78 @@ def test_a_window_may_open_an_alert_at_close_and_when_it_is_final_and_not_in_bet
     assert (decided(workspace)[1].status, decided(workspace)[1].basis) == ("ok", "changed after it was final")
 
 
+def test_a_window_whose_candidate_was_ordinary_opens_no_alert_between_its_looks_or_after(traffic, workspace) -> None:
+    traffic.send(PREDICTIONS, [*days(0, 40), *a_day(40, shift=1.1, rows=ROWS), *a_day(41, rows=30)])
+    worker = workspace.evaluator()
+    worker.step()
+    first = decided(workspace)[40]
+    assert (first.candidate, first.abnormal) == (True, False)
+    traffic.send(PREDICTIONS, later(40, "late", shift=9.0, rows=20 * ROWS))
+    worker.step()
+    assert not decided(workspace)[40].abnormal
+    traffic.send(PREDICTIONS, [*later(40, "more", shift=1.1, rows=400 * ROWS), *a_day(44, rows=30)])
+    worker.step()
+    assert (state_of(workspace, 40), decided(workspace)[40].abnormal) == ((2, None), False)
+    traffic.send(PREDICTIONS, later(40, "last", shift=9.0, rows=800 * ROWS))
+    worker.step()
+    assert not decided(workspace)[40].abnormal
+
+
+def test_labels_alone_use_up_no_look(traffic, workspace) -> None:
+    rows = a_day(1, rows=ROWS)
+    traffic.send(PREDICTIONS, [*a_day(0, rows=ROWS), *rows, *a_day(5, rows=30)])
+    worker = workspace.evaluator()
+    worker.step()
+    traffic.send(LABELS, [label(row) for row in rows])
+    worker.step()
+    assert state_of(workspace, 1) == (1, None)
+    traffic.send(PREDICTIONS, later(1, "late", shift=9.0, rows=10 * ROWS))
+    worker.step()
+    assert (state_of(workspace, 1), decided(workspace)[1].status) == ((2, None), "drift")
+
+
+def later(day: int, name: str, **more: Any) -> list[dict]:
+    """Further records of a day."""
+    return [row | {"id": f"{name}-{row['id']}"} for row in a_day(day, **more)]
+
+
+def test_a_version_has_a_past_of_its_own_however_late_it_comes(traffic, workspace) -> None:
+    shifts = np.random.default_rng(9).normal(0, 0.6, 150) * (np.arange(150) > 0)
+    for day in range(150):
+        rows = a_day(day, shift=shifts[day], rows=ROWS)
+        traffic.send(PREDICTIONS, [row | {"version": "1" if day < 95 else "2"} for row in rows])
+    traffic.end()
+    workspace.evaluator().step()
+    second = decided(workspace, version="2")
+    candidates = {day for day, row in second.items() if row.candidate}
+    assert (
+        {day for day in candidates if second[day].p_own is not None}
+        == {day for day in candidates if day >= 95 + 30}
+        != set()
+    )
+
+
+def test_a_window_of_the_reference_before_is_left_until_it_is_measured_again(traffic, workspace, monkeypatch) -> None:
+    traffic.send(PREDICTIONS, [*days(0, 69), *a_day(69, shift=1.0, rows=ROWS), *a_day(70, rows=30)])
+    worker = workspace.evaluator()
+    worker.step()
+    traffic.send(PREDICTIONS, later(69, "late", shift=0.9, rows=20))
+    worker.step()
+    before = decided(workspace)[69]
+    assert (state_of(workspace, 69)[0], before.abnormal) == (1, False)
+    day = windows.listing(workspace.db, "default", "m", "1d")[30]
+    references.put(workspace.db, "default", "m", profile_of(workspace, day), {}, {}, 0)
+    claim, left = worker._claim, iter([True, True, False])  # two of three leases, then the worker is gone
+    monkeypatch.setattr(worker, "_claim", lambda *what: claim(*what) if next(left, False) else None)
+    worker.step()
+    traffic.send(PREDICTIONS, a_day(73, rows=30))  # day 69 is final now
+    worker.step()
+    assert decided(workspace)[69] == before
+    workspace.evaluator().step()
+    assert decided(workspace)[69].decided_us >= before.decided_us
+    assert decided(workspace)[69].value != before.value
+
+
 def state_of(workspace, day: int) -> tuple[int, int | None]:
     """The looks at a day, and when it is due again."""
     at = window_rows.c
@@ -184,8 +258,7 @@ def test_another_reference_is_another_question(traffic, workspace) -> None:
     far = windows.listing(workspace.db, "default", "m", "1d")[-1]
     assert far.rows == ROWS
     workspace.evaluator().step()
-    profile = next(iter(profiles_of(workspace, far)))
-    references.put(workspace.db, "default", "m", profile, {}, {}, 0)
+    references.put(workspace.db, "default", "m", profile_of(workspace, far), {}, {}, 0)
     workspace.evaluator().step()
     by_day = decided(workspace)
     assert all(
@@ -194,8 +267,6 @@ def test_another_reference_is_another_question(traffic, workspace) -> None:
     assert not any(by_day[day].abnormal for day in range(31, 40))
 
 
-def profiles_of(workspace, window):
-    from store import profiles
-
+def profile_of(workspace, window: windows.Window) -> WindowProfile:
     found = profiles.within(workspace.db, "default", "m", [(window.start_us, window.end_us)])
-    return [profile for of in found.values() for profile in of.values()]
+    return next(profile for of in found.values() for profile in of.values())
