@@ -147,7 +147,7 @@ decisions = sa.Table(
     sa.Index(None, "workspace", "model", "window_end_us"),
     sa.Index(None, "workspace", "decided_us"),
     sa.Index("ix_decisions_candidates", "workspace", "model", "size", "window_start_us",
-             sqlite_where=sa.text("candidate"), postgresql_where=sa.text("candidate")),
+             sqlite_where=sa.text("candidate = 1"), postgresql_where=sa.text("candidate")),
     sa.Index(None, "workspace", "model", "metric", "column", "window_start_us"),
 )  # fmt: skip
 

@@ -17,7 +17,7 @@ down_revision = '0002'
 branch_labels = None
 depends_on = None
 
-_CANDIDATES = sa.text('candidate')
+_CANDIDATES = {'sqlite_where': sa.text('candidate = 1'), 'postgresql_where': sa.text('candidate')}  # as each is asked
 _UNDECIDED = sa.text('decide_at_us IS NOT NULL')
 
 
@@ -28,8 +28,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('p_own', sa.Double(), nullable=True))
         batch_op.add_column(sa.Column('delta', sa.Double(), nullable=True))
         batch_op.create_index(
-            'ix_decisions_candidates', ['workspace', 'model', 'size', 'window_start_us'], unique=False,
-            sqlite_where=_CANDIDATES, postgresql_where=_CANDIDATES,
+            'ix_decisions_candidates', ['workspace', 'model', 'size', 'window_start_us'], unique=False, **_CANDIDATES
         )
     with op.batch_alter_table('measurements', schema=None) as batch_op:
         batch_op.create_index(
@@ -68,6 +67,6 @@ def downgrade() -> None:
     with op.batch_alter_table('measurements', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_measurements_workspace_model_size_window_start_us'))
     with op.batch_alter_table('decisions', schema=None) as batch_op:
-        batch_op.drop_index('ix_decisions_candidates', sqlite_where=_CANDIDATES, postgresql_where=_CANDIDATES)
+        batch_op.drop_index('ix_decisions_candidates', **_CANDIDATES)
         for name in ('delta', 'p_own', 'basis', 'candidate'):
             batch_op.drop_column(name)
