@@ -30,6 +30,24 @@ METRICS: Mapping[str, str] = {
     "label_coverage": "Label coverage",
 }
 
+SHORT: Mapping[str, str] = {
+    "js_distance": "JS distance",
+    "missing_share": "Missing",
+    "misfit_share": "Other type",
+    "unseen_share": "Unseen",
+    "out_of_range_share": "Out of range",
+}
+"""Names where several stand beside one another."""
+
+
+def short_name(metric: str) -> str:
+    """A metric's name where room is scarce.
+
+    >>> short_name("missing_share"), short_name("psi")
+    ('Missing', 'PSI')
+    """
+    return SHORT.get(metric, metric_name(metric))
+
 
 def metric_name(metric: str) -> str:
     """A metric's name for people.

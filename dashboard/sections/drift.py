@@ -7,7 +7,7 @@ from dashboard.charts.heat_map import PICK, heat_map
 from dashboard.palette import palette
 from dashboard.scene import Scene
 from dashboard.sections import column
-from dashboard.text import metric_name, window
+from dashboard.text import metric_name, short_name, window
 from store.fleet import COLUMN_METRICS
 
 _MAP = "heat-map"
@@ -23,7 +23,7 @@ def show(scene: Scene) -> None:
         required=True,
         key="metric",
         bind="query-params",
-        format_func=metric_name,
+        format_func=short_name,
     )
     data = scene.frame(metric)
     data = data[data["column"] != ""]
