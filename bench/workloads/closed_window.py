@@ -55,8 +55,8 @@ def main() -> None:
 
 def _measure(now: WindowProfile, before: WindowProfile) -> None:
     for name in before.columns:
-        found = list(measure_column(name, name, now, before, TEST))
-        assert len(found) == 3
+        found = [m.metric for m in measure_column(name, name, now, before, TEST)]
+        assert found == ["missing_share", "psi", "js_distance", "out_of_range_share"]
 
 
 def _scaled(window: WindowProfile, times: int) -> WindowProfile:
