@@ -55,14 +55,14 @@ def measure_column(
     if before is None:
         return
     now = window.columns.get(stored) or _never_there(before, window)
-    missing = _missing(now, window, before, reference, test.alpha)
-    yield _enough(window.rows, _shift("missing_share", name, missing, now, window, reference, test), test)
+    missing = shares.missing_share(_tally(now, window), _tally(before, reference), test.alpha)
+    yield _enough(window.rows, _shift("missing_share", name, missing, window.size, reference, test), test)
     if now.misfit or before.misfit:
-        misfits = shares.missing_share(_misfits(now), _misfits(before), test.alpha)
-        yield _enough(
-            now.values + now.misfit, _shift("misfit_share", name, misfits, now, window, reference, test), test
-        )
-    for found in _of_values(name, now, before, window, reference, test):
+        strange = _misfits(now)
+        misfits = shares.missing_share(strange, _misfits(before), test.alpha)
+        found = _shift("misfit_share", name, misfits, strange.rows, reference, test)
+        yield _enough(now.values + now.misfit, found, test)
+    for found in _of_values(name, now, before, reference, test):
         yield _enough(now.values, found, test)
 
 
@@ -73,22 +73,23 @@ def _enough(rows: int, found: Measurement, test: Test) -> Measurement:
 
 
 def _of_values(
-    name: str, now: ColumnProfile, before: ColumnProfile, window: WindowProfile, reference: WindowProfile, test: Test
+    name: str, now: ColumnProfile, before: ColumnProfile, reference: WindowProfile, test: Test
 ) -> Iterator[Measurement]:
     if (now.kind, now.grid) != (before.kind, before.grid):
         yield Measurement("psi", name, None, Status.INSUFFICIENT, basis="another grid than the reference's")
         return
     pair = column_pair(now, before)
     drift = measure_drift(pair, test.alpha, test.delta)
-    yield _psi(name, drift, pair, test)
+    yield replace(_view("psi", name, (drift.value, drift.expected), drift, pair, test), lower=drift.lower)
     for metric in ("js_distance", *test.distances):
         if (found := _distance(metric, now, before, pair)) is not None:
             yield _view(metric, name, found, drift, pair, test)
     if now.kind is Kind.CATEGORICAL:
-        yield _shift("unseen_share", name, _unseen(now.cells, before.cells, test.alpha), now, window, reference, test)
+        unseen = _unseen(now.cells, before.cells, test.alpha)
+        yield _shift("unseen_share", name, unseen, now.cells.size, reference, test)
     if now.kind is Kind.NUMERIC:
         beyond = _out_of_range(now.cells, before.cells, test.alpha)
-        yield _shift("out_of_range_share", name, beyond, now, window, reference, test)
+        yield _shift("out_of_range_share", name, beyond, now.cells.size, reference, test)
 
 
 def column_pair(window: ColumnProfile, reference: ColumnProfile) -> BinnedPair:
@@ -132,13 +133,6 @@ def _never_there(before: ColumnProfile, window: WindowProfile) -> ColumnProfile:
     )
 
 
-def _psi(name: str, drift: Drift, pair: BinnedPair, test: Test) -> Measurement:
-    return Measurement(
-        "psi", name, drift.value, _status(drift, test.alpha), drift.expected, drift.excess, drift.p_delta, drift.p_change,
-        drift.lower, None, pair.window_size, pair.reference_size, test.alpha, _basis(drift, pair),
-    )  # fmt: skip
-
-
 def _distance(
     metric: str, now: ColumnProfile, before: ColumnProfile, pair: BinnedPair
 ) -> tuple[float | None, float | None] | None:
@@ -164,7 +158,7 @@ def _wasserstein(now: ColumnProfile, before: ColumnProfile) -> tuple[float | Non
 def _view(
     metric: str, name: str, found: tuple[float | None, float | None], drift: Drift, pair: BinnedPair, test: Test
 ) -> Measurement:
-    """The same test as psi's: several views of one shift are one decision."""
+    """One of several views of a shift, which are one decision: the test is psi's for all."""
     value, expected = found
     excess = None if value is None or expected is None else value - expected
     return Measurement(
@@ -186,12 +180,6 @@ def _basis(drift: Drift, pair: BinnedPair) -> str:
     return f"iid-null, {drift.basis}" + (f"; {SMALL_REFERENCE}" if small else "")
 
 
-def _missing(
-    now: ColumnProfile, window: WindowProfile, before: ColumnProfile, reference: WindowProfile, alpha: float
-) -> ShareShift:
-    return shares.missing_share(_tally(now, window), _tally(before, reference), alpha)
-
-
 def _tally(column: ColumnProfile, whole: WindowProfile) -> Tally:
     """Rows without a usable value among all rows, at the effective size."""
     if not whole.weight:
@@ -206,11 +194,8 @@ def _misfits(column: ColumnProfile) -> Tally:
 
 
 def _unseen(now: Cells, before: Cells, alpha: float) -> ShareShift:
-    known = np.isin(now.index, before.index)
-    total = now.shares_of.sum()
-    share = float(now.shares_of[~known].sum() / total) if total else 0.0
-    singletons = float((before.rows == 1).sum())
-    return shares.unseen_share(Tally(share * now.size, now.size), before.size, singletons, alpha)
+    strange = _tally_of(now, ~np.isin(now.index, before.index))
+    return shares.unseen_share(strange, before.size, float((before.rows == 1).sum()), alpha)
 
 
 def _out_of_range(now: Cells, before: Cells, alpha: float) -> ShareShift:
@@ -218,26 +203,21 @@ def _out_of_range(now: Cells, before: Cells, alpha: float) -> ShareShift:
     if not len(before.index):
         return shares.INSUFFICIENT
     beyond = (now.index < before.index[0]) | (now.index > before.index[-1])
-    total = now.shares_of.sum()
-    share = float(now.shares_of[beyond].sum() / total) if total else 0.0
-    return shares.out_of_range_share(Tally(share * now.size, now.size), before.size, alpha)
+    return shares.out_of_range_share(_tally_of(now, beyond), before.size, alpha)
 
 
-def _shift(
-    metric: str,
-    name: str,
-    shift: ShareShift,
-    now: ColumnProfile,
-    window: WindowProfile,
-    reference: WindowProfile,
-    test: Test,
-) -> Measurement:
+def _tally_of(cells: Cells, chosen: np.ndarray) -> Tally:
+    """The values in some of the cells among all, at the effective size."""
+    total = cells.shares_of.sum()
+    share = float(cells.shares_of[chosen].sum() / total) if total else 0.0
+    return Tally(share * cells.size, cells.size)
+
+
+def _shift(metric: str, name: str, shift: ShareShift, rows: float, reference: WindowProfile, test: Test) -> Measurement:
+    """A share's measurement; `rows` are what it is a share of."""
     if shift.value is None:
         return Measurement(metric, name, None, Status.INSUFFICIENT, basis=shift.basis)
     excess = None if shift.expected is None else shift.value - shift.expected
-    rows = (
-        window.size if metric == "missing_share" else now.cells.size + (now.misfit if metric == "misfit_share" else 0)
-    )
     return Measurement(
         metric, name, shift.value, Status.DRIFT if shift.called(test.alpha) else Status.OK, shift.expected, excess,
         shift.p_tolerance, shift.p_change, shift.lower, shift.upper, rows, reference.size, test.alpha, shift.basis,

@@ -19,6 +19,7 @@ from detectors.metrics import DISTANCES, QUALITY
 from detectors.own_past import Judged, Series, fold, most_windows
 from detectors.settings import DetectorSettings
 from kernel.clock import SECOND_US, Clock
+from kernel.measurement import ABNORMAL
 from kernel.windows import WindowSize
 from store import decisions
 from store.database import Database, Transaction
@@ -28,7 +29,6 @@ from store.models import Model
 OWN_PAST = ("psi", *QUALITY, "error_rate")
 """The tests that are held against their own past."""
 _DECIDING = "psi"  # whose decision all distances share
-_ABNORMAL = ("drift", "degraded")
 _WINDOWS_AT_ONCE = 50
 _NOT_NOW = MappingProxyType({1: "to be looked at once more when final", 2: "changed after it was final"})
 
@@ -195,7 +195,7 @@ def _series(test: Test, of: Sequence[Value], candidates: Set[int], end_us: int, 
 def _outcome(row: Decidable, window: Due, calling: Candidates, judged: "Mapping[Test, _Verdicts]") -> Outcome:
     """What a measurement comes to; what is not held against its own past stands as measured."""
     test = row.test._replace(metric=_DECIDING) if row.test.metric in DISTANCES else row.test
-    abnormal = row.status in _ABNORMAL
+    abnormal = row.status in ABNORMAL
     if not abnormal or test.metric not in OWN_PAST:
         return Outcome(False, abnormal, row.status, row.basis)
     if window.start_us not in calling.get(test, ()):

@@ -174,6 +174,18 @@ def fold(series: Series, since_us: int, size: WindowSize, delta: float = DELTA) 
     return Judged(abnormal, p_own, deltas)
 
 
+def beginnings(called: BoolArray) -> BoolArray:
+    """The first window of each run of called ones (..., windows).
+
+    >>> beginnings(np.array([True, True, False, True])).tolist()
+    [True, False, False, True]
+    """
+    before = np.roll(called, 1, axis=-1)
+    before[..., :1] = False
+    first: BoolArray = called & ~before
+    return first
+
+
 def lasting(called: BoolArray, known: BoolArray) -> BoolArray:
     """The called windows (windows,) that may be the beginning of something that lasts: runs that are not over, or were not soon.
 
@@ -186,7 +198,7 @@ def lasting(called: BoolArray, known: BoolArray) -> BoolArray:
     """
     places = np.flatnonzero(known)
     of = called[places]
-    starts = np.flatnonzero(of & ~np.append(False, of[:-1]))
+    starts = np.flatnonzero(beginnings(of))
     ends = np.flatnonzero(of & ~np.append(of[1:], False)) + 1
     found = np.zeros(called.size, np.bool_)
     for start, end in zip(starts, ends, strict=True):

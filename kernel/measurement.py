@@ -16,7 +16,12 @@ class Status(StrEnum):
     @property
     def abnormal(self) -> bool:
         """Whether it is one to be alerted about."""
-        return self in (Status.DRIFT, Status.DEGRADED)
+        return self in ABNORMAL
+
+
+ABNORMAL = (Status.DRIFT.value, Status.DEGRADED.value)
+DECISIVE = (Status.OK.value, *ABNORMAL)
+"""What says normal or abnormal at all; insufficient and provisional windows say nothing yet."""
 
 
 @dataclass(frozen=True, slots=True)

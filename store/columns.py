@@ -9,11 +9,11 @@ import sqlalchemy as sa
 
 from kernel.grid import Grid
 from kernel.profile import Kind
-from store.database import Database, upsert
+from store.database import Database, in_parts, upsert
 from store.models import hold
 from store.tables import categories, columns, grids
 
-_MODELS_A_QUERY = 5_000  # databases limit the values of a statement
+_MODELS_A_QUERY = 5_000
 _INFERRED = ("kind", "fixed", "seen", "misfits")
 _READ = [columns.c[name] for name in ("model", "column", "kind", "declared", "fixed", "seen", "misfits")]
 
@@ -48,8 +48,8 @@ def of_models(
     wanted, kinds = sorted(names), {kind.value: kind for kind in Kind}
     found: dict[str, dict[str, Column]] = {name: {} for name in wanted}
     with db.read() as connection:
-        for start in range(0, len(wanted), _MODELS_A_QUERY):
-            chosen = columns.c.model.in_(wanted[start : start + _MODELS_A_QUERY])
+        for part in in_parts(wanted, _MODELS_A_QUERY):
+            chosen = columns.c.model.in_(part)
             query = sa.select(*_READ).where(columns.c.workspace == workspace, chosen, which)
             for model, name, kind, *more in connection.execute(query).all():
                 found[model][name] = Column(name, kinds[kind], *more)

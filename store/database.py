@@ -7,7 +7,7 @@ failing at commit. Foreign errors become ours here and nowhere else.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -17,6 +17,8 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from kernel.errors import RefusedError, SettingsError, UnavailableError
 from kernel.settings_problem import without_secrets
+
+_Item = TypeVar("_Item")
 
 _BACKENDS = ("sqlite", "postgresql")
 _BUSY_TIMEOUT_S = 30
@@ -134,6 +136,15 @@ def _translated(url: sa.URL) -> Iterator[None]:
 
 def _first_line(error: sa.exc.DBAPIError) -> str:
     return str(error.orig).strip().splitlines()[0]
+
+
+def in_parts(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    """So many of them at a time: databases limit the values of a statement.
+
+    >>> list(in_parts("abcde", 2))
+    ['ab', 'cd', 'e']
+    """
+    return (items[first : first + size] for first in range(0, len(items), size))
 
 
 def upsert(

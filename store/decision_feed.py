@@ -5,11 +5,10 @@ from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
+from kernel.measurement import DECISIVE
 from store.database import Database, upsert
 from store.tables import cursors
 from store.tables import decisions as t
-
-DECISIVE = ("ok", "drift", "degraded")  # insufficient and provisional windows say nothing yet
 
 
 @dataclass(frozen=True, slots=True)

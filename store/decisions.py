@@ -6,12 +6,14 @@ windows and whoever decides about them hold the model's row, so neither overwrit
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from store.database import Database, Transaction
+from kernel.measurement import ABNORMAL, DECISIVE
+from store import decided
+from store.database import Database, Transaction, in_parts
 from store.models import hold
 from store.tables import decisions, measurements, references, windows
 
@@ -20,8 +22,10 @@ _DECIDED = (
     "workspace", "model", "version", "segment", "size", "window_start_us", "metric", "column", "window_end_us", "value",
     "expected", "p_value", "alpha", "lower", "upper",
 )  # fmt: skip
-
-_OUTCOME = ("candidate", "abnormal", "status", "basis", "p_own", "delta")
+_SAME_WINDOW = sa.and_(
+    *(windows.c[name] == measurements.c[name] for name in ("workspace", "model", "size")),
+    windows.c.start_us == measurements.c.window_start_us,
+)
 
 Series = tuple[str, str]
 """A version and a segment."""
@@ -87,6 +91,9 @@ class Outcome:
     delta: float | None = None
 
 
+_OUTCOME = [field.name for field in fields(Outcome)]
+
+
 class Decidable(NamedTuple):
     """A measurement that is due: its test and what it says; `row` is what a decision repeats of it."""
 
@@ -123,7 +130,7 @@ def due(tx: Transaction, workspace: str, model: str, size: str, mark_us: int, li
     stands = sa.or_(at.reference == sa.func.coalesce(in_force.scalar_subquery(), ""), at.state == "sealed")
     query = (
         sa.select(at.start_us, at.end_us, at.reference, at.looks, at.looked_revision, at.measured_data_revision)
-        .where(*_of(workspace, model, size), at.decide_at_us <= mark_us, stands)
+        .where(*_within(windows, workspace, model, size), at.decide_at_us <= mark_us, stands)
         .order_by(at.start_us)
         .limit(limit)
     )
@@ -139,14 +146,14 @@ def firsts(
     wanted, found = sorted(series), {}
     query = (
         sa.select(m.version, m.segment, sa.func.min(m.window_start_us))
-        .select_from(measurements.join(windows, _same_window(measurements)))
+        .select_from(measurements.join(windows, _SAME_WINDOW))
         .where(m.workspace == workspace, m.model == model, m.metric == "rows", m.column == "", m.size == size)
         .where(windows.c.reference == reference)
         .group_by(m.version, m.segment)
     )
     place = sa.tuple_(m.version, m.segment)
-    for first in range(0, len(wanted), _KEYS_A_QUERY):
-        for version, segment, start_us in tx.execute(query.where(place.in_(wanted[first : first + _KEYS_A_QUERY]))):
+    for part in in_parts(wanted, _KEYS_A_QUERY):
+        for version, segment, start_us in tx.execute(query.where(place.in_(part))):
             found[version, segment] = start_us
     return found
 
@@ -157,7 +164,7 @@ def abnormal(tx: Transaction, workspace: str, model: str, size: str, starts_us: 
     query = sa.select(m.version, m.segment, m.metric, m.column, m.window_start_us).where(
         *_within(measurements, workspace, model, size),
         m.window_start_us.in_(starts_us),
-        m.status.in_(("drift", "degraded")),
+        m.status.in_(ABNORMAL),
     )
     found: dict[Test, set[int]] = defaultdict(set)
     for version, segment, metric, column, start_us in tx.execute(query):
@@ -184,7 +191,9 @@ def candidates(
 ) -> dict[Test, dict[int, bool]]:
     """The windows from one on, held against a reference, in which each test may open an alert; and whether it is abnormal there."""
     at = windows.c
-    of = sa.select(at.start_us).where(*_of(workspace, model, size), at.start_us >= since_us, at.reference == reference)
+    of = sa.select(at.start_us).where(
+        *_within(windows, workspace, model, size), at.start_us >= since_us, at.reference == reference
+    )
     held = set(tx.scalars(of))
     d = decisions.c
     query = sa.select(d.version, d.segment, d.metric, d.column, d.window_start_us, d.abnormal).where(
@@ -212,23 +221,20 @@ def values(
     Windows that say nothing, insufficient or provisional, or were held against another reference are not among them.
     """
     m, d = measurements.c, decisions.c
-    same = [m[key.name] == d[key.name] for key in decisions.primary_key.columns]
     ((version, segment),) = {(test.version, test.segment) for test in tests}
     query = (
         sa.select(
             m.metric, m.column, m.window_start_us, m.value, m.alpha, m.lower, m.status, m.basis,
-            sa.func.coalesce(d.abnormal, sa.false()), d.p_own, d.delta,
+            decided.ABNORMAL, d.p_own, d.delta,
         )
-        .select_from(
-            measurements.join(windows, _same_window(measurements)).outerjoin(decisions, sa.and_(*same))
-        )
+        .select_from(measurements.join(windows, _SAME_WINDOW).outerjoin(decisions, decided.SAME))
         .where(
             *_within(measurements, workspace, model, size), m.version == version, m.segment == segment,
             windows.c.reference == reference,
-            m.status.not_in(("insufficient", "provisional")),
+            m.status.in_(DECISIVE),
             sa.or_(
                 sa.and_(m.window_start_us >= span_us[0], m.window_start_us < span_us[1]),
-                sa.and_(m.window_start_us >= since_us, m.status.in_(("drift", "degraded"))),
+                sa.and_(m.window_start_us >= since_us, m.status.in_(ABNORMAL)),
             ),
         )
         .order_by(m.window_start_us)
@@ -236,8 +242,8 @@ def values(
     wanted = sorted((test.metric, test.column) for test in tests)
     found: dict[Test, list[Value]] = defaultdict(list)
     place = sa.tuple_(m.metric, m.column)
-    for first in range(0, len(wanted), _KEYS_A_QUERY):
-        for row in tx.execute(query.where(place.in_(wanted[first : first + _KEYS_A_QUERY]))):
+    for part in in_parts(wanted, _KEYS_A_QUERY):
+        for row in tx.execute(query.where(place.in_(part))):
             metric, column, *rest = row
             found[Test(version, segment, metric, column)].append(Value(*rest))
     return found
@@ -245,13 +251,13 @@ def values(
 
 def replace(
     tx: Transaction, workspace: str, model: str, size: str, window: Due,
-    decided: Iterable[tuple[Decidable, Outcome]], now_us: int,
+    found: Iterable[tuple[Decidable, Outcome]], now_us: int,
 ) -> None:  # fmt: skip
     """Put these in place of all decisions of a window."""
     d = decisions.c
     here = (*_within(decisions, workspace, model, size), d.window_start_us == window.start_us)
     tx.execute(sa.delete(decisions).where(*here, d.window_end_us == window.end_us))  # the end is what the index has
-    rows = [{**of.row, **_outcome(outcome), "decided_us": now_us} for of, outcome in decided]
+    rows = [{**of.row, **_outcome(outcome), "decided_us": now_us} for of, outcome in found]
     if rows:
         tx.execute(sa.insert(decisions), rows)
 
@@ -278,7 +284,7 @@ def settle(
 ) -> None:
     """Note that a window was decided, and at which event time it is due again, if at all."""
     values = {"looks": looks, "looked_revision": revision, "decide_at_us": again_us}
-    here = (*_of(workspace, model, size), windows.c.start_us == window.start_us)
+    here = (*_within(windows, workspace, model, size), windows.c.start_us == window.start_us)
     tx.execute(sa.update(windows).where(*here).values(**values))
 
 
@@ -286,16 +292,5 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     return {name: getattr(outcome, name) for name in _OUTCOME}
 
 
-def _of(workspace: str, model: str, size: str) -> tuple[sa.ColumnElement[bool], ...]:
-    at = windows.c
-    return (at.workspace == workspace, at.model == model, at.size == size)
-
-
 def _within(table: sa.Table, workspace: str, model: str, size: str) -> tuple[sa.ColumnElement[bool], ...]:
     return (table.c.workspace == workspace, table.c.model == model, table.c.size == size)
-
-
-def _same_window(table: sa.Table) -> sa.ColumnElement[bool]:
-    t, w = table.c, windows.c
-    same = (w.workspace == t.workspace, w.model == t.model, w.size == t.size)
-    return sa.and_(*same, w.start_us == t.window_start_us)

@@ -11,6 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from kernel.errors import ContractError
+from store import decided
 from store.database import Database
 from store.tables import decisions as d
 from store.tables import measurements as t
@@ -68,14 +69,8 @@ class Wanted:
     end_us: int | None = None
 
 
-_SAME = sa.and_(*(t.c[key.name] == d.c[key.name] for key in d.primary_key.columns))
 _DECIDED: Mapping[str, Any] = MappingProxyType(
-    {
-        "status": sa.func.coalesce(d.c.status, t.c.status),
-        "basis": sa.func.coalesce(sa.func.nullif(d.c.basis, ""), t.c.basis),
-        "p_own": d.c.p_own,
-        "delta": d.c.delta,
-    }
+    {"status": decided.STATUS, "basis": decided.BASIS, "p_own": d.c.p_own, "delta": d.c.delta}
 )
 _COLUMNS: list[Any] = [_DECIDED[f.name] if f.name in _DECIDED else t.c[f.name] for f in fields(StoredMeasurement)]
 # The key of the table, ordered as its index by series has it: a page costs its rows, wherever it begins.
@@ -101,7 +96,9 @@ def page(
         ContractError: the cursor is none of ours.
     """
     query = (
-        sa.select(*_COLUMNS).select_from(t.outerjoin(d, _SAME)).where(t.c.workspace == workspace, *_conditions(wanted))
+        sa.select(*_COLUMNS)
+        .select_from(t.outerjoin(d, decided.SAME))
+        .where(t.c.workspace == workspace, *_conditions(wanted))
     )
     if cursor is not None:
         query = query.where(sa.tuple_(*_ORDER) > _after(cursor))

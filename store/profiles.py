@@ -9,7 +9,7 @@ from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile
 from kernel.profiling import GroupKey
 from kernel.windows import Span, join_spans
-from store.database import Database
+from store.database import Database, in_parts
 from store.tables import profiles
 
 ByStart = Mapping[tuple[str, str], Mapping[int, WindowProfile]]
@@ -27,7 +27,7 @@ def chosen(db: Database, workspace: str, model: str, keys: Collection[GroupKey])
     """The profiles of these versions, segments and windows, of those that there are."""
     at = profiles.c
     place, wanted = sa.tuple_(at.version, at.segment, at.window_start_us), sorted(keys)
-    pages = (wanted[i : i + _KEYS_A_QUERY] for i in range(0, len(wanted), _KEYS_A_QUERY))
+    pages = in_parts(wanted, _KEYS_A_QUERY)
     return _read(
         db, workspace, model, [place.in_([(k.version, k.segment, k.window_start_us) for k in page]) for page in pages]
     )

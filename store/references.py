@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile, encode_profile
-from store.database import Database
+from store.database import Database, in_parts
 from store.models import hold
 from store.tables import reference_segments, references, windows
 
@@ -56,8 +56,8 @@ def of_segments(
     if not wanted:
         return found
     with db.read() as connection:
-        for first in range(0, len(wanted), _KEYS_A_QUERY):
-            query = sa.select(at.segment, at.blob).where(*here, at.segment.in_(wanted[first : first + _KEYS_A_QUERY]))
+        for part in in_parts(wanted, _KEYS_A_QUERY):
+            query = sa.select(at.segment, at.blob).where(*here, at.segment.in_(part))
             found |= {segment: decode_profile(blob) for segment, blob in connection.execute(query)}
     return found
 

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from store import decided
 from store.database import Database
 from store.tables import decisions, measurements
 
@@ -75,16 +76,14 @@ def series(
         `upper` of a performance metric are its 95% interval.
     """
     m, d = measurements.c, decisions.c
-    same = [m[key.name] == d[key.name] for key in decisions.primary_key.columns]
     query = (
         sa.select(
             m.window_start_us, m.window_end_us, m.span_start_us, m.metric, m.column, m.value, m.expected,
             sa.func.coalesce(d.p_value, m.p_value), d.alpha,
             sa.func.coalesce(m.lower, d.lower), sa.func.coalesce(m.upper, d.upper),
-            m.rows, m.reference_rows, sa.func.coalesce(d.status, m.status), sa.func.coalesce(d.abnormal, sa.false()),
-            sa.func.coalesce(sa.func.nullif(d.basis, ""), m.basis),
+            m.rows, m.reference_rows, decided.STATUS, decided.ABNORMAL, decided.BASIS,
         )
-        .select_from(measurements.outerjoin(decisions, sa.and_(*same)))
+        .select_from(measurements.outerjoin(decisions, decided.SAME))
         .where(_within(measurements, workspace, scope), m.metric.in_(metrics), m.window_start_us >= since_us)
         .order_by(m.window_start_us, m.metric, m.column)
     )  # fmt: skip

@@ -9,6 +9,7 @@ from scipy import stats
 from bench.calibration.tests import Windows, called, check, rises
 from detectors import dial, shares
 from detectors.delta import DELTA
+from detectors.own_past import beginnings
 from detectors.pair import FloatArray
 from detectors.shares import Tally
 
@@ -52,7 +53,7 @@ def months(size: str, rows: int, count: int, tell: Callable[[], None], seed: int
     per_day = 24 if size == "1h" else 1
     windows = 30 * per_day
     alpha = dial.alpha(1.0, dial.windows_per_quarter(1 / per_day), dial.planned_tests(COLUMNS))
-    totals = {delta: [0, 0, 0] for delta in (DELTA, 0.0)}
+    totals = {delta: np.zeros(3, np.int64) for delta in (DELTA, 0.0)}
     worst: dict[float, list[int]] = {delta: [] for delta in totals}
     for number in range(count):
         rng = np.random.default_rng((seed, rows, windows, number))
@@ -61,16 +62,14 @@ def months(size: str, rows: int, count: int, tell: Callable[[], None], seed: int
             hits = np.array([called(column, alpha, delta) for column in columns])
             check(columns[number % len(columns)], alpha, delta, number % windows)
             found = np.concatenate([hits, _shares(np.random.default_rng((seed, number)), columns, rows, alpha)])
-            starts = found & ~np.pad(found, ((0, 0), (1, 0)))[:, :-1]
+            starts = beginnings(found)
             worst[delta].append(int(found.sum()))
-            sums[0], sums[1], sums[2] = (
-                sums[0] + int(found.sum()), sums[1] + int(starts.sum()), sums[2] + int(starts.any(axis=0).sum()),
-            )  # fmt: skip
+            sums += (found.sum(), starts.sum(), starts.any(axis=0).sum())
         tell()
     return [
         Clean(
-            size, rows, delta, count, *totals[delta], float(np.quantile(worst[delta], 0.999, method="higher")),
-            count / MONTHS_A_QUARTER, _poisson_low(totals[delta][0]),
+            size, rows, delta, count, *totals[delta].tolist(), float(np.quantile(worst[delta], 0.999, method="higher")),
+            count / MONTHS_A_QUARTER, _poisson_low(int(totals[delta][0])),
         )
         for delta in totals
     ]  # fmt: skip

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
-from bench.calibration.tests import Windows, series_of
+from bench.calibration.normal import shifted
+from bench.calibration.tests import QUARTER_DAYS, Windows, series_of
 from detectors import dial, js_distance, psi
 from detectors.delta import DELTA
 from detectors.own_past import BoolArray, fold, most_windows
@@ -18,8 +18,8 @@ CLEAN, SHIFTED = 60, 30  # daily windows before and after
 _DAY = WindowSize("1d")
 _COLUMNS = 50  # of the model that the column is one of
 _WASSERSTEIN = 0.1  # Evidently's default for numbers where the reference has more than 1,000 rows: in its deviations
-_PSI = 0.2
-_JS = 0.1  # NannyML's default threshold
+PSI_LIMIT = 0.2
+JS_LIMIT = 0.1  # NannyML's default threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def measure(rows: int, shift: float, count: int, tell: Callable[[], None], seed:
             found = np.array([clean.sum(), moved[0], moved[:7].any()], np.float64)
             sums[rule] = sums.get(rule, np.zeros(3)) + found
         tell()
-    quarters = count * CLEAN / 91.25
+    quarters = count * CLEAN / QUARTER_DAYS
     return [
         Power(rule, rows, shift, count, float(of[0] / quarters), *(of[1:] / count).tolist())
         for rule, of in sums.items()
@@ -67,9 +67,9 @@ def _rules(reference: FloatArray, windows: FloatArray) -> Mapping[str, BoolArray
     wide = Windows(_counts(windows, doane), _counts(reference[None], doane)[0])
     return {
         "Driftglass": _ours(deciles),
-        "PSI > 0.2": psi.distance(*deciles.shares) > _PSI,
+        "PSI > 0.2": psi.distance(*deciles.shares) > PSI_LIMIT,
         "Evidently's default": _wasserstein(windows, reference) / reference.std() >= _WASSERSTEIN,
-        "NannyML's default": js_distance.distance(*wide.shares) > _JS,
+        "NannyML's default": js_distance.distance(*wide.shares) > JS_LIMIT,
     }
 
 
@@ -88,7 +88,7 @@ def _counts(values: FloatArray, edges: FloatArray) -> FloatArray:
 
 
 def _wasserstein(windows: FloatArray, reference: FloatArray) -> FloatArray:
-    """Of equal weights: the reference has ten values to each of a window's."""
+    """Of equal weights: each of a window's values stands for as many of the reference's."""
     ordered = np.repeat(np.sort(windows, axis=1), len(reference) // windows.shape[1], axis=1)
     distances: FloatArray = np.abs(ordered - np.sort(reference)).mean(axis=1)
     return distances
@@ -98,8 +98,6 @@ def psi_of_shift(shift: float) -> float:
     """The psi of a normal mean that moves by so many deviations, on the reference's deciles.
 
     >>> round(psi_of_shift(0.3), 3)
-    0.087
+    0.086
     """
-    edges = special.ndtri(np.arange(1, 10) / 10)
-    p = np.diff(np.concatenate([[0.0], special.ndtr(edges - shift), [1.0]]))
-    return float(psi.distance(p, np.full(10, 0.1)))
+    return float(psi.distance(shifted(np.array(shift)), np.full(10, 0.1)))

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy import special
 
-from bench.calibration.tests import Windows, psi_of, series_of
+from bench.calibration.normal import shifted
+from bench.calibration.power import JS_LIMIT, PSI_LIMIT
+from bench.calibration.tests import QUARTER_DAYS, Windows, folded, psi_of, series_of
 from detectors import dial, js_distance
 from detectors.binning import decile_bins
 from detectors.delta import DELTA
-from detectors.own_past import LEAST_WINDOWS, fold, most_windows
+from detectors.own_past import LEAST_WINDOWS, beginnings, fold, most_windows
 from detectors.pair import FloatArray
 from kernel.clock import DAY_US, HOUR_US
 from kernel.windows import WindowSize
@@ -20,7 +21,6 @@ from service.demo.flights import CATEGORICAL, NUMERIC, Flights
 COLUMNS = 10
 WEEKS = 26
 _CELLS = 200
-_QUARTER_DAYS = 91.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def measure(null: str, models: int, flights: Flights, tell: Callable[[], None], 
         for column in _flights(rng, days) if null == "flights" else _moving(rng, null, len(starts_us)):
             sums += _counted(column, alpha, starts_us, size)
         tell()
-    quarters = models * (len(starts_us) - LEAST_WINDOWS) / per_day / _QUARTER_DAYS
+    quarters = models * (len(starts_us) - LEAST_WINDOWS) / per_day / QUARTER_DAYS
     iid, ours, alerts, psi_rule, js_rule = sums[:5] / quarters
     return Restless(null, size.text, models, iid, ours, alerts, sums[5] / models, psi_rule, js_rule)
 
@@ -66,22 +66,25 @@ def _counted(column: Windows, alpha: float, starts_us: np.ndarray, size: WindowS
     series = series_of(column, alpha, DELTA, starts_us, most_windows(size))
     abnormal = fold(series, 0, size, DELTA).abnormal
     later = np.arange(len(starts_us)) >= LEAST_WINDOWS
-    begins = abnormal & ~np.append(False, abnormal[:-1])
     js = js_distance.distance(*column.shares)
-    naive = psi_of(column) > 0.2
-    counted = [series.candidates & later, abnormal & later, begins & later, naive & later, (js > 0.1) & later]
+    naive = psi_of(column) > PSI_LIMIT
+    counted = [
+        series.candidates & later,
+        abnormal & later,
+        beginnings(abnormal) & later,
+        naive & later,
+        (js > JS_LIMIT) & later,
+    ]
     return np.array([*(int(c.sum()) for c in counted), int((abnormal & ~later).sum())], np.float64)
 
 
 def _moving(rng: np.random.Generator, null: str, windows: int) -> list[Windows]:
     """Normal columns of 1,000 rows a window whose mean moves, against a reference of a quiet month."""
     found = []
-    edges = special.ndtri(np.arange(1, 10) / 10)
     for _ in range(COLUMNS):
         shift = _ar1(rng, windows) if null == "ar1" else _week(rng, windows)
-        upper = special.ndtr(edges - shift[:, None])
-        p = np.diff(np.concatenate([np.zeros((windows, 1)), upper, np.ones((windows, 1))], axis=1), axis=1)
-        found.append(Windows(rng.multinomial(1_000, p).astype(np.float64), np.full(10, 10_000.0)))
+        counts = rng.multinomial(1_000, shifted(shift)).astype(np.float64)
+        found.append(Windows(counts, np.full(10, 10_000.0)))
     return found
 
 
@@ -131,7 +134,5 @@ def _flights(rng: np.random.Generator, days: dict[str, FloatArray]) -> list[Wind
     for name, counts in days.items():
         before, now = counts[reference].sum(axis=0), counts[windows]
         bins = decile_bins(before) if name in NUMERIC else np.arange(len(before))
-        folded = np.zeros((len(now), int(bins.max()) + 1))
-        np.add.at(folded.T, bins, now.T)
-        found.append(Windows(folded, np.bincount(bins, before, folded.shape[1])))
+        found.append(Windows(folded(now, bins), folded(before, bins)))
     return found

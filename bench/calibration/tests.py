@@ -7,11 +7,12 @@ import numpy as np
 
 from detectors import noncentral, psi, shares
 from detectors.interval_null import measure_drift, stable_statistics
-from detectors.own_past import BoolArray, Series
+from detectors.own_past import BoolArray, IntArray, Series
 from detectors.pair import FloatArray, pair_of
 from detectors.pooling import small_pools
 from detectors.shares import Tally
 
+QUARTER_DAYS = 91.25
 _NEAR = 0.8  # of the statistic at which the test calls: below, it cannot
 
 
@@ -32,6 +33,17 @@ class Windows:
         return self.counts / self.counts.sum(axis=1, keepdims=True), self.reference / self.reference.sum()
 
 
+def folded(counts: FloatArray, bins: IntArray) -> FloatArray:
+    """Counts (..., cells) by the bin of each cell (cells,), shape (..., bins).
+
+    >>> folded(np.array([[1.0, 2.0, 4.0]]), np.array([0, 1, 0])).tolist()
+    [[5.0, 2.0]]
+    """
+    found = np.zeros((*counts.shape[:-1], int(bins.max()) + 1))
+    np.add.at(found.T, bins, counts.T)
+    return found
+
+
 def psi_of(windows: Windows) -> FloatArray:
     """The psi of each window, shape (windows,)."""
     return psi.distance(*windows.shares)
@@ -47,10 +59,7 @@ def called(windows: Windows, alpha: float, delta: float) -> BoolArray:
     n, m = float(sizes[0]), float(windows.reference.sum())
     information = n * m / (n + m)
     pools = small_pools(windows.reference / m * min(n, m))
-    pooled = np.zeros((len(windows.counts), int(pools.max()) + 1))
-    for bin_, pool in enumerate(pools):
-        pooled[:, pool] += windows.counts[:, bin_]
-    reference = np.bincount(pools, windows.reference, pooled.shape[1])
+    pooled, reference = folded(windows.counts, pools), folded(windows.reference, pools)
     statistics = np.minimum(stable_statistics(pooled / n, reference / m, n, m), psi_of(windows) * information)
     held = (pooled > 0) | (reference > 0)
     freedom = held.sum(axis=1) - 1

@@ -10,12 +10,11 @@ from dashboard.charts.lines import line
 from dashboard.palette import palette
 from dashboard.scene import Scene
 from dashboard.text import METRICS, NONE, count, metric_name, number, p_value, share, window
+from detectors.metrics import QUALITY
 from kernel.clock import from_datetime
 from store.column_view import ColumnView
 from store.fleet import COLUMN_METRICS
 from store.series import Window
-
-_SHARES = ("missing_share", "misfit_share", "unseen_share", "out_of_range_share")
 
 
 def show(scene: Scene, name: str, opened: Window, metric: str) -> None:
@@ -34,7 +33,7 @@ def show(scene: Scene, name: str, opened: Window, metric: str) -> None:
     with right:
         st.markdown(f"**{metric_name(metric)} over time**")
         trend = data[data["metric"] == metric]
-        chart = line(trend, metric_name(metric), palette(), percent=metric in _SHARES, height=distribution.HEIGHT)
+        chart = line(trend, metric_name(metric), palette(), percent=metric in QUALITY, height=distribution.HEIGHT)
         st.altair_chart(chart, key="column-trend", alt=f"{metric_name(metric)} of {name} over time")
 
 
@@ -51,7 +50,7 @@ def _numbers(now: pd.DataFrame) -> None:
             box.metric(metric_name(metric), NONE, help="Not measured for this column.")
             continue
         row = now.loc[metric]
-        text = share if metric in _SHARES else number
+        text = share if metric in QUALITY else number
         mark = "▲ drift" if row["abnormal"] else row["status"]
         about = [f"expected {text(row['expected'])}"] if pd.notna(row["expected"]) else []
         about += [f"p {p_value(row['p_value'])}"] if pd.notna(row["p_value"]) else []
