@@ -187,7 +187,8 @@ def _series(test: Test, of: Sequence[Value], candidates: Set[int], end_us: int, 
         candidates=np.array([start >= since_us and start in candidates for start in starts], np.bool_),
         alphas=numbers([value.alpha for value in of]),
         lowers=lowers,
-        called=np.array([value.called and value.p_own is not None for value in of], np.bool_),
+        abnormal=np.array([value.called for value in of], np.bool_),
+        by_past=np.array([value.p_own is not None for value in of], np.bool_),
         eligible=np.array(starts, np.int64) < end_us,
     )
 

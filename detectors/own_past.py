@@ -2,7 +2,8 @@
 
 The past of a window are the windows before it that were held against the same reference, at most so many from the first on. So what
 creeps away from the reference is not taken for ordinary because it is slow. A window that the past has called is a part of the past
-after it only where it was over soon: what comes and goes is a thing that the series does, what lasts is not.
+after it only where it was over soon: what comes and goes is a thing that the series does, what lasts is not. The same holds of what
+the null of independent rows calls before there is a past, where that null had called next to nothing of the series until then.
 """
 
 import math
@@ -20,6 +21,7 @@ from kernel.windows import WindowSize
 LEAST_WINDOWS = 30
 LEAST_SAME_HOUR = 8
 LASTING = 3  # windows; what is over sooner is a thing that the series does
+LEAST_QUIET = 8  # windows before the null of independent rows is known to describe a series
 ORDINARY_SHARE = 0.9
 _STILL = 1e-9  # a deviation of cube roots under this is none
 _LONGEST_US = 91 * DAY_US
@@ -113,7 +115,7 @@ class Series:
         candidates: windows that the null of independent rows has called and that are to be judged.
         alphas: the level of the test; read of candidates only.
         lowers: the lower confidence bound of psi; NaN of other statistics. Read of candidates only.
-        called: earlier windows that their own past has called too.
+        abnormal: earlier windows that were called; by_past: those of them that had a past.
         eligible: windows that may be part of a past.
     """
 
@@ -122,7 +124,8 @@ class Series:
     candidates: BoolArray
     alphas: FloatArray
     lowers: FloatArray
-    called: BoolArray
+    abnormal: BoolArray
+    by_past: BoolArray
     eligible: BoolArray
 
 
@@ -145,33 +148,40 @@ def fold(series: Series, since_us: int, size: WindowSize, delta: float = DELTA) 
     """Judge the candidates from a moment on, in window order.
 
     A candidate with a past is abnormal where that calls it as well: p_own below its alpha and, of psi, the lower bound above the
-    own delta. Without a past the candidate stands. What the past has called and may last is left out of the past after it.
+    own delta. Without a past the candidate stands. What was called and may last is left out of the past after it.
 
     >>> n = 40
     >>> values = np.full(n, 0.05); values[35:] = [2.0, 0.05, 2.0, 2.0, 0.05]
-    >>> s = Series(np.arange(n) * DAY_US, values, values > 1, np.full(n, 1e-4), values, np.zeros(n, bool), np.ones(n, bool))
+    >>> none = np.zeros(n, bool)
+    >>> s = Series(np.arange(n) * DAY_US, values, values > 1, np.full(n, 1e-4), values, none, none, ~none)
     >>> np.flatnonzero(fold(s, 0, WindowSize("1d")).abnormal).tolist()
     [35, 37, 38]
     """
     n = len(series.starts_us)
     hours = hours_of_week(series.starts_us, size)
     known = series.eligible & np.isfinite(series.values)
-    called = series.called & (series.starts_us < since_us)
-    abnormal = np.zeros(n, np.bool_)
+    earlier = series.abnormal & (series.starts_us < since_us)
+    judging = series.candidates & (series.starts_us >= since_us)
+    abnormal, called = earlier.copy(), earlier & series.by_past
     p_own, deltas = np.full(n, np.nan), np.full(n, np.nan)
-    for at in np.flatnonzero(series.candidates & (series.starts_us >= since_us)):
+    for at in np.flatnonzero((earlier & ~called) | judging):
         past = np.flatnonzero(known[:at] & ~lasting(called[:at], known[:at]))
         values, hour = series.values[past], int(hours[at])
-        p = p_own_past(float(series.values[at]), hour, values, hours[past])
+        p = p_own_past(float(series.values[at]), hour, values, hours[past]) if judging[at] else None
         if p is None:
-            abnormal[at] = True
+            abnormal[at], called[at] = True, _was_quiet(abnormal[past])
             continue
         p_own[at], beyond = p, True
         if np.isfinite(series.lowers[at]):
             deltas[at] = ordinary_delta(hour, values, hours[past], delta)
             beyond = bool(series.lowers[at] > deltas[at])
         abnormal[at] = called[at] = beyond and p < series.alphas[at]
-    return Judged(abnormal, p_own, deltas)
+    return Judged(abnormal & judging, p_own, deltas)
+
+
+def _was_quiet(abnormal: BoolArray) -> bool:
+    """Whether the null of independent rows describes a past (windows,): it has called 1 in 10 at most."""
+    return bool(abnormal.size >= LEAST_QUIET and 10 * np.count_nonzero(abnormal) <= abnormal.size)
 
 
 def beginnings(called: BoolArray) -> BoolArray:

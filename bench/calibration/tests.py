@@ -118,4 +118,5 @@ def series_of(windows: Windows, alpha: float, delta: float, starts_us: np.ndarra
         lowers[at] = measure_drift(pair_of(windows.counts[at], windows.reference), alpha, delta).lower or 0.0
     n = len(candidates)
     first = np.arange(n) < eligible
-    return Series(starts_us, psi_of(windows), candidates, np.full(n, alpha), lowers, np.zeros(n, np.bool_), first)
+    none = np.zeros(n, np.bool_)
+    return Series(starts_us, psi_of(windows), candidates, np.full(n, alpha), lowers, none, none, first)

@@ -22,7 +22,8 @@ def series_of(values: np.ndarray, size: WindowSize = DAY, *, alpha: float = 1e-4
         candidates=values > called_from,
         alphas=np.full(n, alpha),
         lowers=values * 0.9,
-        called=np.zeros(n, bool),
+        abnormal=np.zeros(n, bool),
+        by_past=np.zeros(n, bool),
         eligible=np.ones(n, bool),
     )
 
@@ -105,16 +106,41 @@ def test_a_slow_shift_is_called_though_no_window_differs_much_from_the_one_befor
     assert set(np.flatnonzero(quarters > 0.5)) <= set(called)
 
 
-def test_folding_from_a_changed_window_on_equals_folding_all_of_it() -> None:
+def test_a_shift_before_there_is_a_past_is_called_for_as_long_as_it_lasts() -> None:
+    """Ten quiet windows, then a shift: the 30th window after the first does not make it ordinary, nor what comes back later."""
+    rng = np.random.default_rng(8)
+    for begins in (8, 10, 25, 29):
+        values = rng.lognormal(-3, 0.3, 120)
+        values[begins:70] *= 60
+        values[begins + 4] = 0.05  # one window in which it is hardly seen
+        values[100:] *= 60
+        shifted = [*range(begins, begins + 4), *range(begins + 5, 70), *range(100, 120)]
+        assert abnormal(series_of(values)) == shifted, begins
+
+
+def test_what_the_null_calls_in_more_than_one_of_ten_windows_is_a_thing_that_the_series_does() -> None:
+    rng = np.random.default_rng(9)
+    values = np.where(np.arange(200) % 8 < 4, 0.05, 1.0) * np.exp(rng.normal(0, 0.1, 200))
+    called = abnormal(series_of(values))
+    assert 12 in called  # before there is a past
+    assert called[-1] < 40
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_folding_from_a_changed_window_on_equals_folding_all_of_it(early: bool) -> None:
     rng = np.random.default_rng(6)
     values = rng.lognormal(-1, 0.5, 300)
     values[rng.choice(300, 20, replace=False)] *= 30
-    series = series_of(values)
+    if early:
+        values[15:80] = 20.0
+    series = series_of(values, called_from=5 if early else 0.3)
     whole = fold(series, 0, DAY)
-    judged = whole.abnormal & np.isfinite(whole.p_own)
-    assert judged.sum() > 5
-    for first in (1, 50, 200, 299):
-        part = fold(replace(series, called=judged & (np.arange(300) < first)), first * DAY_US, DAY)
+    judged = np.isfinite(whole.p_own)
+    assert (whole.abnormal & judged).sum() > 5
+    for first in (1, 20, 50, 85, 200, 299):
+        before = np.arange(300) < first
+        standing = replace(series, abnormal=whole.abnormal & before, by_past=judged & before)
+        part = fold(standing, first * DAY_US, DAY)
         assert part.abnormal[first:].tolist() == whole.abnormal[first:].tolist()
         np.testing.assert_array_equal(part.p_own[first:], whole.p_own[first:])
         assert not part.abnormal[:first].any()
