@@ -129,6 +129,6 @@ def default_rules() -> tuple[Rule, ...]:
             "metrics": ["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"],
             "escalate_after": "4h",
         },
-        {"name": "quality", "tier": "P2", "metrics": list(QUALITY)},
+        {"name": "quality", "tier": "P2", "metrics": [*QUALITY, "low_confidence_share"]},
     )
     return tuple(Rule.model_validate(rule) for rule in rules)

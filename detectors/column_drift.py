@@ -32,12 +32,14 @@ class Test:
         delta: psi up to which a shift is of no interest.
         distances: measured beside psi and js_distance.
         min_rows: with fewer of its values (of missing_share: rows) in the window nothing is decided about a column.
+        low_margin: see detectors/confidence.py.
     """
 
     alpha: float
     delta: float = DELTA
     min_rows: int = 0
     distances: tuple[str, ...] = ()
+    low_margin: float = 0.2
 
 
 def measure_column(
@@ -194,7 +196,7 @@ def _misfits(column: ColumnProfile) -> Tally:
 
 
 def _unseen(now: Cells, before: Cells, alpha: float) -> ShareShift:
-    strange = _tally_of(now, ~np.isin(now.index, before.index))
+    strange = shares.tally_of(now, ~np.isin(now.index, before.index))
     return shares.unseen_share(strange, before.size, float((before.rows == 1).sum()), alpha)
 
 
@@ -203,22 +205,9 @@ def _out_of_range(now: Cells, before: Cells, alpha: float) -> ShareShift:
     if not len(before.index):
         return shares.INSUFFICIENT
     beyond = (now.index < before.index[0]) | (now.index > before.index[-1])
-    return shares.out_of_range_share(_tally_of(now, beyond), before.size, alpha)
-
-
-def _tally_of(cells: Cells, chosen: np.ndarray) -> Tally:
-    """The values in some of the cells among all, at the effective size."""
-    total = cells.shares_of.sum()
-    share = float(cells.shares_of[chosen].sum() / total) if total else 0.0
-    return Tally(share * cells.size, cells.size)
+    return shares.out_of_range_share(shares.tally_of(now, beyond), before.size, alpha)
 
 
 def _shift(metric: str, name: str, shift: ShareShift, rows: float, reference: WindowProfile, test: Test) -> Measurement:
     """A share's measurement; `rows` are what it is a share of."""
-    if shift.value is None:
-        return Measurement(metric, name, None, Status.INSUFFICIENT, basis=shift.basis)
-    excess = None if shift.expected is None else shift.value - shift.expected
-    return Measurement(
-        metric, name, shift.value, Status.DRIFT if shift.called(test.alpha) else Status.OK, shift.expected, excess,
-        shift.p_tolerance, shift.p_change, shift.lower, shift.upper, rows, reference.size, test.alpha, shift.basis,
-    )  # fmt: skip
+    return shares.measured(metric, name, shift, rows, reference.size, test.alpha, Status.DRIFT)

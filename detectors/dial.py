@@ -4,7 +4,7 @@ import math
 
 LONGEST_QUARTER_DAYS = 92
 _OF_A_COLUMN = 4  # psi with its distances, missing_share, misfit_share, and unseen_share or out_of_range_share
-_OF_A_SERIES = 1  # error_rate
+_OF_A_SERIES = 2  # error_rate and low_confidence_share
 
 
 def alpha(false_alarms: float, windows_per_quarter: int, series: int, looks: int = 2) -> float:
@@ -37,6 +37,6 @@ def planned_tests(columns: int, series: int = 1) -> int:
     """Return how many tests each window plans, of so many columns in so many series (versions and segments).
 
     >>> planned_tests(columns=12)
-    49
+    50
     """
     return series * (_OF_A_COLUMN * columns + _OF_A_SERIES)

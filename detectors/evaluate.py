@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from detectors import dial, labelled, lookback
 from detectors.column_drift import Test, measure_column
+from detectors.confidence import measure_confidence
 from detectors.deciding import Decider
 from detectors.health import measure_health
 from detectors.lookback import Look
@@ -23,7 +24,7 @@ from detectors.outcomes import Task, outcomes
 from detectors.performance import measure_performance
 from detectors.settings import DetectorSettings
 from kernel.clock import DAY_US, SECOND_US, Clock
-from kernel.column_spec import FEATURE, POSITIVE_COLUMNS, PREDICTION, SCORE
+from kernel.column_spec import CONFIDENCE, FEATURE, POSITIVE_COLUMNS, PREDICTION, SCORE
 from kernel.errors import UnavailableError
 from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
@@ -212,6 +213,7 @@ class Evaluator:
             self._settings.delta,
             model.min_rows,
             self._settings.distances,
+            self._settings.low_margin,
         )
         found: Measured = {}
         for (version, segment), look in looks.items():
@@ -230,7 +232,11 @@ class Evaluator:
 
 def drift_columns(reference: WindowProfile) -> dict[str, str]:
     """The columns that are tested for drift: name in a measurement -> name in the profiles."""
-    return {column_name(stored): stored for stored in sorted(reference.columns) if stored not in POSITIVE_COLUMNS}
+    return {
+        column_name(stored): stored
+        for stored in sorted(reference.columns)
+        if stored not in POSITIVE_COLUMNS and not stored.startswith(CONFIDENCE)
+    }
 
 
 def column_name(stored: str) -> str:
@@ -262,6 +268,8 @@ def _of_profiles(
     """Health and drift of one series in a window; a segment is held against the reference's rows of that segment alone."""
     before = None if against is None else against.segments.get(segment)
     yield from measure_health(look.profile, before, window.end_us - window.start_us, test.alpha)
+    for found in measure_confidence(look.whole, before, test.alpha, test.low_margin, test.min_rows):
+        yield replace(found, span_start_us=look.span_start_us)
     if against is None:
         return
     itself = against.reference.provisional and against.reference.provenance.get("start_us") == window.start_us

@@ -39,11 +39,7 @@ def _error_rate(window: WindowProfile, reference: WindowProfile | None, alpha: f
         value = window.errors / window.rows if window.rows else None
         status = Status.PROVISIONAL if window.rows else Status.INSUFFICIENT
         return Measurement("error_rate", "", value, status, rows=window.rows, basis="no reference")
-    status = Status.DEGRADED if shift.called(alpha) else Status.OK
-    return Measurement(
-        "error_rate", "", shift.value, status, shift.expected, None, shift.p_tolerance, shift.p_change,
-        shift.lower, shift.upper, window.rows, before.rows, alpha, shift.basis,
-    )  # fmt: skip
+    return shares.measured("error_rate", "", shift, window.rows, before.rows, alpha, Status.DEGRADED)
 
 
 def _percentiles(scale: str, column: ColumnProfile) -> Iterator[Measurement]:

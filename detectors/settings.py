@@ -27,6 +27,12 @@ class DetectorSettings(Section):
         (),
         description="Distances that are measured beside psi and js_distance: hellinger, tvd, linf, ks, wasserstein, chi2.",
     )
+    low_margin: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="A prediction whose two likeliest classes are less than this apart is of low confidence.",
+    )
     false_alarms: float = Field(
         1.0, gt=0, description="The dial: false alarms a model may raise in a quarter, expected."
     )

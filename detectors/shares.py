@@ -4,10 +4,14 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from detectors import chi2, hypergeometric, wilson
 from detectors.pair import pair_of
+from kernel.cells import Cells
+from kernel.measurement import Measurement, Status
 
 EXACT_EVENTS = 50.0
 TOLERANCE = 0.01
@@ -61,6 +65,31 @@ class Tally:
         if not 0 <= self.events <= self.rows or self.rows == 0:
             raise ValueError(f"{self.events} events of {self.rows} rows is no share")
         return self.events / self.rows
+
+
+def tally_of(cells: Cells, chosen: npt.NDArray[np.bool_]) -> Tally:
+    """The values in some of the cells (cells,) among all, at the effective size."""
+    total = cells.shares_of.sum()
+    share = float(cells.shares_of[chosen].sum() / total) if total else 0.0
+    return Tally(min(1.0, share) * cells.size, cells.size)
+
+
+def measured(
+    metric: str, column: str, shift: ShareShift, rows: float, reference_rows: float, alpha: float, called: Status
+) -> Measurement:
+    """A share's measurement.
+
+    Args:
+        rows, reference_rows: what it is a share of.
+        called: the status of a rise.
+    """
+    if shift.value is None or shift.expected is None:
+        return Measurement(metric, column, None, Status.INSUFFICIENT, basis=shift.basis)
+    return Measurement(
+        metric, column, shift.value, called if shift.called(alpha) else Status.OK, shift.expected,
+        shift.value - shift.expected, shift.p_tolerance, shift.p_change, shift.lower, shift.upper, rows, reference_rows,
+        alpha, shift.basis,
+    )  # fmt: skip
 
 
 def missing_share(window: Tally, reference: Tally, alpha: float, tolerance: float = TOLERANCE) -> ShareShift:

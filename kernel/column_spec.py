@@ -14,6 +14,7 @@ from kernel.profile import Kind
 
 VERSION = "version"
 FEATURE, SCORE, TAG = "feature.", "score.", "tag."
+CONFIDENCE = "confidence."  # of what is derived from scores
 PREDICTION, PREDICTION_VALUE = "prediction", "prediction_value"
 POSITIVE_COLUMNS = ("latency_ms", "queue_ms")
 FLAGS = {"false": 0, "true": 1, "0": 0, "1": 1}  # the record log keeps booleans as 0 and 1

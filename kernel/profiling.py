@@ -14,7 +14,8 @@ import pyarrow as pa
 from kernel.arrays import whole
 from kernel.cells import Int64Array, joined_cells
 from kernel.column_counts import ColumnCounts, Groups, count_column, distinct_texts
-from kernel.column_spec import FEATURE, FLAGS, VERSION, ColumnSpec, is_profiled, stored_name, texts
+from kernel.column_spec import CONFIDENCE, FEATURE, FLAGS, SCORE, VERSION, ColumnSpec, is_profiled, stored_name, texts
+from kernel.confidence import ENTROPY, MARGIN, with_confidence
 from kernel.grid import Float64Array
 from kernel.profile import Kind, WindowProfile, profiles_of
 from kernel.profile_batch import COLUMN, PROFILE, ProfileBatch
@@ -23,6 +24,7 @@ from kernel.windows import WindowSize
 _THREADS_FROM = 100_000  # rows; fewer are counted before a thread has begun
 _COLUMNS_AT_ONCE = 4_000  # of all profiles together; of some hundred cells each they take 20 MB
 OTHER_SEGMENT = OTHER_VERSION = "other"
+_AS_A_SCORE = ColumnSpec(Kind.SCORE)
 LONGEST_SEGMENT = 255  # characters of COLUMN=VALUE, which is part of a key
 
 
@@ -170,6 +172,9 @@ def count_groups(
     counted = [
         c.name for c in table.schema if is_profiled(c.name, c.type) and any(stored_name(c.name) in s for s in specs)
     ]
+    if any(name.startswith(SCORE) for name in counted):
+        table = with_confidence(table)
+        counted += [ENTROPY, MARGIN]
     of_column = partial(_count_column, table, groups, specs)
     several = _each(of_column, counted, threads if len(table) >= _THREADS_FROM else 1)
     parts = [(stored_name(name), part) for name, found in zip(counted, several, strict=True) for part in found]
@@ -187,7 +192,8 @@ def _count_column(
     table: pa.Table, groups: Groups, specs: Sequence[Mapping[str, ColumnSpec]], name: str
 ) -> list[ColumnCounts]:
     stored = stored_name(name)
-    return count_column(table, name, groups, [spec.get(stored) for spec in specs])
+    fixed = _AS_A_SCORE if name.startswith(CONFIDENCE) else None
+    return count_column(table, name, groups, [fixed or spec.get(stored) for spec in specs])
 
 
 def _each(count: Callable[[str], list[ColumnCounts]], names: Iterable[str], threads: int) -> list[list[ColumnCounts]]:

@@ -112,5 +112,7 @@ def axis_title(metric: str) -> str:
         "error_rate": "error rate, % of rows",
         "label_coverage": "labelled, % of rows",
         "log_loss": "log loss, nats",
+        "confidence_entropy": "mean entropy, of the most",
+        "low_confidence_share": "low confidence, % of rows",
     }
     return units.get(metric, METRICS.get(metric, metric))

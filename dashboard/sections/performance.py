@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard.charts.lines import axis_title, line
 from dashboard.palette import palette
 from dashboard.scene import Scene
+from dashboard.sections import confidence
 from dashboard.text import metric_name, number
 
 METRICS = ("accuracy", "roc_auc", "f1", "precision", "recall", "log_loss")
@@ -15,6 +16,7 @@ def show(scene: Scene) -> None:
     data = scene.frame(*METRICS, "label_coverage")
     if data[data["metric"].isin(METRICS)]["value"].isna().all():
         st.info("No labels have come for these windows yet. Send them with `log_label` or POST /v1/labels.")
+        confidence.show(scene)
         return
     colours = palette()
     reference = scene.card.reference.performance if scene.card.reference else {}
@@ -38,3 +40,4 @@ def show(scene: Scene) -> None:
     st.caption(
         "Band: 95% interval. Dashed line: the reference. Orange diamond: degraded. Hollow dot: too few labels to judge."
     )
+    confidence.show(scene)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from detectors import column_drift
+from detectors.confidence import measure_confidence
 from detectors.health import measure_health
 from detectors.metrics import DISTANCES, METRICS
 from detectors.outcomes import Outcomes, Task
@@ -52,6 +53,7 @@ def _of_profiles() -> Iterator[Measurement]:
     }
     profile = profile_rows(table, specs)
     yield from measure_health(profile, profile, DAY_US, 1e-4)
+    yield from measure_confidence(profile, profile, 1e-4, low_margin=0.2)
     for name in ("feature.delay", "feature.night", "feature.flag", "prediction", "score.late"):
         plain = name.removeprefix("feature.")
         yield from column_drift.measure_column(
