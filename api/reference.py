@@ -90,6 +90,7 @@ def _put(model: str, body: bytes, content_type: str, caller: Caller) -> Referenc
         built.provenance,
         caller.now_us,
         built.segments,
+        built.label_counts,
     )
     problems = [RowProblem(index=r.row, field=r.field, reason=r.reason) for r in built.refusals[:_LISTED]]
     return ReferencePut(

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from api.caller import Caller
 from api.numbers import plain
+from detectors.label_drift import Tally, tally
 from detectors.outcomes import Task, outcomes
 from detectors.performance import estimates
 from driftglass_client.wire import LABEL, LABEL_VALUE, SCORE_PREFIX, TS
@@ -39,7 +40,7 @@ class Built:
 
     Attributes:
         profile, segments: of all its rows, and of those of each segment.
-        labels: rows with a label.
+        labels: rows with a label; label_counts: how often each was (detectors/label_drift.py).
         refusals: of rows that break the contract.
     """
 
@@ -47,6 +48,7 @@ class Built:
     segments: Mapping[str, WindowProfile]
     performance: Performance
     labels: int
+    label_counts: Tally
     provenance: Mapping[str, str]
     refusals: Sequence[Refusal] = ()
 
@@ -68,11 +70,10 @@ def from_rows(caller: Caller, model: str, message: Message, key: str) -> Built:
         raise _nothing_good(refusals)
     registry, known = _registered(caller, model)
     joined = _joined(good)
-    labels = _labelled(joined)
     span = pc.min_max(good[TS].cast(pa.int64()))
     provenance = {"source": "rows", "from": to_rfc3339(span["min"].as_py()), "to": to_rfc3339(span["max"].as_py())}
     profile, segments = _profiles(caller, registry, known, [good])
-    return Built(profile, segments, _performance(joined, known), labels, provenance, refusals)
+    return Built(profile, segments, *_of_labels(joined, known), provenance, refusals)
 
 
 def from_log(caller: Caller, model: str, start_us: int, end_us: int) -> Built:
@@ -95,7 +96,7 @@ def from_log(caller: Caller, model: str, start_us: int, end_us: int) -> Built:
         between = f"{to_rfc3339(start_us)} and {to_rfc3339(end_us)}"
         raise NotFoundError(f"the record log has no prediction of {model!r} between {between}")
     provenance = {"source": "record log", "from": to_rfc3339(start_us), "to": to_rfc3339(end_us)}
-    return Built(profile, segments, _performance(joined, known), _labelled(joined), provenance)
+    return Built(profile, segments, *_of_labels(joined, known), provenance)
 
 
 def _check_model(model: str, batches: Iterable[Batch]) -> None:
@@ -160,20 +161,17 @@ def _joined(table: pa.Table) -> pa.Table:
     return joined.append_column("ts_us", table[TS].cast(pa.int64()))
 
 
-def _labelled(joined: pa.Table) -> int:
+def _of_labels(joined: pa.Table, model: Model) -> tuple[Performance, int, Tally]:
+    """How well the model did on the rows with a label, how many they are, and how often each label was."""
     present = pc.or_(joined[LABEL].is_valid(), joined[LABEL_VALUE].is_valid())
-    return int(np.count_nonzero(present.to_numpy(zero_copy_only=False)))
-
-
-def _performance(joined: pa.Table, model: Model) -> Performance:
+    labels = int(np.count_nonzero(present.to_numpy(zero_copy_only=False)))
     task = Task(model.task, model.positive_class)
     found = outcomes(joined, task)
-    if not len(found.actual):
-        return {}
-    measured = estimates(found, task)
-    return {
+    measured = estimates(found, task) if len(found.actual) else {}
+    performance = {
         name: {at: _number(value) for at, value in asdict(e).items() if at != "basis"} for name, e in measured.items()
     }
+    return performance, labels, tally(found)
 
 
 def _number(value: float | None) -> float | None:

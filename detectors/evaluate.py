@@ -19,12 +19,13 @@ from detectors.column_drift import Test, measure_column
 from detectors.confidence import measure_confidence
 from detectors.deciding import Decider
 from detectors.health import measure_health
+from detectors.label_drift import measure_label_drift
 from detectors.lookback import Look
 from detectors.outcomes import Task, outcomes
 from detectors.performance import measure_performance
 from detectors.settings import DetectorSettings
 from kernel.clock import DAY_US, SECOND_US, Clock
-from kernel.column_spec import CONFIDENCE, FEATURE, POSITIVE_COLUMNS, PREDICTION, SCORE
+from kernel.column_spec import CONFIDENCE, FEATURE, LABEL, POSITIVE_COLUMNS, PREDICTION, SCORE
 from kernel.errors import UnavailableError
 from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
@@ -220,7 +221,7 @@ class Evaluator:
             key = SeriesKey(model.name, version, segment, window.size)
             found[key] = list(_of_profiles(model, window, segment, look, against, test))
             if joined is not None and not segment:
-                found[key] += _of_labels(model, version, joined, against)
+                found[key] += _of_labels(model, version, joined, against, test)
         return found
 
     def _alpha(self, model: Model, series: int, columns: int) -> float:
@@ -242,7 +243,7 @@ def drift_columns(reference: WindowProfile) -> dict[str, str]:
 def column_name(stored: str) -> str:
     """What a column is called in a measurement: a feature by its own name, unless that is taken."""
     name = stored.removeprefix(FEATURE)
-    return stored if stored != name and (name == PREDICTION or name.startswith((SCORE, FEATURE))) else name
+    return stored if stored != name and (name in (PREDICTION, LABEL) or name.startswith((SCORE, FEATURE))) else name
 
 
 def _alone(own: profiles.ByStart, window: Window) -> Looks:
@@ -285,9 +286,15 @@ def _of_profiles(
             yield replace(found, status=status, span_start_us=look.span_start_us)
 
 
-def _of_labels(model: Model, version: str, joined: pa.Table, against: Against | None) -> Iterator[Measurement]:
+def _of_labels(
+    model: Model, version: str, joined: pa.Table, against: Against | None, test: Test
+) -> Iterator[Measurement]:
     rows = joined.filter(pc.equal(joined["version"], version))
     if rows.num_rows:
         before = {} if against is None else against.reference.performance
         task = Task(model.task, model.positive_class)
-        yield from measure_performance(outcomes(rows, task), before, task)
+        found = outcomes(rows, task)
+        yield from measure_performance(found, before, task)
+        yield from measure_label_drift(
+            found, {} if against is None else against.reference.labels, test.alpha, test.delta
+        )

@@ -22,6 +22,7 @@ class Reference:
 
     Attributes:
         performance: metric -> {"value", "lower", "upper", "rows"} of its labelled rows; empty without labels.
+        labels: how often each label was (detectors/label_drift.py); empty without labels.
         provenance: where its rows came from.
         provisional: made from the first window, because none was given yet.
     """
@@ -29,6 +30,7 @@ class Reference:
     name: str
     profile: WindowProfile
     performance: Mapping[str, Mapping[str, float | None]]
+    labels: Mapping[str, Any]
     provenance: Mapping[str, Any]
     provisional: bool
     created_us: int
@@ -41,8 +43,9 @@ def active(db: Database, workspace: str, model: str) -> Reference | None:
     if row is None:
         return None
     return Reference(
-        row.reference, decode_profile(row.blob), row.performance, row.provenance, row.provisional, row.created_us
-    )
+        row.reference, decode_profile(row.blob), row.performance, row.labels, row.provenance, row.provisional,
+        row.created_us,
+    )  # fmt: skip
 
 
 def of_segments(
@@ -83,7 +86,7 @@ def put_provisional(
     with db.write() as connection:
         hold(connection, workspace, model)
         if _in_force(connection, workspace, model) is None:
-            _insert(connection, workspace, model, profile, segments, {}, provenance, now_us, provisional=True)
+            _insert(connection, workspace, model, profile, segments, {}, {}, provenance, now_us, provisional=True)
             bare = sa.or_(at.measured_us.is_not(None), at.token != "")
             _measure_again(connection, workspace, model, bare, at.token != token)
 
@@ -97,18 +100,22 @@ def put(
     provenance: Mapping[str, Any],
     now_us: int,
     segments: Mapping[str, WindowProfile] | None = None,
+    labels: Mapping[str, Any] | None = None,
 ) -> str:
     """Put a reference in force and return its name; every window is then due to be measured again.
 
     Args:
         profile, segments: of all its rows, and of those of each segment.
+        performance, labels: see Reference.
     """
     at = references.c
     with db.write() as connection:
         hold(connection, workspace, model)
         former = sa.update(references).where(at.workspace == workspace, at.model == model, at.active)
         connection.execute(former.values(active=False))
-        name = _insert(connection, workspace, model, profile, segments or {}, performance, provenance, now_us)
+        name = _insert(
+            connection, workspace, model, profile, segments or {}, performance, labels or {}, provenance, now_us
+        )
         _measure_again(connection, workspace, model)
     return name
 
@@ -126,6 +133,7 @@ def _insert(
     profile: WindowProfile,
     segments: Mapping[str, WindowProfile],
     performance: Mapping[str, Mapping[str, float | None]],
+    labels: Mapping[str, Any],
     provenance: Mapping[str, Any],
     now_us: int,
     *,
@@ -137,6 +145,7 @@ def _insert(
         "rows": profile.rows,
         "blob": encode_profile(profile),
         "performance": dict(performance),
+        "labels": dict(labels),
         "provenance": dict(provenance),
         "provisional": provisional,
         "active": True,

@@ -113,6 +113,7 @@ references = sa.Table(
     "references", metadata, _key("workspace"), _key("model"), _key("reference"),
     _integer("rows"), sa.Column("blob", sa.LargeBinary, nullable=False),
     _json("performance"),  # metric -> {"value", "lower", "upper", "rows"}; {} without labels
+    sa.Column("labels", sa.JSON, nullable=False, server_default="{}"),  # detectors/label_drift.py
     _json("provenance"), _flag("provisional"), _flag("active"), _integer("created_us"),
 )  # fmt: skip
 

@@ -39,12 +39,12 @@ class Figures:
 def main() -> int:
     options = _options()
     found = _read(options.read) if options.read else _measure(options.months)
-    if options.plots:
-        draw(found.power, found.restless, options.plots)
     if options.json:
-        print(json.dumps(asdict(found), indent=2))
+        print(json.dumps(asdict(found), indent=2), flush=True)
     else:
         _print(found.clean, found.restless, found.power)
+    if options.plots:
+        draw(found.power, found.restless, options.plots)
     return int(not all(months.passed for months in found.clean))
 
 

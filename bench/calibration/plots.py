@@ -19,7 +19,8 @@ _RULES = {"ours": "Driftglass", "iid": "independent rows alone", "psi_rule": "PS
 
 
 def draw(power: Sequence[Power], restless: Sequence[Restless], folder: Path) -> list[Path]:
-    """Write the plots as SVG; returns where."""
+    """Write the plots as SVG into a folder, which is made where it is missing; returns where."""
+    folder.mkdir(parents=True, exist_ok=True)
     charts = {
         "calibration-power": _power(power),
         "calibration-clean": _clean(power),

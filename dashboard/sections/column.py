@@ -12,6 +12,7 @@ from dashboard.scene import Scene
 from dashboard.text import METRICS, NONE, count, metric_name, number, p_value, share, window
 from detectors.metrics import QUALITY
 from kernel.clock import from_datetime
+from kernel.column_spec import LABEL
 from store.column_view import ColumnView
 from store.fleet import COLUMN_METRICS
 from store.series import Window
@@ -68,7 +69,12 @@ def _distribution(view: ColumnView) -> None:
     st.markdown("**Distribution**")
     drawn, colours = bars(view), palette()
     if drawn.histogram is None and drawn.values is None:
-        st.info("No profile of this column is stored for this window.")
+        of_labels = view.column == LABEL
+        st.info(
+            "Labels are read when a window is measured; how they are distributed is not kept."
+            if of_labels
+            else "No profile of this column is stored for this window."
+        )
         return
     if view.reference is None:
         st.caption("The reference has no such column.")

@@ -106,9 +106,11 @@ def test_every_format_makes_the_same_profile(serve: Callable[..., Any], flights:
         assert (stored.name, stored.provisional) == (answer["reference"], False)
         assert set(stored.profile.columns) == {
             "feature.delay", "feature.carrier", "feature.night", "prediction", "score.late", "score.on_time", "latency_ms",
+            "confidence.entropy", "confidence.margin",
         }  # fmt: skip
         blobs.add(encode_profile(stored.profile))
         performances.append(stored.performance)
+        assert sum(stored.labels["classes"].values()) == stored.labels["size"] == ROWS - ROWS // 10
     assert len(blobs) == 1
     assert performances[0] == performances[1] == performances[2]
 

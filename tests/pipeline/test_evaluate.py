@@ -87,6 +87,25 @@ def test_performance_equals_scikit_learn_however_the_labels_come(traffic, worksp
             assert found.lower < found.value < found.upper
 
 
+def test_labels_drift_where_something_else_happens_than_in_the_reference(traffic, workspace) -> None:
+    rows = a_day(0)
+    traffic.send(PREDICTIONS, rows)
+    traffic.send(LABELS, [label(row, "late" if i % 2 else "ok") for i, row in enumerate(rows)])
+    traffic.end()
+    worker = workspace.evaluator()
+    worker.step()
+    assert not workspace.measured(metric="psi", column="label")
+    profile = references.active(workspace.db, "default", "m").profile
+    held = {"size": 1_000.0, "classes": {"late": 300.0, "ok": 700.0}}
+    references.put(workspace.db, "default", "m", profile, {}, {}, 0, labels=held)
+    worker.step()
+    found = {m.metric: m for m in workspace.measured(column="label", size="1d")}
+    p, q = np.array([0.5, 0.5]), np.array([0.3, 0.7])
+    assert found["psi"].value == pytest.approx(entropy(p, q) + entropy(q, p))
+    assert found["js_distance"].value == pytest.approx(jensenshannon(p, q, 2))
+    assert found["psi"].status == "ok"  # labels are told
+
+
 @pytest.mark.parametrize("hint", [True, False])
 def test_a_window_counts_the_distinct_labels_that_have_a_prediction(traffic, workspace, hint) -> None:
     rows = a_day(0) + a_day(1)
