@@ -122,6 +122,10 @@ def default_rules() -> tuple[Rule, ...]:
     """What works without any configuration."""
     rules: tuple[dict[str, Any], ...] = (
         {"name": "errors", "tier": "P0", "metrics": ["error_rate"], "resolve_after": 1},
+        {"name": "burn", "tier": "P0", "metrics": ["burn_1h", "burn_6h"], "resolve_after": 1},
+        {"name": "slow-burn", "tier": "P2", "metrics": ["burn_3d"], "resolve_after": 1},
+        {"name": "silence", "tier": "P0", "metrics": ["traffic"], "resolve_after": 1},
+        {"name": "latency", "tier": "P1", "metrics": ["latency_p99"], "escalate_after": "4h"},
         {"name": "drift", "tier": "P1", "metrics": ["psi"], "escalate_after": "4h"},
         {
             "name": "performance",

@@ -16,7 +16,7 @@ from store.events import StoredEvent
 
 router = APIRouter(prefix="/v1", tags=["arrivals"])
 
-EventKind = Literal["deploy", "incident", "upstream", "config", "gpu", "end-of-stream"]
+EventKind = Literal["deploy", "incident", "upstream", "config", "gpu", "holiday", "end-of-stream"]
 
 
 class EventOut(BaseModel):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from kernel.column_spec import FEATURE
 from kernel.errors import ContractError
@@ -12,7 +12,7 @@ from kernel.windows import WindowSize, parse_duration
 from store import columns, models, windows
 from store.columns import Column
 from store.database import Database
-from store.models import Model
+from store.models import Model, Objectives
 from stream.codecs.columns import name_problem
 from stream.codecs.json_records import model_problem
 
@@ -65,6 +65,22 @@ class ColumnDeclaration(BaseModel):
     type: ColumnType
 
 
+class ObjectivesDeclaration(BaseModel):
+    """What is promised of the service: shares of good rows, such as 0.999."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    availability: float | None = Field(None, gt=0, lt=1, description="Share of rows without an error.")
+    latency: float | None = Field(None, gt=0, lt=1, description="Share of rows that take latency_ms at most.")
+    latency_ms: float | None = Field(None, gt=0, description="What a row may take.")
+
+    @model_validator(mode="after")
+    def _both(self) -> "ObjectivesDeclaration":
+        if (self.latency is None) != (self.latency_ms is None):
+            raise ValueError("latency and latency_ms are one objective: give both")
+        return self
+
+
 class Declaration(BaseModel):
     """What is said of a model. It replaces what was said before; what is left out takes its default."""
 
@@ -83,6 +99,10 @@ class Declaration(BaseModel):
     positive_class: str = Field("", max_length=255, description="What precision, recall and the ROC curve are about.")
     segments: tuple[Feature, ...] = Field((), description="Features by whose values everything is measured once more.")
     min_rows: int = Field(500, ge=1, description="A window with fewer rows looks back over earlier ones.")
+    objectives: ObjectivesDeclaration | None = Field(
+        None,
+        description="What is promised of the service: {availability, latency, latency_ms}, shares of good rows such as 0.999.",
+    )
 
     @field_validator("rollups")
     @classmethod
@@ -167,6 +187,7 @@ def write(db: Database, workspace: str, name: str, declared: Declaration, now_us
         declared.positive_class,
         declared.segments,
         declared.min_rows,
+        objectives=Objectives(**declared.objectives.model_dump()) if declared.objectives else Objectives(),
     )
     models.declare(db, workspace, model, now_us)
     kinds = {FEATURE + c.name: _KINDS[c.type] for c in declared.schema_ if c.type in _KINDS}

@@ -36,6 +36,10 @@ class MeasurementOut(BaseModel):
         description="By the series' own past; null while that is short, or where p_value calls nothing."
     )
     delta: Number = Field(description="The psi that `lower` had to pass, by the own past; null likewise.")
+    usual_lower: Number = Field(
+        description="Of traffic and latency_p99: what is usual by the own past; null of others."
+    )
+    usual_upper: Number
     lower: Number
     upper: Number
     rows: Number = Field(description="Effective number of rows.")

@@ -1,6 +1,7 @@
 """What is answered about models."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -57,6 +58,7 @@ class ModelOut(BaseModel):
     positive_class: str | None
     segments: list[str]
     min_rows: int
+    objectives: dict[str, float] = Field(description="What is promised of the service; empty where nothing is.")
 
 
 class ModelDetail(ModelOut):
@@ -116,6 +118,7 @@ def _fields(model: Model, columns: Iterable[Column]) -> dict[str, object]:
         "positive_class": model.positive_class or None,
         "segments": list(model.segments),
         "min_rows": model.min_rows,
+        "objectives": {name: value for name, value in asdict(model.objectives).items() if value is not None},
     }
 
 

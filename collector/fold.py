@@ -13,10 +13,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from collector.gather import Records
+from collector.service import count_service
 from kernel.profiling import Limits, ModelRows, profile_models
 from store.commit import Flush, KeyedProfiles, ProfileKey, WindowKey
 from store.models import Model
 from store.registry import ModelColumns, Registry
+from store.service_counts import CountKey, Counts
 from stream.codecs.batch import Decoded
 from stream.codecs.declared import check_declared
 from stream.codecs.topics import RecordKind
@@ -64,6 +66,7 @@ class Folder:
         profiles: list[KeyedProfiles] = []
         watermarks: dict[tuple[Partition, str], int] = {}
         data: dict[WindowKey, int] = defaultdict(int)
+        counts: dict[CountKey, Counts] = {}
         for records in known:
             mine = [models[place.model] for place in records.places]
             profiles.extend(self._profiles(records, mine))
@@ -73,7 +76,9 @@ class Folder:
             for model, start, rows in zip(mine, records.starts.tolist(), records.rows.tolist(), strict=True):
                 for window, count in _by_window(model, ts_us[start : start + rows]):
                     data[window] += count
-        return Flush(spans, profiles, watermarks, data)
+            promised = {m.name: m.objectives for m in mine if m.objectives}
+            counts |= count_service(records, promised) if promised else {}
+        return Flush(spans, profiles, watermarks, data, counts=counts)
 
     def _profiles(self, records: Records, models: Sequence[Model]) -> Iterator[KeyedProfiles]:
         """What the records add to the profile of each model, version, segment and window."""

@@ -1,6 +1,6 @@
 """What the model page shows at this moment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -27,3 +27,8 @@ class Scene:
         """These metrics over the period, or since then, to draw; of one column or of all."""
         since_us = self.since_us if since_us is None else since_us
         return frame(reads.series(self.scope, metrics, since_us, column), self.scope.size)
+
+    def whole(self, metric: str) -> pd.DataFrame:
+        """A metric of all versions together over the period."""
+        scope = replace(self.scope, version="", segment="")
+        return frame(reads.series(scope, (metric,), self.since_us), scope.size)

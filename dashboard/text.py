@@ -29,6 +29,12 @@ METRICS: Mapping[str, str] = {
     "f1": "F1",
     "roc_auc": "ROC AUC",
     "log_loss": "Log loss",
+    "traffic": "Traffic",
+    "burn_1h": "Burn rate, 1 hour",
+    "burn_6h": "Burn rate, 6 hours",
+    "burn_3d": "Burn rate, 3 days",
+    "error_budget": "Error budget left",
+    "uptime": "Uptime",
     "error_rate": "Error rate",
     "label_coverage": "Label coverage",
 }

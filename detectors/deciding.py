@@ -2,7 +2,8 @@
 
 due        windows that were measured, or are final and had records since they were looked at; of one model and length
 candidates what the null of independent rows calls in them, where they may open an alert at this look
-judge      candidates from the first of these windows on, each by its series' own past (detectors/own_past.py)
+judge      candidates from the first of these windows on, each by its series' own past (detectors/own_past.py); and what no
+           reference is held against, by what is usual (detectors/unusual.py)
 replace    the decisions of the due windows; those of later ones are revised where they come out otherwise
 
 A window may open an alert at two looks: at close, and when it is final. In between it may only take one back.
@@ -15,13 +16,16 @@ from types import MappingProxyType
 
 import numpy as np
 
+from detectors import unusual
+from detectors.baseline import adapted_after, reach_us
 from detectors.metrics import DISTANCES, QUALITY
 from detectors.own_past import Judged, Series, fold, most_windows
 from detectors.settings import DetectorSettings
+from detectors.unusual import Found, Seen
 from kernel.clock import SECOND_US, Clock
-from kernel.measurement import ABNORMAL
+from kernel.measurement import ABNORMAL, DECISIVE, Status
 from kernel.windows import WindowSize
-from store import decisions
+from store import decisions, events
 from store.database import Database, Transaction
 from store.decisions import Decidable, Due, Outcome, Test, Value
 from store.models import Model
@@ -96,15 +100,17 @@ class Decider:
         opening = {window.start_us for window in due if self._may_open(work.model, window, mark_us)}
         unchanged = {window.start_us for window in due if window.revision == window.looked_revision}
         calling = _calling(decisions.abnormal(*work.place, starts), opening, unchanged, standing)
-        later = {test: at.keys() - set(starts) for test, at in standing.items()}
+        later = {test: at.keys() - set(starts) for test, at in standing.items() if test.metric in OWN_PAST}
         judged = self._judge(work, due[0], calling, later)
+        by_usual = self._unusual(work, starts, opening, unchanged)
         now_us = self._clock.now_us()  # of all that is decided here, however long it took to get here
         for window in due:
             found = decisions.decidable(*work.place, window.start_us)
-            decided = ((row, _outcome(row, window, calling, judged)) for row in found)
+            decided = ((row, _outcome(row, window, calling, judged, by_usual)) for row in found)
             decisions.replace(*work.place, window, decided, now_us)
         views = ("js_distance", *self._settings.distances)
         decisions.revise(*work.place, _revised(judged, later, views), now_us)
+        decisions.revise(*work.place, _revised_usual(by_usual, set(starts)), now_us)
         for window in due:
             self._settle(work, window, opens=window.start_us in opening)
 
@@ -138,6 +144,35 @@ class Decider:
                 judged = fold(one, first.start_us, work.size, self._settings.delta)
                 found[test] = _Verdicts(of_test, one, judged)
         return found
+
+    def _unusual(
+        self, work: _Pass, starts: Sequence[int], opening: Set[int], unchanged: Set[int]
+    ) -> "dict[Test, _Unusual]":
+        """What is usual of each such series, from the first of the due windows on; whatever they were held against."""
+        bad = unusual.sides(self._settings.least_traffic, self._settings.latency_rise)
+        tests = decisions.tests_of(*work.place, starts, bad.keys())
+        first_us = work.size.back(starts[0], adapted_after(work.size)) - reach_us(work.size)
+        span_us = first_us, 2**62
+        free = events.holidays(work.tx, work.workspace, work.model.name, span_us) if tests else []
+        found = {}
+        for test in tests:
+            values = decisions.values(*work.place, None, [test], span_us, first_us).get(test, [])
+            stands = {v.start_us for v in values if v.called or (v.candidate and v.start_us in unchanged)}
+            series = [
+                Seen(v.start_us, v.end_us, v.value, v.alpha, v.called, v.candidate or v.start_us in stands)
+                for v in values
+            ]
+            judged = unusual.judge(series, set(starts), opening | stands, free, work.size, bad[test.metric])
+            found[test] = _Unusual({v.start_us: v for v in values}, judged)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Unusual:
+    """A series that is held against what is usual: its values, and what those from the first due one on come to."""
+
+    values: Mapping[int, Value]
+    judged: Mapping[int, Found]
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,8 +228,17 @@ def _series(test: Test, of: Sequence[Value], candidates: Set[int], end_us: int, 
     )
 
 
-def _outcome(row: Decidable, window: Due, calling: Candidates, judged: "Mapping[Test, _Verdicts]") -> Outcome:
-    """What a measurement comes to; what is not held against its own past stands as measured."""
+def _outcome(
+    row: Decidable,
+    window: Due,
+    calling: Candidates,
+    judged: Mapping[Test, _Verdicts],
+    by_usual: Mapping[Test, _Unusual],
+) -> Outcome:
+    """What a measurement comes to; what is held against no past stands as measured."""
+    if row.test in by_usual and row.status in DECISIVE:
+        found = by_usual[row.test].judged.get(window.start_us)
+        return _by_usual(found) if found else Outcome(False, False, "ok", _NOT_NOW.get(window.looks, row.basis))
     test = row.test._replace(metric=_DECIDING) if row.test.metric in DISTANCES else row.test
     abnormal = row.status in ABNORMAL
     if not abnormal or test.metric not in OWN_PAST:
@@ -210,6 +254,26 @@ def _by_past(test: Test, status: str, basis: str, abnormal: bool, p_own: float |
         return Outcome(itself, abnormal, status, basis)
     how = "own past, " + basis.removeprefix("iid-null, ")
     return Outcome(itself, abnormal, status if abnormal else "ok", how, p_own, delta)
+
+
+def _by_usual(found: Found) -> Outcome:
+    status = Status.DEGRADED if found.called else Status.OK
+    usual = found.usual
+    if usual is None:
+        return Outcome(True, False, status.value, found.basis)
+    bounds = {"usual": usual.expected, "usual_lower": usual.lower, "usual_upper": usual.upper}
+    return Outcome(True, found.called, status.value, found.basis, usual.p, **bounds)
+
+
+def _revised_usual(by_usual: Mapping[Test, _Unusual], due: Set[int]) -> Iterator[tuple[Test, int, Outcome]]:
+    """The later windows that come out otherwise than they stand."""
+    for test, of in by_usual.items():
+        for start_us, found in of.judged.items():
+            outcome, stands = _by_usual(found), of.values[start_us]
+            standing = stands.called, stands.p_own, stands.usual, stands.usual_lower, stands.usual_upper
+            new = outcome.abnormal, outcome.p_own, outcome.usual, outcome.usual_lower, outcome.usual_upper
+            if start_us not in due and new != standing:
+                yield test, start_us, outcome
 
 
 def _revised(

@@ -18,11 +18,12 @@ from detectors import dial, labelled, lookback
 from detectors.column_drift import Test, measure_column
 from detectors.confidence import measure_confidence
 from detectors.deciding import Decider
-from detectors.health import measure_health
+from detectors.health import measure_health, measure_traffic
 from detectors.label_drift import measure_label_drift
 from detectors.lookback import Look
 from detectors.outcomes import Task, outcomes
 from detectors.performance import measure_performance
+from detectors.service_levels import ServiceLevels
 from detectors.settings import DetectorSettings
 from kernel.clock import DAY_US, SECOND_US, Clock
 from kernel.column_spec import CONFIDENCE, FEATURE, LABEL, POSITIVE_COLUMNS, PREDICTION, SCORE
@@ -37,6 +38,7 @@ from store.database import Database
 from store.models import Model
 from store.record_reads import RecordReader
 from store.references import Reference
+from store.watermarks import ENDED_US, SILENCE_US
 from store.windows import Lease, Measured, Window
 
 _NO_SUCH_ROW = "the reference has no row of this segment"
@@ -86,6 +88,8 @@ class Evaluator:
         self._clock = clock
         self._settings = settings
         self._owner = owner
+        self._filled: dict[str, int] = {}  # up to where windows without a record were added, by model
+        self._service = ServiceLevels(db, workspace, clock)
         self._decider = Decider(db, workspace, clock, settings)
 
     def step(self) -> Report:
@@ -98,15 +102,24 @@ class Evaluator:
         marks = watermarks.of_models(self._db, self._workspace, self._clock.now_us())
         known = model_rows.known(self._db, self._workspace)
         self._decider.step(known, marks)
+        self._service.step(known, marks)
         measured = superseded = 0
         for name, mark in sorted(marks.items()):
             if name not in known:
                 continue
+            self._fill(known[name], mark)
             while (held := self._claim(known[name], mark)) is not None:
                 done = self._measure(known[name], held)
                 self._decider.windows(known[name], WindowSize(held.windows[0].size), mark)
                 measured, superseded = measured + done, superseded + len(held.windows) - done
         return Report(measured, superseded)
+
+    def _fill(self, model: Model, mark: int) -> None:
+        """Add the windows in which nothing came, each time that another window may close."""
+        until_us = model.window.start(min(mark, self._clock.now_us()) - model.lateness_us)
+        if mark < ENDED_US and until_us > self._filled.get(model.name, 0):
+            windows.fill(self._db, self._workspace, model, until_us, SILENCE_US)
+            self._filled[model.name] = until_us
 
     def _claim(self, model: Model, mark: int) -> Lease | None:
         before = self._clock.now_us() - round(self._settings.label_pause_s * SECOND_US)
@@ -210,24 +223,26 @@ class Evaluator:
     ) -> Measured:
         columns = 0 if against is None else len(drift_columns(against.reference.profile))
         test = Test(
-            self._alpha(model, max(1, len(looks)), columns),
+            self._alpha(model, looks, columns),
             self._settings.delta,
             model.min_rows,
             self._settings.distances,
             self._settings.low_margin,
         )
-        found: Measured = {}
+        whole = [look.profile.rows for (_, segment), look in looks.items() if not segment]
+        found: Measured = {SeriesKey(model.name, "", "", window.size): [measure_traffic(whole, test.alpha)]}
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
-            found[key] = list(_of_profiles(model, window, segment, look, against, test))
+            found.setdefault(key, []).extend(_of_profiles(model, window, segment, look, against, test))
             if joined is not None and not segment:
                 found[key] += _of_labels(model, version, joined, against, test)
         return found
 
-    def _alpha(self, model: Model, series: int, columns: int) -> float:
+    def _alpha(self, model: Model, looks: Looks, columns: int) -> float:
         """The level of each planned test: its fixed part of the dial."""
+        series, versions = max(1, len(looks)), max(1, len({version for version, _ in looks}))
         days = [(size.end(size.start(0)) - size.start(0)) / DAY_US for size in model.sizes]
-        tests = dial.planned_tests(columns, series)
+        tests = dial.planned_tests(columns, series, versions)
         return dial.alpha(self._settings.false_alarms, dial.windows_per_quarter(*days), tests)
 
 
@@ -268,7 +283,8 @@ def _of_profiles(
 ) -> Iterator[Measurement]:
     """Health and drift of one series in a window; a segment is held against the reference's rows of that segment alone."""
     before = None if against is None else against.segments.get(segment)
-    yield from measure_health(look.profile, before, window.end_us - window.start_us, test.alpha)
+    whole = not segment
+    yield from measure_health(look.profile, before, window.end_us - window.start_us, test.alpha, latency=whole)
     for found in measure_confidence(look.whole, before, test.alpha, test.low_margin, test.min_rows):
         yield replace(found, span_start_us=look.span_start_us)
     if against is None:

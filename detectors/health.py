@@ -1,6 +1,6 @@
 """Whether the service runs: rows, throughput, errors and latency of a window, from its profile."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -17,18 +17,32 @@ _SCALES = (("latency", "latency_ms"), ("queue", "queue_ms"))
 
 
 def measure_health(
-    window: WindowProfile, reference: WindowProfile | None, length_us: int, alpha: float
+    window: WindowProfile, reference: WindowProfile | None, length_us: int, alpha: float, *, latency: bool = True
 ) -> Iterator[Measurement]:
     """rows, throughput (rows a second), error_rate, and latency_p50/p90/p99 and queue_p50/p90/p99 (ms) where they were sent.
 
-    The error rate is held against the reference's; the rest is told, and judged by the rules that people write.
+    The error rate is held against the reference's, and latency_p99 against what is usual (detectors/unusual.py); the rest is
+    told, and judged by the rules that people write.
+
+    Args:
+        latency: whether latency_p99 is to be judged.
     """
     yield Measurement("rows", "", float(window.rows), Status.OK, rows=window.rows)
     yield Measurement("throughput", "", window.rows / (length_us / SECOND_US), Status.OK, rows=window.rows)
     yield _error_rate(window, reference, alpha)
     for scale, stored in _SCALES:
         if stored in window.columns:
-            yield from _percentiles(scale, window.columns[stored])
+            judged = alpha if latency and scale == "latency" else None
+            yield from _percentiles(scale, window.columns[stored], judged)
+
+
+def measure_traffic(rows: Sequence[int], alpha: float) -> Measurement:
+    """The rows of all versions together, none where none came: held against what is usual (detectors/unusual.py).
+
+    >>> measure_traffic([3, 4], 1e-4).value
+    7.0
+    """
+    return Measurement("traffic", "", float(sum(rows)), Status.OK, rows=sum(rows), alpha=alpha)
 
 
 def _error_rate(window: WindowProfile, reference: WindowProfile | None, alpha: float) -> Measurement:
@@ -42,13 +56,13 @@ def _error_rate(window: WindowProfile, reference: WindowProfile | None, alpha: f
     return shares.measured("error_rate", "", shift, window.rows, before.rows, alpha, Status.DEGRADED)
 
 
-def _percentiles(scale: str, column: ColumnProfile) -> Iterator[Measurement]:
+def _percentiles(scale: str, column: ColumnProfile, judged: float | None) -> Iterator[Measurement]:
     counts, means = column.cells.shares_of, cell_means(column)
     for name, q in _PERCENTILES:
         found = quantiles.estimate(counts, means, q, column.cells.size, column.values)
         yield Measurement(
             f"{scale}_{name}", "", found.value, Status.OK if found.value is not None else Status.INSUFFICIENT,
-            lower=found.lower, upper=found.upper, rows=column.cells.size,
+            lower=found.lower, upper=found.upper, rows=column.cells.size, alpha=judged if name == "p99" else None,
         )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """The names of all metrics; docs/statistics.md says what each is."""
 
+from kernel.measurement import SERVICE_LEVELS
+
 DISTANCES = (
     "js_distance",
     "hellinger",
@@ -13,9 +15,10 @@ DRIFT = ("psi", *DISTANCES)
 QUALITY = ("missing_share", "misfit_share", "unseen_share", "out_of_range_share")
 CONFIDENCE = ("confidence_entropy", "confidence_margin", "low_confidence_share")
 HEALTH = (
-    "rows", "throughput", "error_rate", "latency_p50", "latency_p90", "latency_p99", "queue_p50", "queue_p90", "queue_p99",
+    "rows", "traffic", "throughput", "error_rate",
+    "latency_p50", "latency_p90", "latency_p99", "queue_p50", "queue_p90", "queue_p99",
 )  # fmt: skip
 PERFORMANCE = (
     "label_coverage", "accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "mae", "rmse", "bias",
 )  # fmt: skip
-METRICS = (*DRIFT, *QUALITY, *CONFIDENCE, *HEALTH, *PERFORMANCE)
+METRICS = (*DRIFT, *QUALITY, *CONFIDENCE, *HEALTH, *SERVICE_LEVELS, *PERFORMANCE)

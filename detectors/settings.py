@@ -33,6 +33,17 @@ class DetectorSettings(Section):
         lt=1,
         description="A prediction whose two likeliest classes are less than this apart is of low confidence.",
     )
+    least_traffic: float = Field(
+        0.5,
+        ge=0,
+        lt=1,
+        description="Fewer rows than this share of what is usual are too few, where that is unlikely as well.",
+    )
+    latency_rise: float = Field(
+        1.5,
+        ge=1,
+        description="A latency_p99 above so many times what is usual is too long, where that is unlikely as well.",
+    )
     false_alarms: float = Field(
         1.0, gt=0, description="The dial: false alarms a model may raise in a quarter, expected."
     )

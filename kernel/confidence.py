@@ -1,7 +1,5 @@
 """How sure a model was of each prediction: columns derived from the scores that it sent, and counted like scores."""
 
-import math
-
 import numpy as np
 import pyarrow as pa
 from scipy import special
@@ -17,10 +15,11 @@ _SURELY_LESS = 1e-6  # scores of all classes sum to 1 within this
 def with_confidence(table: pa.Table) -> pa.Table:
     """A flat table with the entropy and the margin of its scores, both from 0 to 1; as it is where it has no scores.
 
-    The margin is the gap between the two likeliest classes. The entropy is Shannon's, over that of as many classes equally
-    likely. What the scores of a row lack of 1 is taken for one more class, so that a single score is that of two classes;
-    scores that sum to more are divided by their sum. Null where a row has no score, or one that is no probability. Sources:
-    Shannon (1948); Scheffer et al., "Active hidden Markov models for information extraction" (2001), for the margin.
+    The margin is the gap between the two likeliest classes. The entropy is Shannon's, over that of the row's classes, were
+    they equally likely. What the scores of a row lack of 1 is taken for one more class, so that a single score is that of
+    two; scores that sum to more are divided by their sum. All of it follows from the row alone, whatever came with it. Null
+    where a row has no score, or one that is no probability. Sources: Shannon (1948); Scheffer et al., "Active hidden Markov
+    models for information extraction" (2001), for the margin.
 
     >>> found = with_confidence(pa.table({"score.late": [0.5, 0.9, None]}))
     >>> [[v and round(v, 3) for v in found[name].to_pylist()] for name in (ENTROPY, MARGIN)]
@@ -30,19 +29,21 @@ def with_confidence(table: pa.Table) -> pa.Table:
     if not names:
         return table
     columns = [whole(table[name]) for name in names]
+    valid = [column.is_valid().to_numpy(zero_copy_only=False) for column in columns]
     scores = [_probabilities(column) for column in columns]
     total: Float64Array = np.sum(scores, axis=0)
-    scores.append(np.where(total < 1 - _SURELY_LESS, 1 - total, 0.0))
+    unsent = np.where(total < 1 - _SURELY_LESS, 1 - total, 0.0)
     sum_to = np.maximum(total, 1.0)
     first, second, entropy = np.zeros((3, len(total)))
-    for score in scores:
+    for score in (*scores, unsent):
         share = score / sum_to
         second = np.maximum(second, np.minimum(first, share))
         first = np.maximum(first, share)
         entropy += special.entr(share)
-    scored = np.any([column.is_valid().to_numpy(zero_copy_only=False) for column in columns], axis=0)
-    unknown = np.isnan(total) | ~scored
-    for name, values in ((ENTROPY, entropy / math.log(max(2, len(names)))), (MARGIN, first - second)):
+    sent = np.sum(valid, axis=0)
+    entropy /= np.log(np.maximum(2, sent + (unsent > 0)))
+    unknown = np.isnan(total) | (sent == 0)
+    for name, values in ((ENTROPY, entropy), (MARGIN, first - second)):
         table = table.append_column(name, pa.array(np.clip(values, 0.0, 1.0), mask=unknown))
     return table
 

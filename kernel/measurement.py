@@ -24,6 +24,10 @@ DECISIVE = (Status.OK.value, *ABNORMAL)
 """What says normal or abnormal at all; insufficient and provisional windows say nothing yet."""
 
 
+SERVICE_LEVELS = ("burn_1h", "burn_6h", "burn_3d", "error_budget", "uptime")
+"""Metrics of five minutes of a model's service, whatever its windows are."""
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesKey:
     """What windows are measured of: a model's version and segment ("" for all) at one window length."""

@@ -192,8 +192,10 @@ def _count_column(
     table: pa.Table, groups: Groups, specs: Sequence[Mapping[str, ColumnSpec]], name: str
 ) -> list[ColumnCounts]:
     stored = stored_name(name)
-    fixed = _AS_A_SCORE if name.startswith(CONFIDENCE) else None
-    return count_column(table, name, groups, [fixed or spec.get(stored) for spec in specs])
+    if name.startswith(CONFIDENCE):
+        with_scores = [any(column.startswith(SCORE) for column in spec) for spec in specs]
+        return count_column(table, name, groups, [_AS_A_SCORE if scored else None for scored in with_scores])
+    return count_column(table, name, groups, [spec.get(stored) for spec in specs])
 
 
 def _each(count: Callable[[str], list[ColumnCounts]], names: Iterable[str], threads: int) -> list[list[ColumnCounts]]:

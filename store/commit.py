@@ -12,7 +12,9 @@ from kernel.profile_batch import ProfileBatch
 from kernel.profile_codec import decode_profiles, encode_profiles
 from kernel.profiling import GroupKey
 from kernel.windows import WindowSize
+from store import service_counts
 from store.database import Database, upsert
+from store.service_counts import CountKey, Counts
 from store.tables import events, label_searches, offsets, profiles, watermarks, windows
 from stream.codecs.batch import Event
 from stream.message import Partition
@@ -56,6 +58,7 @@ class Flush:
         data: records added, by window, roll-ups included.
         labels: windows that labels were added for, roll-ups included; how many they have is known once they are joined.
         searches: labels without prediction_ts, by partition and offsets [first, end).
+        counts: of models with objectives, what came in each five minutes.
     """
 
     spans: Mapping[Partition, tuple[int | None, int]]
@@ -65,6 +68,7 @@ class Flush:
     labels: Set[WindowKey] = frozenset()
     searches: Sequence[tuple[Partition, int, int]] = ()
     events: Sequence[Event] = ()
+    counts: Mapping[CountKey, Counts] = field(default_factory=dict)
 
 
 def next_offsets(db: Database, workspace: str, partitions: Sequence[Partition]) -> dict[Partition, int]:
@@ -90,6 +94,7 @@ def commit(db: Database, workspace: str, flush: Flush, now_us: int) -> None:
         _raise_watermarks(connection, workspace, flush.watermarks)
         _touch_windows(connection, workspace, flush)
         _add_searches(connection, workspace, flush.searches)
+        service_counts.add(connection, workspace, flush.counts)
         if flush.events:
             upsert(connection, events, [_event_row(workspace, event, now_us) for event in flush.events])
 

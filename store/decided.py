@@ -12,4 +12,7 @@ STATUS = sa.func.coalesce(d.c.status, m.c.status)
 BASIS = sa.func.coalesce(sa.func.nullif(d.c.basis, ""), m.c.basis)
 """As decided, or as measured where that is still to come; releases before 0003 decided without a basis."""
 
+EXPECTED = sa.func.coalesce(d.c.usual, m.c.expected)
+"""By the series' own recent past, where that says it; else what was measured."""
+
 ABNORMAL = sa.func.coalesce(d.c.abnormal, sa.false())

@@ -48,7 +48,8 @@ class Decision:
         return self.status in DECISIVE
 
 
-_COLUMNS = [t.c[f.name] for f in fields(Decision)]
+_EXPECTED = sa.func.coalesce(t.c.usual, t.c.expected)
+_COLUMNS = [_EXPECTED if f.name == "expected" else t.c[f.name] for f in fields(Decision)]
 
 
 def changed_models(db: Database, workspace: str, since_us: int) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from kernel.measurement import ABNORMAL, DECISIVE
+from kernel.measurement import ABNORMAL, DECISIVE, SERVICE_LEVELS
 from store import decided
 from store.database import Database, Transaction, in_parts
 from store.models import hold
@@ -66,6 +66,8 @@ class Value:
         status, basis: what it says by itself.
         called: whether it is decided to be abnormal.
         p_own, delta: what is decided by its own past; None where that was too short.
+        end_us: of the window; candidate: whether it could be called at the look it had.
+        usual, usual_lower, usual_upper: see Outcome.
     """
 
     start_us: int
@@ -77,11 +79,21 @@ class Value:
     called: bool
     p_own: float | None
     delta: float | None
+    end_us: int
+    candidate: bool
+    usual: float | None
+    usual_lower: float | None
+    usual_upper: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is decided of one measurement beyond what it says; `delta` and `p_own` are None where its past did not judge it."""
+    """What is decided of one measurement beyond what it says.
+
+    Attributes:
+        p_own, delta: None where its past did not judge it.
+        usual, usual_lower, usual_upper: what is expected by its past, and beyond what it is called; None of most metrics.
+    """
 
     candidate: bool
     abnormal: bool
@@ -89,6 +101,9 @@ class Outcome:
     basis: str
     p_own: float | None = None
     delta: float | None = None
+    usual: float | None = None
+    usual_lower: float | None = None
+    usual_upper: float | None = None
 
 
 _OUTCOME = [field.name for field in fields(Outcome)]
@@ -172,11 +187,25 @@ def abnormal(tx: Transaction, workspace: str, model: str, size: str, starts_us: 
     return found
 
 
+def tests_of(
+    tx: Transaction, workspace: str, model: str, size: str, starts_us: Sequence[int], metrics: Collection[str]
+) -> list[Test]:
+    """The tests with one of these metrics that were measured in some windows and have a level, in order."""
+    m = measurements.c
+    query = (
+        sa.select(m.version, m.segment, m.metric, m.column)
+        .where(*_within(measurements, workspace, model, size), m.window_start_us.in_(starts_us))
+        .where(m.metric.in_(metrics), m.alpha.is_not(None))
+        .distinct()
+    )
+    return sorted(Test(*row) for row in tx.execute(query))
+
+
 def decidable(tx: Transaction, workspace: str, model: str, size: str, start_us: int) -> list[Decidable]:
     """All that was measured in a window."""
     at = measurements.c
     query = sa.select(*(at[name] for name in _DECIDED), at.status, at.basis).where(
-        *_within(measurements, workspace, model, size), at.window_start_us == start_us
+        *_within(measurements, workspace, model, size), at.window_start_us == start_us, at.metric.not_in(SERVICE_LEVELS)
     )
     found = []
     for row in tx.execute(query).mappings():
@@ -211,26 +240,30 @@ def values(
     workspace: str,
     model: str,
     size: str,
-    reference: str,
+    reference: str | None,
     tests: Collection[Test],
     span_us: tuple[int, int],
     since_us: int,
 ) -> dict[Test, list[Value]]:
     """The values of some tests of one series in window order: all in [first, end), and those that are abnormal since a window.
 
-    Windows that say nothing, insufficient or provisional, or were held against another reference are not among them.
+    Windows that say nothing, insufficient or provisional, are not among them.
+
+    Args:
+        reference: only windows that were held against it; None for all.
     """
     m, d = measurements.c, decisions.c
     ((version, segment),) = {(test.version, test.segment) for test in tests}
     query = (
         sa.select(
             m.metric, m.column, m.window_start_us, m.value, m.alpha, m.lower, m.status, m.basis,
-            decided.ABNORMAL, d.p_own, d.delta,
+            decided.ABNORMAL, d.p_own, d.delta, m.window_end_us, sa.func.coalesce(d.candidate, sa.false()),
+            d.usual, d.usual_lower, d.usual_upper,
         )
         .select_from(measurements.join(windows, _SAME_WINDOW).outerjoin(decisions, decided.SAME))
         .where(
             *_within(measurements, workspace, model, size), m.version == version, m.segment == segment,
-            windows.c.reference == reference,
+            sa.true() if reference is None else windows.c.reference == reference,
             m.status.in_(DECISIVE),
             sa.or_(
                 sa.and_(m.window_start_us >= span_us[0], m.window_start_us < span_us[1]),
@@ -256,7 +289,8 @@ def replace(
     """Put these in place of all decisions of a window."""
     d = decisions.c
     here = (*_within(decisions, workspace, model, size), d.window_start_us == window.start_us)
-    tx.execute(sa.delete(decisions).where(*here, d.window_end_us == window.end_us))  # the end is what the index has
+    here = (*here, d.window_end_us == window.end_us)  # the end is what the index has
+    tx.execute(sa.delete(decisions).where(*here, d.metric.not_in(SERVICE_LEVELS)))
     rows = [{**of.row, **_outcome(outcome), "decided_us": now_us} for of, outcome in found]
     if rows:
         tx.execute(sa.insert(decisions), rows)

@@ -24,6 +24,7 @@ class StoredMeasurement:
     Attributes:
         status, basis: as decided, or as measured where that is still to come.
         p_own, delta: by the series' own past; None where nothing was judged by it.
+        usual_lower, usual_upper: what it was called beyond; None of metrics that are not held against what is usual.
     """
 
     model: str
@@ -49,6 +50,8 @@ class StoredMeasurement:
     basis: str
     p_own: float | None
     delta: float | None
+    usual_lower: float | None
+    usual_upper: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,12 @@ class Wanted:
 
 
 _DECIDED: Mapping[str, Any] = MappingProxyType(
-    {"status": decided.STATUS, "basis": decided.BASIS, "p_own": d.c.p_own, "delta": d.c.delta}
+    {
+        "status": decided.STATUS,
+        "basis": decided.BASIS,
+        "expected": decided.EXPECTED,
+        **{name: d.c[name] for name in ("p_own", "delta", "usual_lower", "usual_upper")},
+    }
 )
 _COLUMNS: list[Any] = [_DECIDED[f.name] if f.name in _DECIDED else t.c[f.name] for f in fields(StoredMeasurement)]
 # The key of the table, ordered as its index by series has it: a page costs its rows, wherever it begins.

@@ -1,7 +1,7 @@
 """The models of a workspace: registered by their first record, or declared."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,24 @@ from kernel.errors import NotFoundError
 from kernel.windows import WindowSize, parse_duration
 from store.database import Database, Transaction, upsert
 from store.tables import models
+
+
+@dataclass(frozen=True, slots=True)
+class Objectives:
+    """What is promised of a model's service; None where nothing is.
+
+    Attributes:
+        availability: the share of rows without an error.
+        latency: the share of rows with a latency that take `latency_ms` at most.
+    """
+
+    availability: float | None = None
+    latency: float | None = None
+    latency_ms: float | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anything is promised."""
+        return self.availability is not None or self.latency is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +53,7 @@ class Model:
     segments: tuple[str, ...] = ()
     min_rows: int = 500
     declared: bool = False
+    objectives: Objectives = Objectives()
 
     @property
     def sizes(self) -> tuple[WindowSize, ...]:
@@ -102,6 +121,7 @@ def _row(workspace: str, model: Model, now_us: int) -> dict[str, Any]:
         "segments": list(model.segments),
         "min_rows": model.min_rows,
         "declared": model.declared,
+        "objectives": {name: value for name, value in asdict(model.objectives).items() if value is not None},
         "registered_us": now_us,
     }
 
@@ -117,4 +137,5 @@ def _model(row: Any) -> Model:
         segments=tuple(row.segments),
         min_rows=row.min_rows,
         declared=row.declared,
+        objectives=Objectives(**row.objectives),
     )

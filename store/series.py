@@ -21,6 +21,7 @@ SERIES = pa.schema(
         ("value", pa.float64()), ("expected", pa.float64()), ("p_value", pa.float64()), ("alpha", pa.float64()),
         ("lower", pa.float64()), ("upper", pa.float64()), ("rows", pa.float64()), ("reference_rows", pa.float64()),
         ("status", pa.string()), ("abnormal", pa.bool_()), ("basis", pa.string()),
+        ("usual_lower", pa.float64()), ("usual_upper", pa.float64()),
     ]
 )  # fmt: skip
 
@@ -78,10 +79,10 @@ def series(
     m, d = measurements.c, decisions.c
     query = (
         sa.select(
-            m.window_start_us, m.window_end_us, m.span_start_us, m.metric, m.column, m.value, m.expected,
+            m.window_start_us, m.window_end_us, m.span_start_us, m.metric, m.column, m.value, decided.EXPECTED,
             sa.func.coalesce(d.p_value, m.p_value), d.alpha,
             sa.func.coalesce(m.lower, d.lower), sa.func.coalesce(m.upper, d.upper),
-            m.rows, m.reference_rows, decided.STATUS, decided.ABNORMAL, decided.BASIS,
+            m.rows, m.reference_rows, decided.STATUS, decided.ABNORMAL, decided.BASIS, d.usual_lower, d.usual_upper,
         )
         .select_from(measurements.outerjoin(decisions, decided.SAME))
         .where(_within(measurements, workspace, scope), m.metric.in_(metrics), m.window_start_us >= since_us)

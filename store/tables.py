@@ -52,6 +52,7 @@ models = sa.Table(
     _text("task"),  # binary, multiclass, regression, ranking; "" until known
     _text("window", "1d"), _json("rollups"), _text("lateness", "1h"), _text("positive_class"),
     _json("segments"), _integer("min_rows", 500), _flag("declared"), _integer("registered_us"),
+    sa.Column("objectives", sa.JSON, nullable=False, server_default="{}"),  # store/models.py Objectives
 )  # fmt: skip
 
 columns = sa.Table(
@@ -82,6 +83,10 @@ offsets = sa.Table(
     _integer("updated_us"),
 )  # fmt: skip
 
+service_counts = sa.Table(
+    "service_counts", metadata, _key("workspace"), _key("model"), _key_us("start_us"), _key("topic"), _key_us("partition"),
+    _integer("rows"), _integer("errors"), _integer("timed"), _integer("slow"),
+)  # fmt: skip
 watermarks = sa.Table(
     "watermarks", metadata, _key("workspace"), _key("model"), _key("topic"), _key_us("partition"), _integer("max_ts_us"),
 )  # fmt: skip
@@ -144,6 +149,7 @@ decisions = sa.Table(
     _flag("abnormal"),  # drift, or degraded
     _text("status"), _text("basis"), _number("value"), _number("expected"), _number("p_value"), _number("alpha"),
     _number("p_own"), _number("delta"),  # by the series' own past; null where that is too short
+    _number("usual"), _number("usual_lower"), _number("usual_upper"),  # of metrics that no reference is held against
     _number("lower"), _number("upper"), _integer("decided_us"),
     sa.Index(None, "workspace", "model", "window_end_us"),
     sa.Index(None, "workspace", "decided_us"),

@@ -11,7 +11,9 @@ from store.tables import events, offsets, watermarks
 from stream.codecs.topics import RecordKind, kind_of
 
 IDLE_AFTER_US = MINUTE_US
+SILENCE_US = 7 * DAY_US  # for which a model that sends nothing is looked at
 END_OF_STREAM = "end-of-stream"
+ENDED_US = 2**62  # the watermark of a model of which no more will come
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ def watermark(reaches: Sequence[Reach], ended_us: int | None, now_us: int) -> in
     """How far a model's event time has come; None while it has none.
 
     The smallest of its partitions' largest ts; a partition that was read to its end a minute ago or more does not hold it back.
-    Where all are, event time moves with the clock if it is within a day of it; and after an end-of-stream event, once all was
+    Where all are, event time moves with the clock if it is within a week and a day of it, so that silence is seen, and years that
+    are replayed do not end today; and after an end-of-stream event, once all was
     read, every window may close. All of this holds up to the last look at the log, and no further: while nobody looks, nobody
     knows what lies there.
 
@@ -47,12 +50,12 @@ def watermark(reaches: Sequence[Reach], ended_us: int | None, now_us: int) -> in
         return None
     furthest = max(r.max_ts_us for r in reaches)
     if ended_us is not None and all(r.idle_since_us is not None and r.checked_us >= ended_us for r in reaches):
-        return 2**62
+        return ENDED_US
     busy = [r for r in reaches if r.idle_since_us is None or r.checked_us - r.idle_since_us < IDLE_AFTER_US]
     if busy:
         return min(r.max_ts_us for r in busy)
     looked_us = min(now_us, *(r.checked_us for r in reaches))
-    return max(furthest, looked_us) if abs(looked_us - furthest) <= DAY_US else furthest
+    return max(furthest, looked_us) if abs(looked_us - furthest) <= SILENCE_US + DAY_US else furthest
 
 
 def of_models(db: Database, workspace: str, now_us: int) -> dict[str, int]:

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from kernel.clock import SECOND_US
-from kernel.measurement import Measurement, SeriesKey
-from store.database import Database, database_now_us
+from kernel.measurement import SERVICE_LEVELS, Measurement, SeriesKey
+from store.database import Database, database_now_us, upsert
 from store.models import Model, hold
 from store.tables import measurements, windows
 
@@ -104,6 +104,43 @@ def lease(
     return Lease(token, tuple(_window(row) for row in rows)) if rows else None
 
 
+def fill(db: Database, workspace: str, model: Model, until_us: int, longest_us: int) -> int:
+    """Add the windows in which nothing came and that end by a moment, after those in which something did; returns how many.
+
+    A window without a record has nobody to make it, and what is silent would never be measured.
+
+    Args:
+        longest_us: how long after a window with records such windows are added; it also bounds how far back is looked.
+    """
+    at, size = windows.c, model.window
+    here = (at.workspace == workspace, at.model == model.name, at.size == size.text)
+    since_us = size.start(max(0, until_us - 2 * longest_us))
+    query = sa.select(at.start_us, at.rows).where(*here, at.start_us >= since_us, at.start_us < until_us)
+    with db.read() as connection:
+        known = {start_us: rows for start_us, rows in connection.execute(query)}  # noqa: C416 - rows are no pairs to mypy
+    missing, last_us = [], -(2**62)
+    for start_us in size.between(min(known, default=until_us), until_us):
+        if known.get(start_us):
+            last_us = start_us
+        elif start_us not in known and start_us - last_us <= longest_us and size.end(start_us) <= until_us:
+            missing.append(start_us)
+    rows = [
+        {
+            "workspace": workspace,
+            "model": model.name,
+            "size": size.text,
+            "start_us": start_us,
+            "end_us": size.end(start_us),
+        }
+        | {"data_revision": 1}
+        for start_us in missing
+    ]
+    if not rows:
+        return 0
+    with db.write() as connection:
+        return upsert(connection, windows, rows)
+
+
 def finish(
     db: Database,
     workspace: str,
@@ -137,8 +174,9 @@ def finish(
             return False
         m = measurements.c
         here = (m.workspace == workspace, m.model == window.model, m.size == window.size)
-        connection.execute(sa.delete(measurements).where(*here, m.window_start_us == window.start_us))
-        rows = [_measurement_row(workspace, window, key, m) for key, all_ in found.items() for m in all_]
+        of_it = (m.window_start_us == window.start_us, m.metric.not_in(SERVICE_LEVELS))
+        connection.execute(sa.delete(measurements).where(*here, *of_it))
+        rows = [measurement_row(workspace, window, key, m) for key, all_ in found.items() for m in all_]
         if rows:
             connection.execute(sa.insert(measurements), rows)
     return True
@@ -181,7 +219,8 @@ def _window(row: Any) -> Window:
     )  # fmt: skip
 
 
-def _measurement_row(workspace: str, window: Window, key: SeriesKey, found: Measurement) -> dict[str, Any]:
+def measurement_row(workspace: str, window: Window, key: SeriesKey, found: Measurement) -> dict[str, Any]:
+    """A measurement as a row of its table."""
     return {
         "workspace": workspace,
         "model": key.model,

@@ -64,6 +64,7 @@ class Row:
         """What is profiled, by column."""
         found = {f"feature.{n}": v for n, v in self.record.get("features", {}).items()}
         found |= {f"score.{n}": v for n, v in self.record.get("scores", {}).items()}
+        found |= _confidence(self.record.get("scores", {}))
         found |= {n: self.record[n] for n in ("prediction", *_POSITIVE) if n in self.record}
         return {name: value for name, value in found.items() if value is not None}
 
@@ -221,6 +222,16 @@ def _window(rows: Iterable[Row], known: Known) -> WindowCounts:
             columns[name].append((row, value))
     window.columns = {name: _column(name, of, window, known) for name, of in columns.items()}
     return window
+
+
+def _confidence(scores: Mapping[str, float]) -> dict[str, float]:
+    """Entropy and margin of a row's scores, which sum to 1 with what was not sent."""
+    if not scores:
+        return {}
+    rest = 1 - sum(scores.values())
+    shares = sorted([*scores.values(), *([rest] if rest > 1e-6 else [])], reverse=True)
+    entropy = -sum(p * math.log(p) for p in shares if p) / math.log(max(2, len(shares)))
+    return {"confidence.entropy": entropy, "confidence.margin": shares[0] - sum(shares[1:2])}
 
 
 def _column(name: str, values: list[tuple[Row, object]], window: WindowCounts, known: Known) -> ColumnCounts:

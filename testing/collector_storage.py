@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
-from kernel.profile import WindowProfile
+from kernel.profile import Kind, WindowProfile
 from kernel.profile_codec import decode_profile
 from store import columns, tables
 from store.database import Database
@@ -27,6 +27,10 @@ _COLUMNS = {
     RecordKind.LABELS: """topic || '/' || "partition", "offset", row, model, id, epoch_us(ts), label, label_value,
         epoch_us(prediction_ts)""",
 }
+
+
+_DERIVED = {"confidence.entropy": Kind.SCORE, "confidence.margin": Kind.SCORE}
+"""What is counted of scores beside them."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ class Storage:
         found = {}
         for model, of in columns.of_models(self.db, WORKSPACE, models).items():
             grids = {name: grid for name, (_, grid) in columns.newest_grids(self.db, WORKSPACE, model).items()}
-            kinds = {name: column.kind for name, column in of.items()}
+            kinds = {name: column.kind for name, column in of.items()} | _DERIVED
             found[model] = Known(kinds, grids, columns.dictionaries(self.db, WORKSPACE, model))
         return found
 

@@ -20,6 +20,7 @@ def line(
     zero: bool = True,
     percent: bool = False,
     band: bool = False,
+    usual: bool = False,
     reference: float | None = None,
     height: int = HEIGHT,
 ) -> alt.LayerChart:
@@ -30,7 +31,7 @@ def line(
         axis: title of the value's axis, with its unit.
         zero: whether the axis starts at 0.
         percent: whether values are shares, shown in per cent.
-        band: whether `lower` and `upper` are an interval to draw.
+        band: whether `lower` and `upper` are an interval to draw; usual: whether what is usual of the series is.
         reference: the reference's value, drawn as a dashed line.
     """
     y = alt.Y(
@@ -45,12 +46,20 @@ def line(
         layers.append(
             base.mark_area(opacity=0.18, color=colours.current).encode(y=alt.Y("lower:Q", title=axis), y2="upper:Q")
         )
+    if usual:
+        layers.append(
+            base.mark_area(opacity=0.14, color=colours.reference).encode(
+                y=alt.Y("usual_lower:Q", title=axis), y2="usual_upper:Q"
+            )
+        )
     if reference is not None:
         fixed = alt.Chart(pd.DataFrame({"value": [reference]}))
         layers.append(fixed.mark_rule(strokeDash=[5, 4], color=colours.reference, strokeWidth=1.5).encode(y=y))
     layers.append(base.mark_line(color=colours.current, strokeWidth=1.6).encode(y=y))
     layers += _marks(base, y, colours)
-    layers.append(base.mark_point(size=90, opacity=0, filled=True).encode(y=y, tooltip=tooltip(interval=band)))
+    layers.append(
+        base.mark_point(size=90, opacity=0, filled=True).encode(y=y, tooltip=tooltip(interval=band, usual=usual))
+    )
     return alt.layer(*layers).properties(height=height)
 
 
@@ -70,7 +79,7 @@ def _marks(base: alt.Chart, y: alt.Y, colours: Palette) -> list[alt.Chart]:
     ]
 
 
-def tooltip(*, interval: bool = False, more: Sequence[alt.Tooltip] = ()) -> list[alt.Tooltip]:
+def tooltip(*, interval: bool = False, usual: bool = False, more: Sequence[alt.Tooltip] = ()) -> list[alt.Tooltip]:
     """What hovering shows of a value."""
     shown = [
         alt.Tooltip("when", title="window"),
@@ -80,6 +89,8 @@ def tooltip(*, interval: bool = False, more: Sequence[alt.Tooltip] = ()) -> list
     ]
     if interval:
         shown.append(alt.Tooltip("interval", title="95% interval"))
+    if usual:
+        shown += [alt.Tooltip("expected_text", title="expected"), alt.Tooltip("usual", title="usual")]
     return shown
 
 
@@ -99,16 +110,19 @@ def latency(data: pd.DataFrame, colours: Palette) -> alt.LayerChart:
         "datum.abnormal"
     )
     hover = base.mark_point(size=90, opacity=0, filled=True).encode(
-        tooltip=tooltip(more=[alt.Tooltip("quantile", title="quantile")])
+        tooltip=tooltip(usual=True, more=[alt.Tooltip("quantile", title="quantile")])
     )
-    return alt.layer(lines, abnormal, hover).properties(height=HEIGHT)
+    limit = base.mark_line(strokeDash=[5, 4], color=colours.reference, strokeWidth=1.2).encode(y="usual_upper:Q")
+    return alt.layer(limit.transform_filter("isValid(datum.usual_upper)"), lines, abnormal, hover).properties(
+        height=HEIGHT
+    )
 
 
 def axis_title(metric: str) -> str:
     """The axis title of a metric, with its unit."""
     units = {
         "rows": "rows a window",
-        "throughput": "rows a second",
+        "traffic": "rows a window, all versions",
         "error_rate": "error rate, % of rows",
         "label_coverage": "labelled, % of rows",
         "log_loss": "log loss, nats",

@@ -18,10 +18,11 @@ def frame(table: pa.Table, size: str) -> pd.DataFrame:
     data = table.to_pandas()
     data["start_us"] = table.column("window_start").cast(pa.int64()).to_pandas()
     data["when"] = [window(us, size) for us in data["start_us"]]
-    for name in ("value", "expected", "lower", "upper"):
+    for name in ("value", "expected", "lower", "upper", "usual_lower", "usual_upper"):
         data[f"{name}_text"] = [number(v) for v in data[name]]
     data["p_text"] = [p_value(v) for v in data["p_value"]]
     data["interval"] = data["lower_text"] + " to " + data["upper_text"]
+    data["usual"] = data["usual_lower_text"] + " to " + data["usual_upper_text"]
     for name in ("window_start", "window_end"):
         data[name] = data[name].dt.tz_localize(None)  # drawn on a UTC scale; the zone would be shifted by the browser
     return data

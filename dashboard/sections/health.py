@@ -12,18 +12,22 @@ from dashboard.scene import Scene
 def show(scene: Scene) -> None:
     """Draw it."""
     colours = palette()
-    data = scene.frame("rows", "throughput", "error_rate", *LATENCIES)
+    data = scene.frame("rows", "error_rate", *LATENCIES)
     marks = events(reads.happenings(scene.card.model, scene.since_us), colours)
     left, right = st.columns(2, gap="medium")
     for box, metric, title in (
-        (left, "rows", "Rows"),
+        (left, "traffic", "Traffic"),
         (right, "error_rate", "Error rate"),
-        (left, "throughput", "Throughput"),
+        (left, "rows", "Rows of this version"),
     ):
-        chart = line(data[data["metric"] == metric], axis_title(metric), colours, percent=metric == "error_rate")
+        drawn = scene.whole(metric) if metric == "traffic" else data[data["metric"] == metric]
+        chart = line(drawn, axis_title(metric), colours, percent=metric == "error_rate", usual=metric == "traffic")
         box.subheader(title, anchor=False)
         box.altair_chart(chart + marks if marks else chart, key=f"health-{metric}", alt=f"{title} over time")
     right.subheader("Latency", anchor=False)
     chart = latency(data[data["metric"].isin(list(LATENCIES))], colours)
     right.altair_chart(chart + marks if marks else chart, key="health-latency", alt="Latency p50, p90, p99 over time")
-    st.caption("Orange diamond: degraded. Dashed line: an event that was reported.")
+    st.caption(
+        "Orange diamond: degraded. Grey band, and dashed line of the latency: what is usual by the last 13 weeks, once there "
+        "are 30 windows. Upright line: an event that was reported."
+    )

@@ -35,7 +35,7 @@ class Event:
 
     Attributes:
         model: "" for the whole workspace.
-        kind: deploy, incident, upstream, config, gpu or end-of-stream.
+        kind: deploy, incident, upstream, config, gpu, holiday or end-of-stream.
     """
 
     partition: Partition

@@ -18,7 +18,8 @@ from stream.codecs.rules import AHEAD_US
 from stream.codecs.settle import NO_TIME, Origin
 from stream.message import Message
 
-EVENT_KINDS = ("deploy", "incident", "upstream", "config", "gpu", "end-of-stream")
+EVENT_KINDS = ("deploy", "incident", "upstream", "config", "gpu", "holiday", "end-of-stream")
+HOLIDAY, UNTIL = "holiday", "until"
 _LONGEST_TITLE = 1_000
 _URL = re.compile(r"https?://\S+")
 
@@ -36,18 +37,21 @@ def decode_events(messages: Sequence[Message], origin: Origin) -> Decoded:
 
 
 def _event(record: Mapping[str, Any], records: Records, index: int) -> Event:
-    ts_us = _moment(record.get(TS))
-    if ts_us > records.received_us[index] + AHEAD_US:
+    kind = _kind(record.get("kind"))
+    ts_us = _moment(record.get(TS), TS)
+    if kind != HOLIDAY and ts_us > records.received_us[index] + AHEAD_US:
         raise ContractError(TS, "lies more than 5 minutes ahead of the time at which the record was received")
     details = record.get("details") or {}
     if not isinstance(details, dict):
         raise ContractError("details", "must be an object")
+    if kind == HOLIDAY and UNTIL in details and _moment(details[UNTIL], f"details.{UNTIL}") <= ts_us:
+        raise ContractError(f"details.{UNTIL}", "must be later than ts")
     return Event(
         partition=records.partition,
         offset=int(records.offsets[index]),
         row=int(records.rows[index]),
         model=_model(record.get(MODEL)),
-        kind=_kind(record.get("kind")),
+        kind=kind,
         ts_us=ts_us,
         title=_short_text(record.get("title"), "title"),
         url=_url(record.get("url")),
@@ -55,10 +59,10 @@ def _event(record: Mapping[str, Any], records: Records, index: int) -> Event:
     )
 
 
-def _moment(value: Any) -> int:
-    moment = pc.cast(parse_rfc3339(pa.array([text(value, TS)], TEXT)), INTEGER)[0].as_py()
+def _moment(value: Any, field: str) -> int:
+    moment = pc.cast(parse_rfc3339(pa.array([text(value, field)], TEXT)), INTEGER)[0].as_py()
     if moment is None:
-        raise ContractError(TS, NO_TIME)
+        raise ContractError(field, NO_TIME)
     return int(moment)
 
 

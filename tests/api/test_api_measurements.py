@@ -73,7 +73,7 @@ def test_a_measurement_in_full(api: Any, measured: Any) -> None:
         "window_end": "2013-03-02T00:00:00Z", "span_start": "2013-03-01T00:00:00Z", "metric": "psi", "column": "delay",
         "segment": None, "value": 0.25, "expected": 0.01, "excess": None, "p_value": None, "p_change": None, "alpha": None,
         "lower": None, "upper": None, "rows": 10.0, "reference_rows": None, "status": "drift", "basis": None,
-        "p_own": None, "delta": None,
+        "p_own": None, "delta": None, "usual_lower": None, "usual_upper": None,
     }  # fmt: skip
 
 

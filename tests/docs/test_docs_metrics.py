@@ -9,16 +9,18 @@ import pytest
 
 from detectors import column_drift
 from detectors.confidence import measure_confidence
-from detectors.health import measure_health
+from detectors.health import measure_health, measure_traffic
 from detectors.metrics import DISTANCES, METRICS
 from detectors.outcomes import Outcomes, Task
 from detectors.performance import measure_performance
+from detectors.service_levels import measure_service
 from kernel.clock import DAY_US
 from kernel.column_spec import ColumnSpec
 from kernel.grid import Grid
 from kernel.measurement import Measurement, Status
 from kernel.profile import Kind
 from kernel.profiling import profile_rows
+from store.models import Objectives
 
 _ROWS = 200
 
@@ -53,6 +55,9 @@ def _of_profiles() -> Iterator[Measurement]:
     }
     profile = profile_rows(table, specs)
     yield from measure_health(profile, profile, DAY_US, 1e-4)
+    yield measure_traffic([profile.rows], 1e-4)
+    counts = {name: np.full(24, 10) for name in ("rows", "errors", "timed", "slow")}
+    yield from (found for _, found in measure_service(counts, Objectives(0.9, 0.9, 100.0), 0, 0))
     yield from measure_confidence(profile, profile, 1e-4, low_margin=0.2)
     for name in ("feature.delay", "feature.night", "feature.flag", "prediction", "score.late"):
         plain = name.removeprefix("feature.")

@@ -25,7 +25,7 @@ from store.record_reads import RecordReader
 from store.record_upkeep import RecordUpkeep
 from store.records import RecordLog
 from store.registry import Registry
-from store.tables import measurements, profiles, windows
+from store.tables import decisions, measurements, profiles, windows
 from store.upkeep_settings import UpkeepSettings
 from stream.codecs.topics import RecordKind
 from stream.message import Message, Partition
@@ -73,6 +73,12 @@ class Workspace:
         query = sa.select(measurements).where(*(measurements.c[name] == value for name, value in wanted.items()))
         with self.db.read() as connection:
             return list(connection.execute(query.order_by(measurements.c.window_start_us)))
+
+    def decided(self, **wanted: Any) -> list[Any]:
+        """The decisions with these properties, in window order."""
+        query = sa.select(decisions).where(*(decisions.c[name] == value for name, value in wanted.items()))
+        with self.db.read() as connection:
+            return list(connection.execute(query.order_by(decisions.c.window_start_us)))
 
     def record_rows(self, kind: RecordKind = RecordKind.PREDICTIONS) -> list[tuple[Any, ...]]:
         """(model, version, id) of every row in the record log, sorted, read by DuckDB's own Delta-free Parquet reader."""

@@ -4,11 +4,10 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from store import models, windows
+from store import windows
 from store.database import Database
 from store.migrate import _config, check, migrate
-from store.models import Model
-from store.tables import references
+from store.tables import models, references
 from store.tables import windows as table
 
 
@@ -21,9 +20,16 @@ def db(request, tmp_path):
     made.close()
 
 
+def declared(db: Database, model: str, segments: list[str]) -> None:
+    """A model as the first release wrote it."""
+    with db.write() as connection:
+        row = {"workspace": "default", "model": model, "segments": segments, "rollups": [], "min_rows": 500}
+        connection.execute(sa.insert(models).values(**row))
+
+
 def test_what_the_first_release_measured_wrongly_is_measured_again(db) -> None:
-    models.declare(db, "default", Model("segmented", segments=("origin",)), 0)
-    models.declare(db, "default", Model("plain"), 0)
+    declared(db, "segmented", ["origin"])
+    declared(db, "plain", [])
     stored = [("segmented", 0, "measured"), ("plain", 0, "measured"), ("plain", 3, "measured"), ("plain", 4, "sealed")]
     with db.write() as connection:
         for start_us, (model, labelled, state) in enumerate(stored):
@@ -43,7 +49,7 @@ def test_what_the_first_release_measured_wrongly_is_measured_again(db) -> None:
 
 
 def test_what_was_measured_by_an_earlier_release_is_decided_anew(db) -> None:
-    models.declare(db, "default", Model("m"), 0)
+    declared(db, "m", [])
     in_force = {"rows": 1, "blob": b"", "performance": {}, "provenance": {}, "active": True, "reference": "r"}
     with db.write() as connection:
         connection.execute(sa.insert(references).values(workspace="default", model="m", **in_force))

@@ -1,0 +1,101 @@
+"""Service levels of models with objectives, every five minutes: burn rates, what is left of the budget, uptime. Reads and writes.
+
+A model's five minutes are measured once event time has passed them; what comes later enters the longer spans after it.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from detectors.burn_rate import BUCKET_US, PAIRS, budget_left, burn
+from kernel.clock import DAY_US, HOUR_US, Clock
+from kernel.measurement import Measurement, Status
+from store import service_counts, service_levels
+from store.database import Database
+from store.models import Model, Objectives, hold
+
+_BUDGET_US = 30 * DAY_US
+_KEPT_US = 31 * DAY_US
+_BEHIND_US = 7 * DAY_US  # what is older when it is looked at first is not measured
+Counts = Mapping[str, np.ndarray]
+
+
+class ServiceLevels:
+    """Measures the service levels of one workspace. Several may run: a model is one's at a time."""
+
+    def __init__(self, db: Database, workspace: str, clock: Clock) -> None:
+        self._db = db
+        self._workspace = workspace
+        self._clock = clock
+
+    def step(self, models: Mapping[str, Model], marks: Mapping[str, int]) -> int:
+        """Measure what is due; returns of how many five minutes.
+
+        Args:
+            marks: how far the event time of each model has come.
+
+        Raises:
+            UnavailableError: the database is away; what was not measured is due again.
+        """
+        promised = [name for name, model in sorted(models.items()) if model.objectives and name in marks]
+        known = service_counts.span(self._db, self._workspace, promised) if promised else {}
+        return sum(self._model(models[name], known[name], marks[name]) for name in promised if name in known)
+
+    def _model(self, model: Model, known: tuple[int, int], mark_us: int) -> int:
+        end_us = min(mark_us, self._clock.now_us()) // BUCKET_US * BUCKET_US
+        if mark_us > self._clock.now_us():  # a stream that has ended, or a clock that is behind
+            end_us = min(end_us, known[1] + BUCKET_US)
+        with self._db.write() as tx:
+            hold(tx, self._workspace, model.name)
+            done_us = service_levels.come_to(tx, self._workspace, model.name)
+            since_us = max(known[0] if done_us is None else done_us, end_us - _BEHIND_US)
+            if since_us >= end_us:
+                return 0
+            first_us = max(known[0], min(since_us - PAIRS[-1].long_us, end_us - _BUDGET_US))
+            counts = service_counts.between(tx, self._workspace, model.name, first_us, end_us)
+            found = measure_service(counts, model.objectives, first_us, since_us)
+            service_levels.write(tx, self._workspace, model.name, found, end_us, self._clock.now_us())
+            service_counts.expire(tx, self._workspace, model.name, end_us - _KEPT_US)
+        return (end_us - since_us) // BUCKET_US
+
+
+def measure_service(
+    counts: Counts, objectives: Objectives, first_us: int, since_us: int
+) -> Iterator[tuple[int, Measurement]]:
+    """Burn rates of each five minutes from one on, by its start; and at the end of each hour budget and uptime.
+
+    Args:
+        counts: by name (rows, errors, timed, slow), of consecutive five minutes, the first of which starts at `first_us`.
+    """
+    starts = first_us + BUCKET_US * np.arange(len(counts["rows"]))
+    for column, objective, bad, rows in _promised(counts, objectives):
+        for pair in PAIRS:
+            found = burn(bad, rows, objective, pair)
+            for i in np.flatnonzero((starts >= since_us) & np.isfinite(found.rate)):
+                status = Status.DEGRADED if found.called[i] else Status.OK
+                rate, rows_of = float(found.rate[i]), float(found.rows[i])
+                basis = f"{found.bad[i]:,} of {found.rows[i]:,} rows"
+                measured = Measurement(pair.metric, column, rate, status, pair.limit, rows=rows_of, basis=basis)
+                yield int(starts[i]), measured
+        for i in _hours(starts, since_us):
+            span = slice(max(0, i + 1 - _BUDGET_US // BUCKET_US), i + 1)
+            total = int(rows[span].sum())
+            left = budget_left(int(bad[span].sum()), total, objective)
+            if left is not None:
+                yield int(starts[i]), Measurement("error_budget", column, left, Status.OK, rows=total, basis="30 days")
+    up = counts["rows"] > counts["errors"]
+    for i in _hours(starts, since_us):
+        of = up[max(0, i + 1 - _BUDGET_US // BUCKET_US) : i + 1]
+        yield int(starts[i]), Measurement("uptime", "", float(of.mean()), Status.OK, rows=len(of), basis="30 days")
+
+
+def _promised(counts: Counts, objectives: Objectives) -> Iterator[tuple[str, float, np.ndarray, np.ndarray]]:
+    if objectives.availability is not None:
+        yield "availability", objectives.availability, counts["errors"], counts["rows"]
+    if objectives.latency is not None:
+        yield "latency", objectives.latency, counts["slow"], counts["timed"]
+
+
+def _hours(starts: np.ndarray, since_us: int) -> np.ndarray:
+    """The places of the five minutes that end an hour."""
+    return np.flatnonzero((starts >= since_us) & ((starts + BUCKET_US) % HOUR_US == 0))

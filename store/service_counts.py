@@ -1,0 +1,97 @@
+"""Rows, errors and slow rows of models with objectives, in five minutes each, added up in the profiles' transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from kernel.clock import MINUTE_US
+from store.database import Database, Transaction, upsert
+from store.tables import service_counts as t
+from stream.message import Partition
+
+BUCKET_US = 5 * MINUTE_US
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CountKey:
+    """Five minutes of a model, from one source partition."""
+
+    partition: Partition
+    model: str
+    start_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What came in five minutes.
+
+    Attributes:
+        errors: rows with an error; timed: rows with a latency; slow: those of them that took longer than the objective's limit.
+    """
+
+    rows: int
+    errors: int
+    timed: int
+    slow: int
+
+
+_NAMES = tuple(field.name for field in fields(Counts))
+
+
+def add(tx: Transaction, workspace: str, added: Mapping[CountKey, Counts]) -> None:
+    """Add to what there is."""
+    keys = sorted(added)
+    if not keys:
+        return
+    upsert(tx, t, [_key(workspace, key) for key in keys])
+    place = [t.c[name] == sa.bindparam(f"at_{name}") for name in _key(workspace, keys[0])]
+    more = {name: t.c[name] + sa.bindparam(f"more_{name}") for name in _NAMES}
+    values = [
+        {f"at_{name}": value for name, value in _key(workspace, key).items()}
+        | {f"more_{name}": getattr(added[key], name) for name in _NAMES}
+        for key in keys
+    ]
+    tx.execute(sa.update(t).where(*place).values(**more), values)
+
+
+def between(tx: Transaction, workspace: str, model: str, start_us: int, end_us: int) -> dict[str, np.ndarray]:
+    """By name of Counts, the sums of each five minutes in [start, end), which are whole ones, shape (buckets,)."""
+    found = {name: np.zeros((end_us - start_us) // BUCKET_US, np.int64) for name in _NAMES}
+    query = (
+        sa.select(t.c.start_us, *(sa.func.sum(t.c[name]) for name in _NAMES))
+        .where(t.c.workspace == workspace, t.c.model == model, t.c.start_us >= start_us, t.c.start_us < end_us)
+        .group_by(t.c.start_us)
+    )
+    for at_us, *sums in tx.execute(query):
+        for name, value in zip(_NAMES, sums, strict=True):
+            found[name][(at_us - start_us) // BUCKET_US] = value
+    return found
+
+
+def span(db: Database, workspace: str, models: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """The starts of the first and the last five minutes that are known of each model."""
+    query = (
+        sa.select(t.c.model, sa.func.min(t.c.start_us), sa.func.max(t.c.start_us))
+        .where(t.c.workspace == workspace, t.c.model.in_(models))
+        .group_by(t.c.model)
+    )
+    with db.read() as connection:
+        return {model: (first, last) for model, first, last in connection.execute(query)}
+
+
+def expire(tx: Transaction, workspace: str, model: str, before_us: int) -> None:
+    """Delete what is older."""
+    tx.execute(sa.delete(t).where(t.c.workspace == workspace, t.c.model == model, t.c.start_us < before_us))
+
+
+def _key(workspace: str, key: CountKey) -> dict[str, Any]:
+    return {
+        "workspace": workspace,
+        "model": key.model,
+        "start_us": key.start_us,
+        "topic": key.partition.topic,
+        "partition": key.partition.number,
+    }

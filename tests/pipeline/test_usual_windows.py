@@ -1,0 +1,170 @@
+"""Traffic and latency of windows that went through the collector, held against what is usual of the model."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernel.clock import DAY_US, MINUTE_US, ManualClock, to_rfc3339
+from kernel.windows import WindowSize
+from store import models, windows
+from store.models import Model
+from testing.measured_days import EVENTS, PREDICTIONS, START_US, Traffic
+
+ROWS = 200
+
+
+def a_day(day: int, rows: int = ROWS, *, version: str = "1", slow: float = 1.0, sunday: float = 0.2) -> list[dict]:
+    """Predictions of one day, some more or fewer; Sundays have a fifth."""
+    rng = np.random.default_rng(day)
+    rows = int(rows * rng.uniform(0.9, 1.1) * (sunday if day % 7 == 6 else 1))
+    return [
+        {
+            "model": "m",
+            "version": version,
+            "id": f"{day}-{version}-{i}",
+            "ts": to_rfc3339(START_US + day * DAY_US + i * (DAY_US // max(1, rows))),
+            "latency_ms": float(rng.lognormal(2, 0.3)) * slow,
+        }
+        for i in range(rows)
+    ]
+
+
+def started(workspace, messages) -> Traffic:
+    models.declare(workspace.db, "default", replace(Model("m"), window=WindowSize("1d"), lateness_us=0), 0)
+    return Traffic(workspace.sink(), workspace.clock, messages)
+
+
+@pytest.fixture
+def traffic(workspace, messages) -> Traffic:
+    return started(workspace, messages)
+
+
+@pytest.fixture
+def live(workspace, messages, tmp_path) -> Iterator[Callable[..., Any]]:
+    """Days as they pass: sends records at the end of a day, and has a detector look after it; gives back the workspace."""
+    now = replace(workspace, folder=tmp_path / "live", clock=ManualClock(START_US))
+    traffic, worker = started(now, messages), now.evaluator()
+
+    def pass_day(day: int, *records: dict, look: bool = True):
+        end_us = START_US + (day + 1) * DAY_US
+        now.clock.advance(max(0, end_us - now.clock.now_us()))
+        traffic.send(PREDICTIONS, records)
+        for _ in range(2):  # a minute apart, so that the partition is known to be idle
+            traffic.sink.note_idle(traffic.offsets)
+            now.clock.advance(2 * MINUTE_US)
+        if look:
+            worker.step()
+        return now
+
+    yield pass_day
+    now.db.close()
+
+
+def found(workspace, metric: str = "traffic") -> dict[int, tuple[float, str]]:
+    """Value and decision of each day."""
+    rows = workspace.decided(metric=metric)
+    return {(row.window_start_us - START_US) // DAY_US: (row.value, row.status) for row in rows}
+
+
+def replayed(workspace, traffic: Traffic, days: int, **of_day: list[dict]) -> None:
+    """Day by day; what is named of_day is sent instead, such as d70=[]."""
+    for day in range(days):
+        if rows := of_day.get(f"d{day}", a_day(day)):
+            traffic.send(PREDICTIONS, rows)
+
+
+def test_a_day_without_any_record_is_measured_and_called(live) -> None:
+    for day in range(40):
+        workspace = live(day, *a_day(day), look=day > 30)
+    assert {status for _, status in found(workspace).values()} == {"ok"}
+    workspace = live(40)
+    assert found(workspace)[40] == (0.0, "degraded")
+    assert workspace.decided(metric="traffic")[-1].usual > ROWS / 2
+    workspace = live(41, *a_day(41))
+    assert found(workspace)[41][1] == "ok"
+    late = a_day(40)  # after all it was only late
+    workspace = live(42, *late)
+    assert found(workspace)[40] == (len(late), "ok")
+
+
+def test_a_sunday_is_held_against_sundays_from_eight_weeks_on(workspace, traffic) -> None:
+    replayed(workspace, traffic, 77, d74=a_day(74)[:40])
+    traffic.end()
+    workspace.evaluator().step()
+    called = {day for day, (_, status) in found(workspace).items() if status == "degraded"}
+    assert 74 in called  # a Wednesday like a Sunday
+    assert not {day for day in called if day >= 60} - {74}
+    sunday = next(row for row in workspace.decided(metric="traffic") if row.window_start_us == START_US + 76 * DAY_US)
+    assert sunday.usual == pytest.approx(0.2 * ROWS, rel=0.2)
+    assert sunday.usual_lower < sunday.value < sunday.usual_upper
+
+
+def test_traffic_is_that_of_all_versions_so_that_a_new_one_is_no_silence(workspace, traffic) -> None:
+    replayed(workspace, traffic, 45, **{f"d{day}": a_day(day, version="2") for day in range(40, 45)})
+    traffic.end()
+    workspace.evaluator().step()
+    assert {status for _, status in found(workspace).values()} == {"ok"}
+    assert {row.version for row in workspace.decided(metric="traffic")} == {""}
+
+
+def test_a_latency_far_above_what_is_usual_is_called_and_what_is_fast_is_not(workspace, traffic) -> None:
+    replayed(workspace, traffic, 50, d45=a_day(45, slow=3.0), d47=a_day(47, slow=0.2))
+    traffic.end()
+    workspace.evaluator().step()
+    latency = found(workspace, "latency_p99")
+    assert {day for day, (_, status) in latency.items() if status == "degraded"} == {45}
+    (slow,) = workspace.decided(metric="latency_p99", status="degraded")
+    assert slow.usual < slow.usual_upper < slow.value
+
+
+def test_a_holiday_is_not_judged_and_is_no_part_of_the_past(workspace, traffic) -> None:
+    day = START_US + 40 * DAY_US
+    holiday = {
+        "kind": "holiday",
+        "ts": to_rfc3339(day),
+        "title": "Easter",
+        "details": {"until": to_rfc3339(day + 2 * DAY_US)},
+    }
+    traffic.send(EVENTS, [holiday])
+    replayed(workspace, traffic, 45, d40=a_day(40)[:1], d41=a_day(41)[:1], d43=a_day(43)[:1])
+    traffic.end()
+    workspace.evaluator().step()
+    assert {d for d, (_, status) in found(workspace).items() if status == "degraded"} == {43}
+    assert [row.basis for row in workspace.decided(metric="traffic")][40:43] == ["a holiday", "a holiday", "own past"]
+
+
+def test_a_model_that_is_silent_for_good_is_measured_for_a_week(live) -> None:
+    for day in range(20):
+        workspace = live(day, *(a_day(day) if day < 3 else []))
+    silent = [w for w in windows.listing(workspace.db, "default", "m") if not w.rows]
+    assert [(w.start_us - START_US) // DAY_US for w in silent] == [3, 4, 5, 6, 7, 8, 9]
+
+
+def test_after_the_end_of_a_stream_nothing_is_silent(workspace, traffic) -> None:
+    replayed(workspace, traffic, 3)
+    traffic.end()
+    workspace.evaluator().step()
+    assert all(w.rows for w in windows.listing(workspace.db, "default", "m"))
+
+
+def test_however_windows_come_the_decisions_are_those_of_all_at_once(workspace, messages, live) -> None:
+    """A few days at a time, and some records of an early day only at the end."""
+    days = [a_day(day, sunday=1.0)[: 20 if day in (35, 36, 44) else None] for day in range(50)]
+    at_once = started(workspace, messages)
+    for day in days:
+        at_once.send(PREDICTIONS, day)
+    at_once.end()
+    workspace.evaluator().step()
+    for number, day in enumerate(days):
+        in_turn = live(number, *(day[:-5] if number == 10 else day), look=number % 7 == 6)
+    in_turn = live(50, *days[10][-5:])
+
+    def decisions(place) -> list[tuple]:
+        rows = [row for row in place.decided(metric="traffic") if row.window_start_us < START_US + 50 * DAY_US]
+        return [(r.window_start_us, r.value, r.status, r.basis, r.p_own, r.usual, r.usual_lower) for r in rows]
+
+    assert decisions(in_turn) == decisions(workspace)
+    assert [row[2] for row in decisions(workspace)].count("degraded") == 3
