@@ -132,7 +132,8 @@ def _merge_moments(found: NDArray[Any], parts: NDArray[Any], same: NDArray[np.bo
         a, b = found[into], parts[bounds[into] + turn]
         count, delta = a["count"] + b["count"], b["mean"] - a["mean"]
         begun = a["count"] > 0
-        squares = a["squares"] + b["squares"] + delta * delta * a["count"] * b["count"] / count
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond 1e154 they are infinite, as where they are counted
+            squares = a["squares"] + b["squares"] + delta * delta * a["count"] * b["count"] / count
         found["mean"][into] = np.where(begun, a["mean"] + delta * b["count"] / count, b["mean"])
         found["squares"][into] = np.where(begun, squares, b["squares"])
         found["count"][into] = count
