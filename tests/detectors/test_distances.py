@@ -198,6 +198,28 @@ def test_wasserstein_is_in_units_of_the_reference_without_its_zeros():
     assert wasserstein.value(np.ones(1), np.ones(1), np.ones(1), np.zeros(1), scale=0.0) is None
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+def test_wasserstein_has_no_unit_whatever_the_size_of_the_values(size):
+    counts_, means = np.array([1.0, 2.0, 1.0]), np.array([-1.0, 0.5, 3.0])
+    scales = [wasserstein.reference_scale(counts_, means * unit) for unit in (1.0, size)]
+    values = [
+        wasserstein.value(counts_[::-1], means * unit, counts_, means * unit, scale)
+        for unit, scale in zip((1.0, size), scales, strict=True)
+    ]
+    assert scales[1] == pytest.approx(scales[0] * size)
+    assert values[1] == pytest.approx(values[0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_wasserstein_of_means_beyond_float64_does_not_exist():
+    counts_, means = np.ones(2), np.array([-np.inf, np.inf])
+    assert wasserstein.reference_scale(counts_, means) == 0.0
+    assert wasserstein.value(counts_, means, counts_, np.array([0.0, 1.0]), 0.5) is None
+    assert wasserstein.value(counts_, np.array([0.0, 1e300]), counts_, np.array([0.0, 1.0]), 1e-300) is None
+    assert wasserstein.expected(9, counts_, means, 9, 0.5) is None
+
+
 @pytest.mark.parametrize(
     ("window", "reference"), [([1, 2], [1, 2, 3]), ([[1]], [[1]]), ([-1, 2], [1, 1]), ([np.nan, 1], [1, 1])]
 )
