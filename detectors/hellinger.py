@@ -27,10 +27,10 @@ def value(pair: BinnedPair) -> float | None:
 
 
 def expected(pair: BinnedPair) -> float | None:
-    """Return what noise alone gives: 8 nm/(n+m) times its square is chi-square with B - 1 degrees of freedom.
+    """Return what noise alone gives: 8 nm/(n+m) times its square is chi-square with B - 1 degrees of freedom; at most 1.
 
     >>> from detectors.pair import pair_of
     >>> round(expected(pair_of([50, 50], [600, 400])), 4)
     0.0296
     """
-    return chi_mean(pair.bins - 1) / math.sqrt(8 * pair.information) if pair.comparable else None
+    return min(1.0, chi_mean(pair.bins - 1) / math.sqrt(8 * pair.information)) if pair.comparable else None

@@ -9,7 +9,7 @@ from detectors.pair import BinnedPair, FloatArray
 def distance(p: FloatArray, q: FloatArray) -> FloatArray:
     """Largest gap of the cumulative shares over the last axis, cells in the order of their values."""
     gap: FloatArray = np.abs(np.cumsum(p - q, axis=-1)).max(axis=-1, initial=0.0)
-    return gap
+    return np.minimum(gap, 1.0)
 
 
 def value(cells: BinnedPair) -> float | None:

@@ -9,7 +9,7 @@ from detectors.pair import BinnedPair, FloatArray
 def distance(p: FloatArray, q: FloatArray) -> FloatArray:
     """Half the sum of the absolute gaps of the shares, over the last axis, from 0 to 1."""
     half: FloatArray = np.sum(np.abs(p - q), axis=-1) / 2
-    return half
+    return np.minimum(half, 1.0)
 
 
 def value(pair: BinnedPair) -> float | None:

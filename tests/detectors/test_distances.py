@@ -95,6 +95,17 @@ def test_cells_empty_on_both_sides_do_not_count(name, both):
 
 
 @bounded_by_one
+def test_neither_rounding_nor_few_rows_lead_beyond_one(name):
+    """Of many bins and few rows, no bin on both sides."""
+    for seed in range(20):
+        held = np.random.default_rng(seed).random(300)
+        nothing = np.zeros(300)
+        pair = BinnedPair(np.append(held, nothing), np.append(nothing, held), 1.0, 900.0)
+        assert DISTANCES[name].value(pair) <= 1.0
+        assert DISTANCES[name].expected(pair) <= 1.0
+
+
+@bounded_by_one
 def test_disjoint_samples_are_at_the_largest_distance(name):
     expected = 0.5 if name == "linf" else 1.0
     assert DISTANCES[name].value(pair_of([0, 0, 5, 5], [7, 7, 0, 0])) == pytest.approx(expected)
