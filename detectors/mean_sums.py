@@ -83,17 +83,18 @@ def estimate(
 ) -> Estimate:
     """Return the mean with its interval: cluster-robust where `parts`, which sum to it, are 30 clusters or more.
 
-    One row has no interval. Source: Cochran, "Sampling Techniques" (1977), section 6.3, the ratio estimator.
+    One row has no interval; a mean beyond float64 does not exist. Source: Cochran, "Sampling Techniques" (1977), section 6.3, the ratio estimator.
 
     >>> estimate(sum_up(np.array([1.0, 3.0]))).value
     2.0
     """
     value = sums.value
-    if value is None:
+    if value is None or not math.isfinite(value):
         return none_of(sums.rows)
     if sums.rows < 2:
         return Estimate(value, None, None, sums.rows)
-    variance = (sums.spread + sums.squares * (sums.centre - value) ** 2) / sums.weight**2
+    gap = sums.centre - value
+    variance = (sums.spread + sums.squares * (gap * gap)) / sums.weight**2
     error = math.sqrt(variance * sums.rows / (sums.rows - 1))
     influences = np.array([(part.total - value * part.weight) / sums.weight for part in parts])
     return clusters.interval(value, sums.rows, error, influences if parts else None, level, limits)

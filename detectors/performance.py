@@ -92,9 +92,10 @@ def _by_score(found: Outcomes, positive: str) -> dict[str, Estimate]:
 def _regression(found: Outcomes) -> dict[str, Estimate]:
     predicted, actual = found.predicted.astype(np.float64), found.actual.astype(np.float64)
     measured = {}
-    for name, module in (("mae", mae), ("rmse", rmse), ("bias", bias)):
-        parts = [module.sums(actual[r], predicted[r], _some(found.weights, r)) for r in _by_day(found.days)]
-        measured[name] = module.estimate(module.sums(actual, predicted, found.weights), parts)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float64 has no value, or no interval
+        for name, module in (("mae", mae), ("rmse", rmse), ("bias", bias)):
+            parts = [module.sums(actual[r], predicted[r], _some(found.weights, r)) for r in _by_day(found.days)]
+            measured[name] = module.estimate(module.sums(actual, predicted, found.weights), parts)
     return measured
 
 
