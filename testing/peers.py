@@ -45,7 +45,7 @@ def python_of(name: str) -> Path:
 
 
 def _uv(name: str, *words: str) -> None:
-    command = [UV, *words, "--quiet"]
+    command = [str(UV), *words, "--quiet"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)  # noqa: S603 - written here
     if done.returncode:
         raise PeerMissingError(f"{name} cannot be installed: {done.stderr.strip()[-500:]}")
