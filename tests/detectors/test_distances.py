@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from detectors import ks, psi, wasserstein
+from detectors import chi2, ks, psi, wasserstein
 from detectors.pair import BinnedPair, pair_of
 from detectors.univariate import DISTANCES
 
@@ -49,6 +49,17 @@ def test_values_equal_scipys(both):
     assert DISTANCES["chi2"].value(pair) == pytest.approx(
         stats.contingency.chi2_contingency(table, correction=False)[0]
     )
+
+
+@few
+@given(two_counts)
+def test_the_margins_of_chi_square_are_scipys_and_so_is_the_power_divergence_from_them(both):
+    pair = pair_of(*both)
+    table = np.vstack([pair.window, pair.reference])
+    expected = np.vstack(chi2.margins(pair))
+    np.testing.assert_allclose(expected, stats.contingency.expected_freq(table), rtol=1e-12)
+    found = stats.power_divergence(table.ravel(), expected.ravel(), lambda_="pearson").statistic
+    assert chi2.value(pair) == pytest.approx(found, rel=1e-9, abs=1e-9)
 
 
 @few

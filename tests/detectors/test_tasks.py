@@ -113,6 +113,42 @@ def test_a_declared_regression_stays_one_beside_a_label_that_is_a_class() -> Non
     assert outcomes(table, Task("regression")).predictions == 3
 
 
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_weighted_classes_are_those_of_scikit_learn(kind) -> None:
+    names = NAMES if kind == "multiclass" else NAMES[:2]
+    predicted, actual, scores = some(500, names)
+    scores = [{name: row[name] / sum(row[n] for n in names) for name in names} for row in scores]
+    weights = np.random.default_rng(3).choice([0.5, 1.0, 10.0], 500)
+    found = values(joined(predicted, actual, scores, weights=weights), Task(kind, "green" * (kind == "binary")))
+    average = {"average": "macro"} if kind == "multiclass" else {"pos_label": "green"}
+    table = np.array([[row[name] for name in names] for row in scores])
+    expected = {
+        "accuracy": metrics.accuracy_score(actual, predicted, sample_weight=weights),
+        "precision": metrics.precision_score(actual, predicted, sample_weight=weights, **average),
+        "recall": metrics.recall_score(actual, predicted, sample_weight=weights, **average),
+        "f1": metrics.f1_score(actual, predicted, sample_weight=weights, **average),
+        "log_loss": metrics.log_loss(actual, y_proba=table, labels=names, sample_weight=weights),
+    }
+    if kind == "binary":
+        expected["roc_auc"] = metrics.roc_auc_score(np.array(actual) == "green", table[:, 1], sample_weight=weights)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_weighted_numbers_are_those_of_scikit_learn() -> None:
+    rng = np.random.default_rng(5)
+    actual, weights = rng.normal(1e6, 3, 400), rng.choice([0.5, 1.0, 10.0], 400)
+    predicted = actual + rng.normal(1, 2, 400)
+    found = values(joined(predicted.tolist(), actual.tolist(), weights=weights), Task("regression"))
+    assert found == pytest.approx(
+        {
+            "mae": metrics.mean_absolute_error(actual, predicted, sample_weight=weights),
+            "rmse": metrics.root_mean_squared_error(actual, predicted, sample_weight=weights),
+            "bias": np.average(predicted - actual, weights=weights),
+        },
+        rel=1e-9,
+    )
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("days", [1, 40])
 def test_errors_beyond_float64_have_no_value_and_those_whose_squares_are_no_interval(days) -> None:
