@@ -22,6 +22,11 @@ def measure_health(
     """rows, throughput (rows a second), error_rate, and latency_p50/p90/p99 and queue_p50/p90/p99 (ms) where they were sent.
 
     The error rate is held against the reference's; the rest is told, and judged by the rules that people write.
+
+    >>> from kernel.clock import DAY_US
+    >>> window = WindowProfile(rows=8640, errors=864, weight=8640.0, weight2=8640.0)
+    >>> [(m.metric, m.value, m.status.value) for m in measure_health(window, None, DAY_US, alpha=1e-4)]
+    [('rows', 8640.0, 'ok'), ('throughput', 0.1, 'ok'), ('error_rate', 0.1, 'provisional')]
     """
     yield Measurement("rows", "", float(window.rows), Status.OK, rows=window.rows)
     yield Measurement("throughput", "", window.rows / (length_us / SECOND_US), Status.OK, rows=window.rows)
@@ -57,7 +62,14 @@ def _percentiles(scale: str, column: ColumnProfile) -> Iterator[Measurement]:
 
 
 def cell_means(column: ColumnProfile) -> FloatArray:
-    """The mean of the values in each cell that is not empty, in the column's unit, shape (k,); for positive scales."""
+    """The mean of the values in each cell that is not empty, in the column's unit, shape (k,); for positive scales.
+
+    >>> from kernel.cells import Cells
+    >>> from kernel.profile import Kind
+    >>> cells = Cells(np.array([40_000, 40_001]), np.array([2, 1]), sums=np.array([10.0, 5.1]))
+    >>> cell_means(ColumnProfile(Kind.POSITIVE, cells=cells)).tolist()
+    [5.0, 5.1]
+    """
     cells = column.cells
     if not len(cells.rows):
         return np.empty(0)

@@ -9,7 +9,12 @@ from detectors.pair import BinnedPair, FloatArray
 
 
 def distance(p: FloatArray, q: FloatArray) -> FloatArray:
-    """Square root of the Jensen-Shannon divergence in bits over the last axis, from 0 to 1."""
+    """Square root of the Jensen-Shannon divergence in bits over the last axis, from 0 to 1.
+
+    >>> windows = np.array([[0.5, 0.5], [0.0, 1.0]])
+    >>> distance(windows, np.array([1.0, 0.0])).round(6).tolist()
+    [0.557923, 1.0]
+    """
     middle = (p + q) / 2
     nats = (special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum(axis=-1) / 2
     root: FloatArray = np.sqrt(np.clip(nats / math.log(2), 0.0, 1.0))

@@ -37,7 +37,11 @@ class ShareShift:
     basis: Literal["exact", "chi-square", "insufficient"]
 
     def called(self, alpha: float) -> bool:
-        """Whether the rise is called at this alpha."""
+        """Whether the rise is called at this alpha: never without rows.
+
+        >>> INSUFFICIENT.called(0.5)
+        False
+        """
         return self.p_tolerance is not None and self.p_tolerance < alpha
 
 
