@@ -211,7 +211,8 @@ def _misfits(column: ColumnProfile) -> Tally:
 
 def _unseen(now: Cells, before: Cells, alpha: float) -> ShareShift:
     strange = _tally_of(now, ~np.isin(now.index, before.index))
-    return shares.unseen_share(strange, before.size, float((before.rows == 1).sum()), alpha)
+    once = _tally_of(before, before.rows == 1)
+    return shares.unseen_share(strange, before.size, once.events, alpha)
 
 
 def _out_of_range(now: Cells, before: Cells, alpha: float) -> ShareShift:
@@ -225,7 +226,7 @@ def _out_of_range(now: Cells, before: Cells, alpha: float) -> ShareShift:
 def _tally_of(cells: Cells, chosen: np.ndarray) -> Tally:
     """The values in some of the cells among all, at the effective size."""
     total = cells.shares_of.sum()
-    share = float(cells.shares_of[chosen].sum() / total) if total else 0.0
+    share = min(1.0, float(cells.shares_of[chosen].sum() / total)) if total else 0.0
     return Tally(share * cells.size, cells.size)
 
 

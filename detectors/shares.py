@@ -94,7 +94,8 @@ def unseen_share(
 
     By definition the reference has none; what it leaves unseen is estimated by its categories with one row, each of
     which the rest of the reference would call unseen. So a column of ever new identifiers does not alarm. Pass 0
-    singletons where they are not known. Source: Good, "The population frequencies of species" (1953), equation 9.
+    singletons where they are not known; of weighted rows pass effective numbers, as for a Tally.
+    Source: Good, "The population frequencies of species" (1953), equation 9.
 
     >>> unseen_share(Tally(5, 1000), 10_000, 50, alpha=1e-5).expected
     0.005

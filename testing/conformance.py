@@ -136,7 +136,10 @@ SUBJECTS = {
         X, Kind.NUMERIC, shapes.strangers(X, shapes.NUMBERS["normal"]), (*OF_NUMBERS, "misfit_share")
     ),
     "class": column(
-        X, Kind.CATEGORICAL, shapes.columns(X, shapes.CLASSES), (*ON_BINS, "missing_share", "unseen_share")
+        X,
+        Kind.CATEGORICAL,
+        [*shapes.columns(X, shapes.CLASSES), shapes.weighted(X, shapes.CLASSES["ever new"])],
+        (*ON_BINS, "missing_share", "unseen_share"),
     ),
     "boolean": column(X, Kind.BOOLEAN, shapes.columns(X, shapes.BOOLEANS), (*ON_BINS, "missing_share")),
     "boolean beside texts": column(
@@ -146,11 +149,9 @@ SUBJECTS = {
     "service": service(),
     "binary labels": labelled(Task("binary"), shapes.labelled_classes(["late", "ok"]), (*OF_CLASSES, "roc_auc")),
     "class labels": labelled(Task("multiclass"), shapes.labelled_classes(["a", "b", "c"]), OF_CLASSES),
-    "number labels": labelled(
-        Task("regression"), shapes.labelled_numbers(), ("label_coverage", "mae", "rmse", "bias")
-    ),
+    "number labels": labelled(Task("regression"), shapes.labelled_numbers(), ("label_coverage", "mae", "rmse", "bias")),
     "no labels": labelled(Task("binary"), shapes.unlabelled(), ("label_coverage",)),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, eq=False)

@@ -108,6 +108,15 @@ def columns(name: str, draws: dict[str, Draw]) -> list[Shape]:
     ]
 
 
+def weighted(name: str, draw: Draw) -> Shape:
+    """Rows of very different weights."""
+
+    def make(rng: Generator, rows: int) -> pa.Table:
+        return pa.table({name: draw(rng, rows), "weight": rng.choice([1e-9, 1.0, 1e9], rows)})
+
+    return Shape("very unequal weights", make)
+
+
 def _column(name: str, draw: Draw) -> Make:
     return lambda rng, rows: pa.table({name: draw(rng, rows)})
 
