@@ -17,7 +17,7 @@ setup: ## install Driftglass with what the demo needs
 setup-dev: ## the same, with the tools of the developers
 	@$(UV) sync --frozen --group dev --inexact --compile-bytecode $(DEV_EXTRAS)
 
-services: ## install Kafka, PostgreSQL and Chromium for the tests
+services: ## install Kafka, PostgreSQL, Chromium and the peers for the tests
 	@./scripts/services.sh
 
 demo: setup ## run the demo on the flights of 2013

@@ -8,11 +8,12 @@ from tempfile import TemporaryDirectory
 
 from bench.child import Subject, run
 from bench.ingest import CONFLUENT, KAFKA_PYTHON, PARTITIONS
+from bench.size import sized
 from testing.kafka_broker import kafka_bootstrap_servers
 
-ARROW_RECORDS = 500_000
+ARROW_RECORDS = sized(500_000, 2_000)
 SHARED_RECORDS = 3_000_000
-JSON_RECORDS = 100_000
+JSON_RECORDS = sized(100_000, 1_000)
 LOCAL = {"local": ""}
 CLIENTS = {KAFKA_PYTHON: "", CONFLUENT: " (confluent)"}
 
@@ -222,7 +223,7 @@ def _filled(
 
 
 def _costs(name: str, models: int, hours: int) -> Subject:
-    return Subject(name, "ingest_models", arguments=(str(models), str(hours)))
+    return Subject(name, "ingest_models", arguments=(str(sized(models, min(models, 2))), str(hours)))
 
 
 def _flat(subject: str) -> Row:

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from bench.size import sized
 from driftglass_client import Client, ClientSettings, Message
 
-CALLS = 20_000
-ROUNDS = 5
+CALLS = sized(20_000, 1_000)
+ROUNDS = sized(5, 1)
 BURST = 1_000
 BURST_PAUSE_S = 0.1
 FEATURES = {f"feature_{i}": float(i) for i in range(20)} | {f"category_{i}": "value" for i in range(5)}

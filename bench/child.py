@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.peers import python_of
+from testing.peers import SILENCE, python_of
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 1_800
@@ -15,7 +15,6 @@ POOLS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS",
     "POLARS_MAX_THREADS", "RAYON_NUM_THREADS", "TOKIO_WORKER_THREADS",
 )  # fmt: skip
-SILENCE = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1", "WHYLOGS_NO_ANALYTICS": "True"}
 
 Figures = dict[str, float]
 
@@ -31,7 +30,7 @@ class Subject:
     Attributes:
         name: as the table has it.
         module: of bench.workloads; it prints its figures (bench.probe.report).
-        environment: of bench.peers; "" is our own.
+        environment: of testing.peers; "" is our own.
         arguments: for the module.
         threads: what every thread pool is held to.
     """

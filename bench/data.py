@@ -2,9 +2,11 @@
 
 import numpy as np
 
-COLUMNS = 50
-WINDOW_ROWS = 1_000_000
-REFERENCE_ROWS = 100_000
+from bench.size import sized
+
+COLUMNS = sized(50, 2)
+WINDOW_ROWS = sized(1_000_000, 3_000)
+REFERENCE_ROWS = sized(100_000, 3_000)
 NAMES = [f"x{i}" for i in range(COLUMNS)]
 
 

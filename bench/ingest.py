@@ -6,13 +6,14 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.size import sized
 from kernel.settings import KafkaSettings, LocalLogSettings, LogSettings
 from stream.message import POLL_BYTES, Assignment, Message, Outgoing, Partition, Source
 from stream.open import open_source
 
 PARTITION = Partition("driftglass.predictions", 0)
 WARM_PARTITION = Partition("driftglass.predictions", 7)  # not in the log: what is warmed up is not read again
-WARM_RECORDS = 10_000
+WARM_RECORDS = sized(10_000, 2_000)
 PARTITIONS = 8  # of the log that several processes share; the others have one
 FLUSH_BYTES = 64 << 20
 KAFKA_PYTHON, CONFLUENT = "kafka-python", "confluent"

@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-AT_LEAST_S = 1.0
+from bench.size import sized
+
+AT_LEAST_MS = sized(1_000, 1)
 
 
 def measured(work: Callable[[], object]) -> dict[str, float]:
     """Wall and CPU seconds of a call: the medians of as many calls as fill a second, one where a call is longer."""
     wall: list[float] = []
     cpu: list[float] = []
-    while sum(wall) < AT_LEAST_S:
+    while 1_000 * sum(wall) < AT_LEAST_MS:
         figures = once(work)
         wall.append(figures["seconds"])
         cpu.append(figures["cpu_seconds"])

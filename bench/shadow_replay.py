@@ -25,12 +25,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from bench.size import sized
 from shadow.candidates.contract import FEATURE
 from shadow.candidates.feeds import Feeds
 from shadow.candidates.onnx import OnnxCandidate
 from shadow.replay import beside
 
-BATCHES, BATCH_ROWS, ROUNDS = 8, 16_384, 5
+BATCHES, BATCH_ROWS, ROUNDS = 8, sized(16_384, 1_024), sized(5, 1)
 NUMBERS = [f"number_{i}" for i in range(20)]
 TEXTS = [f"text_{i}" for i in range(5)]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from bench.benchmarks import Arguments, Benchmark, Figure, Row
 from bench.child import Figures, Subject, WorkloadError, run
-from bench.peers import PeerMissingError
 from testing.missing import ServiceMissingError
+from testing.peers import PeerMissingError
 
 
 @dataclass(frozen=True)

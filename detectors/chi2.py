@@ -6,7 +6,12 @@ from detectors.pair import BinnedPair, FloatArray
 
 
 def margins(pair: BinnedPair) -> tuple[FloatArray, FloatArray]:
-    """Return the expected rows (B,) of window and reference when both share one distribution."""
+    """Return the expected rows (B,) of window and reference when both share one distribution.
+
+    >>> from detectors.pair import pair_of
+    >>> [side.tolist() for side in margins(pair_of([10, 20], [60, 0]))]
+    [[23.333333333333332, 6.666666666666666], [46.666666666666664, 13.333333333333332]]
+    """
     window, reference = pair.rows
     total = window + reference
     size = pair.window_size + pair.reference_size

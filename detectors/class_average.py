@@ -16,6 +16,14 @@ class ClassRatios:
     """A ratio per class, hits / whole, where whole = label_share * (rows of its label) + predicted_share * (predicted).
 
     Recall is (1, 0), precision (0, 1), F1 (1/2, 1/2). A class whose whole is 0 counts as 0, as in scikit-learn.
+    Source: Sokolova and Lapalme, "A systematic analysis of performance measures for classification tasks" (2009).
+
+    >>> from detectors.confusion import count
+    >>> recall = ClassRatios(count(["a", "a", "b"], ["a", "c", "b"]), label_share=1.0, predicted_share=0.0)
+    >>> recall.whole.tolist(), recall.ratios.tolist()
+    ([2.0, 1.0, 0.0], [0.5, 1.0, 0.0])
+    >>> recall.estimate("weighted", None, (), level=0.95).value
+    0.6666666666666666
     """
 
     counts: ConfusionCounts

@@ -52,6 +52,13 @@ def measure_column(
     Args:
         name: the column's name in a measurement; `stored` its name in the profiles.
         window, reference: profiles on one grid. A column that the reference lacks yields nothing.
+
+    >>> def flags(no, yes):
+    ...     cells = Cells(np.array([0, 1]), np.array([no, yes]))
+    ...     return WindowProfile(no + yes, 0, no + yes, no + yes, {"feature.night": ColumnProfile(Kind.BOOLEAN, cells=cells)})
+    >>> found = measure_column("night", "feature.night", flags(500, 500), flags(9000, 1000), Test(alpha=1e-4))
+    >>> [(m.metric, round(m.value, 3), m.status.value) for m in found]
+    [('missing_share', 0.0, 'ok'), ('psi', 0.879, 'drift'), ('js_distance', 0.383, 'drift')]
     """
     before = reference.columns.get(stored)
     if before is None:
@@ -95,7 +102,16 @@ def _of_values(
 
 
 def column_pair(window: ColumnProfile, reference: ColumnProfile) -> BinnedPair:
-    """Both sides in bins: the reference's deciles, or the categories."""
+    """Both sides in bins: the reference's deciles, or the categories.
+
+    >>> before, now = (
+    ...     ColumnProfile(Kind.NUMERIC, cells=Cells(np.array(at), np.array(rows)))
+    ...     for at, rows in ((range(20), [5] * 20), ([0, 25], [3, 7]))
+    ... )
+    >>> pair = column_pair(now, before)  # two cells a decile; a cell beyond them falls into the last one
+    >>> pair.reference.tolist() == [10.0] * 10, pair.window.tolist()
+    (True, [3.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 7.0])
+    """
     counts, held = _dense(window, reference)
     deciles = window.kind in _ORDERED and held.sum() > 0
     bins = decile_bins(held) if deciles else np.arange(len(held))
@@ -197,7 +213,8 @@ def _misfits(column: ColumnProfile) -> Tally:
 
 def _unseen(now: Cells, before: Cells, alpha: float) -> ShareShift:
     strange = shares.tally_of(now, ~np.isin(now.index, before.index))
-    return shares.unseen_share(strange, before.size, float((before.rows == 1).sum()), alpha)
+    once = shares.tally_of(before, before.rows == 1)
+    return shares.unseen_share(strange, before.size, once.events, alpha)
 
 
 def _out_of_range(now: Cells, before: Cells, alpha: float) -> ShareShift:

@@ -13,11 +13,12 @@ from detectors.estimate import Estimate, bounded, none_of
 from detectors.shares import Tally
 from kernel.confidence import ENTROPY, MARGIN
 from kernel.measurement import Measurement, Status
-from kernel.profile import ColumnProfile, WindowProfile
+from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.scores import score_cells
 
 _MEANS = (("confidence_entropy", ENTROPY), ("confidence_margin", MARGIN))
 _LOW = "low_confidence_share"
+_NONE = ColumnProfile(Kind.SCORE)
 
 
 def measure_confidence(
@@ -25,28 +26,29 @@ def measure_confidence(
 ) -> Iterator[Measurement]:
     """confidence_entropy and confidence_margin, means from 0 to 1 beside the reference's, and low_confidence_share.
 
-    Nothing where no scores came. The means are told with their normal interval; the share is that of predictions whose margin is
-    below `low_margin`, to within a cell (kernel/scores.py), and is held against the reference's.
+    Nothing where neither side has scores. The means are told with their normal interval; the share is that of predictions
+    whose margin is below `low_margin`, to within a cell (kernel/scores.py), and is held against the reference's.
+
+    >>> from kernel.column_spec import ColumnSpec
+    >>> from kernel.profiling import profile_rows
+    >>> import pyarrow as pa
+    >>> scores = profile_rows(pa.table({"score.a": [0.5, 0.75]}), {"score.a": ColumnSpec(Kind.SCORE)})
+    >>> [(m.metric, round(m.value, 3)) for m in measure_confidence(scores, scores, 1e-4, low_margin=0.2)]
+    [('confidence_entropy', 0.906), ('confidence_margin', 0.25), ('low_confidence_share', 0.5)]
     """
     before = {} if reference is None else reference.columns
+    if not any(MARGIN in columns for columns in (window.columns, before)):
+        return
+    now, held = ({name: of.get(name, _NONE) for _, name in _MEANS} for of in (window.columns, before))
     for metric, stored in _MEANS:
-        if (column := window.columns.get(stored)) is not None and column.values:
-            now, held = mean(column), before.get(stored)
-            expected = mean(held).value if held is not None and held.values else None
-            excess = None if now.value is None or expected is None else now.value - expected
-            yield Measurement(
-                metric,
-                "",
-                now.value,
-                Status.OK,
-                expected,
-                excess,
-                lower=now.lower,
-                upper=now.upper,
-                rows=column.cells.size,
-            )
-    if (column := window.columns.get(MARGIN)) is not None and column.values:
-        yield _low(column, before.get(MARGIN), alpha, low_margin, min_rows)
+        found, expected = mean(now[stored]), mean(held[stored]).value
+        excess = None if found.value is None or expected is None else found.value - expected
+        status = Status.INSUFFICIENT if found.value is None else Status.OK
+        rows = now[stored].cells.size
+        yield Measurement(
+            metric, "", found.value, status, expected, excess, lower=found.lower, upper=found.upper, rows=rows
+        )
+    yield _low(now[MARGIN], held[MARGIN], alpha, low_margin, min_rows)
 
 
 def mean(column: ColumnProfile) -> Estimate:
@@ -74,11 +76,10 @@ def mean(column: ColumnProfile) -> Estimate:
     return bounded(middle, error, float(special.ndtri(0.975)), column.values, "iid", (0.0, 1.0))
 
 
-def _low(
-    column: ColumnProfile, before: ColumnProfile | None, alpha: float, low_margin: float, min_rows: int
-) -> Measurement:
-    now = _tally(column, low_margin)
-    held = Tally(0.0, 0.0) if before is None else _tally(before, low_margin)
+def _low(column: ColumnProfile, before: ColumnProfile, alpha: float, low_margin: float, min_rows: int) -> Measurement:
+    now, held = _tally(column, low_margin), _tally(before, low_margin)
+    if not now.rows:
+        return Measurement(_LOW, "", None, Status.INSUFFICIENT, rows=0.0, basis="no scores")
     shift = shares.missing_share(now, held, alpha)
     if shift.value is None:
         return Measurement(_LOW, "", now.share, Status.PROVISIONAL, rows=now.rows, basis="no reference with scores")

@@ -32,7 +32,11 @@ class ConfusionCounts:
     rows: int
 
     def merge(self, other: "ConfusionCounts") -> "ConfusionCounts":
-        """Add two counts; classes are united. Associative and commutative."""
+        """Add two counts; classes are united. Associative and commutative.
+
+        >>> count(["a"], ["b"]).merge(count(["c"], ["b"])).weights.tolist()
+        [[0.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+        """
         classes = tuple(sorted({*self.classes, *other.classes}))
         left, right = self.spread(classes), other.spread(classes)
         return ConfusionCounts(
@@ -40,7 +44,11 @@ class ConfusionCounts:
         )
 
     def spread(self, classes: tuple[str, ...]) -> "ConfusionCounts":
-        """Lay the counts out on more classes, which must hold all of these."""
+        """Lay the counts out on more classes, which must hold all of these.
+
+        >>> count(["a"], ["a"]).spread(("a", "b")).weights.tolist()
+        [[1.0, 0.0], [0.0, 0.0]]
+        """
         if classes == self.classes:
             return self
         places = np.array([classes.index(name) for name in self.classes], np.int64)
@@ -50,7 +58,11 @@ class ConfusionCounts:
         return ConfusionCounts(classes, weights, squares, self.rows)
 
     def index(self, name: str) -> int | None:
-        """The place of a class, or None where no row has it."""
+        """The place of a class, or None where no row has it.
+
+        >>> count(["a"], ["b"]).index("b"), EMPTY.index("b")
+        (1, None)
+        """
         return self.classes.index(name) if name in self.classes else None
 
 
@@ -97,6 +109,12 @@ def linear_interval(
 
     The measure must not change when all counts are multiplied. `parts` are the clusters, which sum to the counts.
     Source: Davison and Hinkley, "Bootstrap Methods and their Application" (1997), section 2.7.2.
+
+    >>> counts = count(["a"] * 10, ["a"] * 9 + ["b"])
+    >>> gradient = np.array([[0.01, -0.09], [0.0, 0.0]])  # of the share of "a" among all
+    >>> found = linear_interval(0.9, gradient, counts)
+    >>> found.value, round(found.lower, 3), found.upper
+    (0.9, 0.714, 1.0)
     """
     if value is None:
         return none_of(counts.rows)
@@ -111,7 +129,15 @@ def share_interval(
     parts: Sequence[ConfusionCounts] = (),
     level: float = 0.95,
 ) -> Estimate:
-    """Return the share of the cells `hits` among the cells `among`, masks (K, K): Wilson, cluster-robust from 30 parts."""
+    """Return the share of the cells `hits` among the cells `among`, masks (K, K): Wilson, cluster-robust from 30 parts.
+
+    Source: Wilson (1927), at the effective size of Kish, "Survey Sampling" (1965).
+
+    >>> diagonal = np.eye(2, dtype=bool)
+    >>> found = share_interval(diagonal, np.ones_like(diagonal), count(["a"] * 10, ["a"] * 9 + ["b"]))
+    >>> found.value, round(found.lower, 3), round(found.upper, 3)
+    (0.9, 0.596, 0.982)
+    """
     weight, of_weight = float(counts.weights[hits].sum()), float(counts.weights[among].sum())
     if not of_weight > 0:
         return none_of(counts.rows)

@@ -1,5 +1,6 @@
 """What every measure of performance returns."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,10 +39,13 @@ def none_of(rows: int = 0) -> Estimate:
 def bounded(
     value: float, error: float, width: float, rows: int, basis: Basis, limits: tuple[float, float] | None = None
 ) -> Estimate:
-    """Return value +- width standard errors, held within the limits of the measure.
+    """Return value +- width standard errors, held within the limits of the measure; no interval beyond float64.
 
     >>> bounded(0.9, 0.1, 2.0, 10, "iid", (0.0, 1.0))
     Estimate(value=0.9, lower=0.7, upper=1.0, rows=10, basis='iid')
     """
-    low, high = limits or (float("-inf"), float("inf"))
-    return Estimate(value, max(low, value - width * error), min(high, value + width * error), rows, basis)
+    low, high = limits or (-math.inf, math.inf)
+    ends = value - width * error, value + width * error
+    if not all(map(math.isfinite, ends)):
+        return Estimate(value, None, None, rows, basis)
+    return Estimate(value, max(low, ends[0]), min(high, ends[1]), rows, basis)

@@ -26,6 +26,11 @@ def measure_health(
 
     Args:
         latency: whether latency_p99 is to be judged.
+
+    >>> from kernel.clock import DAY_US
+    >>> window = WindowProfile(rows=8640, errors=864, weight=8640.0, weight2=8640.0)
+    >>> [(m.metric, m.value, m.status.value) for m in measure_health(window, None, DAY_US, alpha=1e-4)]
+    [('rows', 8640.0, 'ok'), ('throughput', 0.1, 'ok'), ('error_rate', 0.1, 'provisional')]
     """
     yield Measurement("rows", "", float(window.rows), Status.OK, rows=window.rows)
     yield Measurement("throughput", "", window.rows / (length_us / SECOND_US), Status.OK, rows=window.rows)
@@ -67,7 +72,14 @@ def _percentiles(scale: str, column: ColumnProfile, judged: float | None) -> Ite
 
 
 def cell_means(column: ColumnProfile) -> FloatArray:
-    """The mean of the values in each cell that is not empty, in the column's unit, shape (k,); for positive scales."""
+    """The mean of the values in each cell that is not empty, in the column's unit, shape (k,); for positive scales.
+
+    >>> from kernel.cells import Cells
+    >>> from kernel.profile import Kind
+    >>> cells = Cells(np.array([40_000, 40_001]), np.array([2, 1]), sums=np.array([10.0, 5.1]))
+    >>> cell_means(ColumnProfile(Kind.POSITIVE, cells=cells)).tolist()
+    [5.0, 5.1]
+    """
     cells = column.cells
     if not len(cells.rows):
         return np.empty(0)

@@ -38,7 +38,11 @@ class Drift:
     basis: noise.Basis | Literal["insufficient"]
 
     def called(self, alpha: float) -> bool:
-        """Whether drift is called at this alpha: never without enough rows."""
+        """Whether drift is called at this alpha: never without enough rows.
+
+        >>> INSUFFICIENT.called(0.5)
+        False
+        """
         return self.p_delta is not None and self.p_delta < alpha
 
 

@@ -9,7 +9,12 @@ from detectors.pair import BinnedPair, FloatArray
 
 
 def distance(p: FloatArray, q: FloatArray) -> FloatArray:
-    """Square root of the Jensen-Shannon divergence in bits over the last axis, from 0 to 1."""
+    """Square root of the Jensen-Shannon divergence in bits over the last axis, from 0 to 1.
+
+    >>> windows = np.array([[0.5, 0.5], [0.0, 1.0]])
+    >>> distance(windows, np.array([1.0, 0.0])).round(6).tolist()
+    [0.557923, 1.0]
+    """
     middle = (p + q) / 2
     nats = (special.rel_entr(p, middle) + special.rel_entr(q, middle)).sum(axis=-1) / 2
     root: FloatArray = np.sqrt(np.clip(nats / math.log(2), 0.0, 1.0))
@@ -29,7 +34,7 @@ def value(pair: BinnedPair) -> float | None:
 
 
 def expected(pair: BinnedPair) -> float | None:
-    """Return what noise alone gives: 8 nm/(n+m) divergence in nats is chi-square, so its root is a chi variable.
+    """Return what noise alone gives: 8 nm/(n+m) divergence in nats is chi-square, so its root is a chi variable; at most 1.
 
     sqrt((1/n + 1/m) / (8 ln 2)) * sqrt(2) Gamma(B/2) / Gamma((B-1)/2). Source: Menendez et al., "Some statistical
     applications of generalized Jensen difference divergence measures" (1993).
@@ -40,7 +45,7 @@ def expected(pair: BinnedPair) -> float | None:
     """
     if not pair.comparable:
         return None
-    return chi_mean(pair.bins - 1) / math.sqrt(8 * math.log(2) * pair.information)
+    return min(1.0, chi_mean(pair.bins - 1) / math.sqrt(8 * math.log(2) * pair.information))
 
 
 def chi_mean(freedom: int) -> float:

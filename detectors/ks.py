@@ -7,9 +7,14 @@ from detectors.pair import BinnedPair, FloatArray
 
 
 def distance(p: FloatArray, q: FloatArray) -> FloatArray:
-    """Largest gap of the cumulative shares over the last axis, cells in the order of their values."""
+    """Largest gap of the cumulative shares over the last axis, cells in the order of their values.
+
+    >>> windows = np.array([[0.25, 0.5, 0.25], [0.0, 0.0, 1.0]])
+    >>> distance(windows, np.array([0.5, 0.5, 0.0])).tolist()
+    [0.25, 1.0]
+    """
     gap: FloatArray = np.abs(np.cumsum(p - q, axis=-1)).max(axis=-1, initial=0.0)
-    return gap
+    return np.minimum(gap, 1.0)
 
 
 def value(cells: BinnedPair) -> float | None:

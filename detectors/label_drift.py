@@ -51,9 +51,16 @@ def measure_label_drift(found: Outcomes, before: Tally, alpha: float, delta: flo
 
     They are told: labels come whenever they come, so that there is no look at which a level could be kept.
 
+    Sources: those of psi, js_distance and the interval null.
+
     Args:
         before: the reference's labels, by `tally`.
         alpha: the level of psi's lower bound.
+
+    >>> names = np.array(["a"] * 30 + ["b"] * 70)
+    >>> now = Outcomes(names, names, {}, None, np.zeros(100, np.int64), 100)
+    >>> [round(m.value, 3) for m in measure_label_drift(now, {"size": 1000, "classes": {"a": 500.0, "b": 500.0}}, 1e-4)]
+    [0.169, 0.174]
     """
     pair = _pair(found, before)
     if pair is None:

@@ -7,7 +7,12 @@ from detectors.pair import BinnedPair, FloatArray
 
 
 def distance(p: FloatArray, q: FloatArray) -> FloatArray:
-    """Largest absolute gap of the shares over the last axis, from 0 to 1."""
+    """Largest absolute gap of the shares over the last axis, from 0 to 1.
+
+    >>> windows = np.array([[0.5, 0.25, 0.25], [0.0, 0.0, 1.0]])
+    >>> distance(windows, np.array([0.25, 0.75, 0.0])).tolist()
+    [0.5, 1.0]
+    """
     gap: FloatArray = np.abs(p - q).max(axis=-1, initial=0.0)
     return gap
 

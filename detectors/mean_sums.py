@@ -32,7 +32,12 @@ class MeanSums:
     spread: float = 0.0
 
     def merge(self, other: "MeanSums") -> "MeanSums":
-        """Add two sums; associative and commutative up to rounding. Source: Chan, Golub and LeVeque (1983)."""
+        """Add two sums; associative and commutative up to rounding. Source: Chan, Golub and LeVeque (1983).
+
+        >>> halves = sum_up(np.array([1.0, 2.0])), sum_up(np.array([6.0]))
+        >>> halves[0].merge(halves[1]) == sum_up(np.array([1.0, 2.0, 6.0]))
+        True
+        """
         squares = self.squares + other.squares
         portion = other.squares / squares if squares > 0 else 0.0
         gap = other.centre - self.centre
@@ -47,7 +52,11 @@ class MeanSums:
 
     @property
     def value(self) -> float | None:
-        """The weighted mean; None without rows."""
+        """The weighted mean, sum w x / sum w; None without rows.
+
+        >>> sum_up(np.array([1.0, 4.0]), weights=np.array([2.0, 1.0])).value
+        2.0
+        """
         return self.total / self.weight if self.weight > 0 else None
 
 
@@ -83,17 +92,19 @@ def estimate(
 ) -> Estimate:
     """Return the mean with its interval: cluster-robust where `parts`, which sum to it, are 30 clusters or more.
 
-    One row has no interval. Source: Cochran, "Sampling Techniques" (1977), section 6.3, the ratio estimator.
+    One row has no interval; a mean beyond float64 does not exist.
+    Source: Cochran, "Sampling Techniques" (1977), section 6.3, the ratio estimator.
 
     >>> estimate(sum_up(np.array([1.0, 3.0]))).value
     2.0
     """
     value = sums.value
-    if value is None:
+    if value is None or not math.isfinite(value):
         return none_of(sums.rows)
     if sums.rows < 2:
         return Estimate(value, None, None, sums.rows)
-    variance = (sums.spread + sums.squares * (sums.centre - value) ** 2) / sums.weight**2
+    gap = sums.centre - value
+    variance = (sums.spread + sums.squares * (gap * gap)) / sums.weight**2
     error = math.sqrt(variance * sums.rows / (sums.rows - 1))
     influences = np.array([(part.total - value * part.weight) / sums.weight for part in parts])
     return clusters.interval(value, sums.rows, error, influences if parts else None, level, limits)

@@ -38,6 +38,7 @@ def p_change(pair: BinnedPair, seed: int = 0, draws: int = 10_000) -> NoChange:
     Pearson's statistic by the chi-square law where every bin expects at least 50 rows on both sides; else on bins with
     those under 5 pooled; with a bin still under 10 the exact test (two bins) or the sequential Monte Carlo one (more).
     Counts are effective ones, rounded for the exact tests. Raises ValueError for a pair that is not comparable.
+    Sources: Pearson (1900); Cochran, "Some methods for strengthening the common chi-square tests" (1954), for the limits.
 
     >>> from detectors.pair import pair_of
     >>> p_change(pair_of([500, 500], [500, 500]))

@@ -28,7 +28,11 @@ class Task:
 
     @property
     def is_classes(self) -> bool:
-        """Whether predictions are declared to be classes, so that a whole number is the name of one."""
+        """Whether predictions are declared to be classes, so that a whole number is the name of one.
+
+        >>> Task("multiclass").is_classes, Task().is_classes
+        (True, False)
+        """
         return self.kind in ("binary", "multiclass")
 
 
@@ -53,7 +57,11 @@ class Outcomes:
 
     @property
     def is_regression(self) -> bool:
-        """Whether labels are numbers."""
+        """Whether labels are numbers.
+
+        >>> Outcomes(np.array([2.0]), np.array([1.5]), {}, None, np.array([0]), predictions=1).is_regression
+        True
+        """
         return bool(np.issubdtype(self.actual.dtype, np.floating))
 
 
@@ -62,6 +70,19 @@ def outcomes(joined: pa.Table, task: Task) -> Outcomes:
 
     With classes declared, a whole number is a class by its digits, and any other number is none. With a regression declared,
     classes are left out. Where nothing is declared, rows are of classes as soon as one label is.
+
+    >>> none = pa.nulls(3, pa.string())
+    >>> joined = pa.table(
+    ...     {
+    ...         "ts_us": [0, 1, 2], "weight": pa.nulls(3, pa.float64()),
+    ...         "scores": pa.nulls(3, pa.map_(pa.string(), pa.float64())),
+    ...         "prediction": none, "prediction_value": [1.0, 0.0, 0.0],
+    ...         "label": none, "label_value": [1.0, 0.5, None],
+    ...     }
+    ... )
+    >>> found = outcomes(joined, Task("binary"))  # a half names no class, and the last one has no label
+    >>> found.predicted.tolist(), found.actual.tolist(), found.predictions
+    (['1'], ['1'], 3)
     """
     if task.is_classes:
         predicted, actual = _classes(joined, "prediction"), _classes(joined, "label")

@@ -60,7 +60,11 @@ class BinnedPair:
 
     @cached_property
     def comparable(self) -> bool:
-        """Whether both sides hold rows; without, no distance exists."""
+        """Whether both sides hold rows; without, no distance exists.
+
+        >>> pair_of([3, 1], [2, 2]).comparable, pair_of([3, 1], [0, 0]).comparable
+        (True, False)
+        """
         return bool(min(self.window_size, self.reference_size, self.window.sum(), self.reference.sum()) > 0)
 
     @cached_property
@@ -72,13 +76,22 @@ class BinnedPair:
 
     @cached_property
     def rows(self) -> tuple[FloatArray, FloatArray]:
-        """The effective rows per bin: shares times sizes; what every test counts with."""
+        """The effective rows per bin: shares times sizes; what every test counts with.
+
+        >>> sampled = BinnedPair(np.array([60.0, 20.0]), np.array([4.0, 4.0]), window_size=8, reference_size=8)
+        >>> [side.tolist() for side in sampled.rows]
+        [[6.0, 2.0], [4.0, 4.0]]
+        """
         p, q = self.shares
         return p * self.window_size, q * self.reference_size
 
     @property
     def information(self) -> float:
-        """Return nm / (n + m), the number that turns a divergence into a statistic."""
+        """Return nm / (n + m), the number that turns a divergence into a statistic.
+
+        >>> pair_of([30, 30], [20, 10]).information
+        20.0
+        """
         return self.window_size * self.reference_size / (self.window_size + self.reference_size)
 
 

@@ -22,6 +22,10 @@ def positive_class(found: Outcomes, task: Task) -> str | None:
 
     As declared, else the last by name of the two that were predicted or happened. Where a binary task is declared and only one was,
     the scores or the usual pairs of names may tell the other. A declared multiclass task has none.
+
+    >>> quiet_day = Outcomes(np.array(["false"]), np.array(["false"]), {}, None, np.array([0]), predictions=1)
+    >>> positive_class(quiet_day, Task("binary")), positive_class(quiet_day, Task())
+    ('true', None)
     """
     if task.kind == "multiclass":
         return None
@@ -37,7 +41,13 @@ def positive_class(found: Outcomes, task: Task) -> str | None:
 
 
 def estimates(found: Outcomes, task: Task) -> dict[str, Estimate]:
-    """Every metric that these outcomes have, by name, with its interval; cluster-robust from 30 days."""
+    """Every metric that these outcomes have, by name, with its interval; cluster-robust from 30 days.
+
+    >>> predicted, actual = np.array([1.0, 2.0, 6.0]), np.array([1.0, 4.0, 5.0])
+    >>> found = estimates(Outcomes(predicted, actual, {}, None, np.zeros(3, np.int64), predictions=3), Task())
+    >>> {name: round(estimate.value, 3) for name, estimate in found.items()}
+    {'mae': 1.0, 'rmse': 1.291, 'bias': -0.333}
+    """
     if found.is_regression:
         return _regression(found)
     positive = positive_class(found, task)
@@ -92,9 +102,10 @@ def _by_score(found: Outcomes, positive: str) -> dict[str, Estimate]:
 def _regression(found: Outcomes) -> dict[str, Estimate]:
     predicted, actual = found.predicted.astype(np.float64), found.actual.astype(np.float64)
     measured = {}
-    for name, module in (("mae", mae), ("rmse", rmse), ("bias", bias)):
-        parts = [module.sums(actual[r], predicted[r], _some(found.weights, r)) for r in _by_day(found.days)]
-        measured[name] = module.estimate(module.sums(actual, predicted, found.weights), parts)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float64 has no value, or no interval
+        for name, module in (("mae", mae), ("rmse", rmse), ("bias", bias)):
+            parts = [module.sums(actual[r], predicted[r], _some(found.weights, r)) for r in _by_day(found.days)]
+            measured[name] = module.estimate(module.sums(actual, predicted, found.weights), parts)
     return measured
 
 
@@ -126,6 +137,14 @@ def measure_performance(
 
     Args:
         reference: metric -> {"value", "lower", "upper", "rows"} of the reference's labelled rows.
+
+    >>> days = np.repeat(np.arange(40), 10)
+    >>> actual, predicted = np.full(400, "late"), np.where(np.arange(400) % 10 < 7, "late", "ok")
+    >>> found = Outcomes(predicted, actual, {}, None, days, predictions=500)
+    >>> before = {"accuracy": {"value": 0.9, "lower": 0.88, "upper": 0.92, "rows": 5000}}
+    >>> measured = measure_performance(found, before, Task("binary", "late"))
+    >>> [(m.metric, m.value, m.status.value) for m in measured][:2]
+    [('label_coverage', 0.8, 'ok'), ('accuracy', 0.7, 'degraded')]
     """
     labelled = len(found.actual)
     lower, upper = (

@@ -26,7 +26,12 @@ class R2Sums:
     label_spread: float = 0.0
 
     def merge(self, other: "R2Sums") -> "R2Sums":
-        """Add two sums; associative and commutative up to rounding. Source: Chan, Golub and LeVeque (1983)."""
+        """Add two sums; associative and commutative up to rounding. Source: Chan, Golub and LeVeque (1983).
+
+        >>> one, other = sums(np.array([1.0]), np.array([1.0])), sums(np.array([3.0]), np.array([2.0]))
+        >>> one.value, one.merge(other).value  # one label does not vary
+        (None, 0.5)
+        """
         errors = self.errors.merge(other.errors)
         portion = other.errors.weight / errors.weight if errors.weight > 0 else 0.0
         gap = other.label_mean - self.label_mean
@@ -35,7 +40,11 @@ class R2Sums:
 
     @property
     def value(self) -> float | None:
-        """1 - sum of squared errors / sum of squared deviations; None where the labels do not vary."""
+        """1 - sum of squared errors / sum of squared deviations; None where the labels do not vary.
+
+        >>> sums(np.array([1.0, 3.0]), np.array([3.0, 1.0])).value  # worse than the mean of the labels
+        -3.0
+        """
         return 1 - self.errors.total / self.label_spread if self.label_spread > 0 else None
 
 

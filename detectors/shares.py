@@ -41,7 +41,11 @@ class ShareShift:
     basis: Literal["exact", "chi-square", "insufficient"]
 
     def called(self, alpha: float) -> bool:
-        """Whether the rise is called at this alpha."""
+        """Whether the rise is called at this alpha: never without rows.
+
+        >>> INSUFFICIENT.called(0.5)
+        False
+        """
         return self.p_tolerance is not None and self.p_tolerance < alpha
 
 
@@ -68,7 +72,11 @@ class Tally:
 
 
 def tally_of(cells: Cells, chosen: npt.NDArray[np.bool_]) -> Tally:
-    """The values in some of the cells (cells,) among all, at the effective size."""
+    """The values in some of the cells (cells,) among all, at the effective size.
+
+    >>> tally_of(Cells(np.array([3, 4]), np.array([1, 3])), np.array([True, False]))
+    Tally(events=1.0, rows=4.0)
+    """
     total = cells.shares_of.sum()
     share = float(cells.shares_of[chosen].sum() / total) if total else 0.0
     return Tally(min(1.0, share) * cells.size, cells.size)
@@ -82,6 +90,11 @@ def measured(
     Args:
         rows, reference_rows: what it is a share of.
         called: the status of a rise.
+
+    >>> shift = missing_share(Tally(80, 1000), Tally(10, 10_000), alpha=1e-5)
+    >>> found = measured("missing_share", "x", shift, 1000, 10_000, 1e-5, Status.DRIFT)
+    >>> found.value, found.status.value
+    (0.08, 'drift')
     """
     if shift.value is None or shift.expected is None:
         return Measurement(metric, column, None, Status.INSUFFICIENT, basis=shift.basis)
@@ -119,7 +132,8 @@ def unseen_share(
 
     By definition the reference has none; what it leaves unseen is estimated by its categories with one row, each of
     which the rest of the reference would call unseen. So a column of ever new identifiers does not alarm. Pass 0
-    singletons where they are not known. Source: Good, "The population frequencies of species" (1953), equation 9.
+    singletons where they are not known; of weighted rows pass effective numbers, as for a Tally.
+    Source: Good, "The population frequencies of species" (1953), equation 9.
 
     >>> unseen_share(Tally(5, 1000), 10_000, 50, alpha=1e-5).expected
     0.005

@@ -7,9 +7,14 @@ from detectors.pair import BinnedPair, FloatArray
 
 
 def distance(p: FloatArray, q: FloatArray) -> FloatArray:
-    """Half the sum of the absolute gaps of the shares, over the last axis, from 0 to 1."""
+    """Half the sum of the absolute gaps of the shares, over the last axis, from 0 to 1.
+
+    >>> windows = np.array([[0.5, 0.25, 0.25], [0.0, 0.0, 1.0]])
+    >>> distance(windows, np.array([0.25, 0.75, 0.0])).tolist()
+    [0.5, 1.0]
+    """
     half: FloatArray = np.sum(np.abs(p - q), axis=-1) / 2
-    return half
+    return np.minimum(half, 1.0)
 
 
 def value(pair: BinnedPair) -> float | None:

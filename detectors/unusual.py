@@ -64,6 +64,13 @@ def judge(
     Args:
         series: in window order.
         due: starts of the windows that are decided now; opening: of those at a look. The others stand by the look that they had.
+
+    >>> day = WindowSize("1d")
+    >>> starts = day.between(0, 41 * 86_400_000_000)
+    >>> quiet = [Seen(us, day.end(us), 1000.0, 1e-4, called=False, judged=True) for us in starts[:-1]]
+    >>> last = Seen(starts[-1], day.end(starts[-1]), 0.0, 1e-4, called=False, judged=False)
+    >>> judge([*quiet, last], {last.start_us}, {last.start_us}, [], day, Side(False, 0.5))[last.start_us].called
+    True
     """
     judged = [w.start_us in opening if w.start_us in due else w.judged for w in series]
     free = [any(start < w.end_us and w.start_us < end for start, end in holidays) for w in series]

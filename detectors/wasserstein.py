@@ -1,5 +1,7 @@
 """Wasserstein distance of order one, from cells."""
 
+import math
+
 import numpy as np
 
 from detectors.binning import heavy_cells
@@ -17,7 +19,7 @@ def value(
     """Return the area between the cumulative curves with each cell's mass at its mean, divided by the scale.
 
     All arrays have shape (C,); the mean of an empty cell is not read. As the cell means are exact, it is never below
-    the difference of the means. None where a side is empty or the scale is 0.
+    the difference of the means. None where a side is empty, the scale is 0, or a mean or the distance is beyond float64.
     Source: Vallender, "Calculation of the Wasserstein distance between probability distributions on the line" (1974).
 
     >>> value(np.array([2.0, 2.0]), np.array([1.0, 5.0]), np.array([1.0, 0.0]), np.array([1.0, np.nan]))
@@ -26,13 +28,16 @@ def value(
     if not (window_counts.sum() > 0 and reference_counts.sum() > 0 and scale > 0):
         return None
     p, q = window_counts > 0, reference_counts > 0
-    places = np.concatenate([window_means[p], reference_means[q]])
+    with np.errstate(over="ignore"):
+        places = np.concatenate([window_means[p], reference_means[q]]) / scale
     mass = np.concatenate(
         [window_counts[p] / window_counts.sum(), -reference_counts[q] / reference_counts.sum()],
     )
     order = np.argsort(places, kind="stable")
     gaps = np.abs(np.cumsum(mass[order])[:-1])
-    return float(np.sum(gaps * np.diff(places[order])) / scale)
+    with np.errstate(over="ignore", invalid="ignore"):
+        area = float(np.sum(gaps * np.diff(places[order])))
+    return area if math.isfinite(area) else None
 
 
 def expected(
@@ -46,7 +51,10 @@ def expected(
     held = reference_counts > 0
     if not (held.any() and min(size, reference_size, scale) > 0):
         return None
-    counts, gaps = reference_counts[held], np.diff(reference_means[held]) / scale
+    with np.errstate(over="ignore", invalid="ignore"):
+        counts, gaps = reference_counts[held], np.diff(reference_means[held] / scale)
+    if not np.isfinite(gaps).all():
+        return None
     pair = BinnedPair(counts, counts, size, reference_size)
     return mean_under_null(pair, lambda p, q: np.abs(np.cumsum(p - q, axis=-1))[..., :-1] @ gaps)
 
@@ -54,7 +62,8 @@ def expected(
 def reference_scale(counts: FloatArray, means: FloatArray, bins: int = 10) -> float:
     """Return the reference's standard deviation without its heavy values, mass at cell means (C,).
 
-    Where nothing is left of it, or it is constant, the deviation of all values; 0 where that is constant too.
+    Where nothing is left of it, or it is constant, the deviation of all values; 0 where that is constant too, and where a
+    mean is beyond float64.
 
     >>> reference_scale(np.array([90.0, 5.0, 5.0]), np.array([0.0, 10.0, 14.0]))
     2.0
@@ -68,5 +77,8 @@ def _deviation(counts: FloatArray, means: FloatArray) -> float:
     if not held.any():
         return 0.0
     mass, places = counts[held] / counts[held].sum(), means[held]
-    centre = float(mass @ places)
-    return float(np.sqrt(mass @ (places - centre) ** 2))
+    largest = float(np.abs(places).max())
+    if not 0 < largest < math.inf:
+        return 0.0
+    places = places / largest  # so that no square overflows
+    return float(np.sqrt(mass @ (places - mass @ places) ** 2)) * largest

@@ -21,7 +21,8 @@ def interval(share: float, size: float, level: float = 0.95) -> tuple[float, flo
     scale = 1 + z * z / size
     centre = (share + z * z / (2 * size)) / scale
     half = z / scale * math.sqrt(share * (1 - share) / size + z * z / (4 * size * size))
-    return (0.0 if share <= 0 else max(0.0, centre - half)), (1.0 if share >= 1 else min(1.0, centre + half))
+    # Rounding may put an end beyond the share, where that is next to 0 or 1.
+    return min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half))
 
 
 def estimate(weight: float, of_weight: float, size: float, rows: int, level: float = 0.95) -> Estimate:

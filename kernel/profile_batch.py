@@ -130,9 +130,13 @@ def _merge_moments(found: NDArray[Any], parts: NDArray[Any], same: NDArray[np.bo
         into = np.flatnonzero(lengths > turn)
         into = into[(same & (parts["count"] > 0))[bounds[into] + turn]]
         a, b = found[into], parts[bounds[into] + turn]
-        count, delta = a["count"] + b["count"], b["mean"] - a["mean"]
-        begun = a["count"] > 0
-        squares = a["squares"] + b["squares"] + delta * delta * a["count"] * b["count"] / count
-        found["mean"][into] = np.where(begun, a["mean"] + delta * b["count"] / count, b["mean"])
+        begun, count = a["count"] > 0, a["count"] + b["count"]
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # beyond 1e154 squares are infinite, as where they are counted
+            delta = b["mean"] - a["mean"]
+            squares = a["squares"] + b["squares"] + delta * delta * a["count"] * b["count"] / count
+            mean = a["mean"] + delta * (b["count"] / count)
+        found["mean"][into] = np.where(begun, mean, b["mean"])
         found["squares"][into] = np.where(begun, squares, b["squares"])
         found["count"][into] = count

@@ -44,7 +44,8 @@ def encode_profiles(batch: ProfileBatch) -> list[bytes]:
     cells = in_all[columns]
     steps = _narrow(_steps(batch.cells.index, in_all), cells)
     rows = _narrow(batch.cells.rows, cells)
-    sums = _cut(batch.cells.sums.astype("<f4"), cells)
+    with np.errstate(over="ignore"):  # a sum beyond float32 is stored as infinite
+        sums = _cut(batch.cells.sums.astype("<f4"), cells)
     weights = [_weights_cut(batch, values, columns, cells) for values in (batch.cells.weight, batch.cells.weight2)]
     names = (batch.names[start:end] for start, end in pairwise(columns.tolist()))
     heads = (_cut(batch.profiles, np.arange(len(batch) + 1)), names, _cut(batch.columns, columns))

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from bench.probe import once, report
+from bench.size import sized
 from detectors.column_drift import Test, measure_column
 from detectors.evaluate import Evaluator
 from detectors.settings import DetectorSettings
@@ -30,9 +31,9 @@ from store.record_reads import RecordReader
 from store.records import RecordLog
 from stream.message import Partition
 
-COLUMNS, ROWS, REFERENCE_ROWS = 100, 10_000, 100_000
+COLUMNS, ROWS, REFERENCE_ROWS = sized(100, 2), 10_000, sized(100_000, 10_000)
 SCALES = {"1e4": 1, "1e8": 10_000}
-TURNS, STEPS = 20, 5
+TURNS, STEPS = sized(20, 1), sized(5, 1)
 START_US = 1_767_225_600_000_000  # 2026-01-01
 PARTITION = Partition("driftglass.predictions", 0)
 TEST = Test(alpha=1e-4)

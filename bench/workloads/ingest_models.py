@@ -16,6 +16,7 @@ from bench.ingest import PARTITION
 from bench.messages import START_US, rows_of
 from bench.probe import report
 from bench.sinks import new_database, sink_over
+from bench.size import sized
 from collector.sink import Sink
 from driftglass_client.wire import CONTENT_ARROW, HEADER_MODEL
 from kernel.clock import HOUR_US
@@ -24,7 +25,7 @@ from store import models
 from store.registry import INFERRED_AFTER
 from stream.message import Message
 
-RECORDS = 500_000
+RECORDS = sized(500_000, 5_000)
 ROWS_A_MESSAGE = 500
 MESSAGES_A_FLUSH = 500  # about the 64 MB after which a flush is due
 

@@ -11,19 +11,20 @@ from pathlib import Path
 from bench.ingest import PARTITION
 from bench.probe import report
 from bench.sinks import new_database, sink_over
+from bench.size import sized
 from collector.settings import CollectorSettings
 from driftglass_client.wire import CONTENT_JSON
 from stream.message import Message
 
-FLUSHES = 3
-STEP = 10_000
+FLUSHES = sized(3, 1)
+STEP = sized(10_000, 500)
 RECORD = b'{"model":"m","version":"1","id":"%d","ts":"2013-%d-01T00:00:00Z","features":{"x":%d.5},"prediction":1}'
 MONTHS = {"good": 11, "bad": 13}
 
 
 def main() -> None:
     month = MONTHS[sys.argv[1]]
-    flush_bytes = CollectorSettings().flush_bytes
+    flush_bytes = sized(CollectorSettings().flush_bytes, 1 << 16)
     with tempfile.TemporaryDirectory() as name:
         db = new_database(Path(name))
         sink = sink_over(db, Path(name))

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from detectors import ks, psi, wasserstein
+from detectors import chi2, ks, psi, wasserstein
 from detectors.pair import BinnedPair, pair_of
 from detectors.univariate import DISTANCES
 
@@ -49,6 +49,17 @@ def test_values_equal_scipys(both):
     assert DISTANCES["chi2"].value(pair) == pytest.approx(
         stats.contingency.chi2_contingency(table, correction=False)[0]
     )
+
+
+@few
+@given(two_counts)
+def test_the_margins_of_chi_square_are_scipys_and_so_is_the_power_divergence_from_them(both):
+    pair = pair_of(*both)
+    table = np.vstack([pair.window, pair.reference])
+    expected = np.vstack(chi2.margins(pair))
+    np.testing.assert_allclose(expected, stats.contingency.expected_freq(table), rtol=1e-12)
+    found = stats.power_divergence(table.ravel(), expected.ravel(), lambda_="pearson").statistic
+    assert chi2.value(pair) == pytest.approx(found, rel=1e-9, abs=1e-9)
 
 
 @few
@@ -92,6 +103,17 @@ def test_cells_empty_on_both_sides_do_not_count(name, both):
     distance, pair, more = DISTANCES[name], pair_of(*both), pair_of(*wider)
     assert distance.value(more) == distance.value(pair)
     assert distance.expected(more) == distance.expected(pair)
+
+
+@bounded_by_one
+def test_neither_rounding_nor_few_rows_lead_beyond_one(name):
+    """Of many bins and few rows, no bin on both sides."""
+    for seed in range(20):
+        held = np.random.default_rng(seed).random(300)
+        nothing = np.zeros(300)
+        pair = BinnedPair(np.append(held, nothing), np.append(nothing, held), 1.0, 900.0)
+        assert DISTANCES[name].value(pair) <= 1.0
+        assert DISTANCES[name].expected(pair) <= 1.0
 
 
 @bounded_by_one
@@ -196,6 +218,28 @@ def test_wasserstein_is_in_units_of_the_reference_without_its_zeros():
     assert wasserstein.reference_scale(held.astype(float), values) == pytest.approx(rows.std(), rel=1e-12)
     assert wasserstein.reference_scale(np.array([10.0]), np.array([3.0])) == 0.0
     assert wasserstein.value(np.ones(1), np.ones(1), np.ones(1), np.zeros(1), scale=0.0) is None
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+def test_wasserstein_has_no_unit_whatever_the_size_of_the_values(size):
+    counts_, means = np.array([1.0, 2.0, 1.0]), np.array([-1.0, 0.5, 3.0])
+    scales = [wasserstein.reference_scale(counts_, means * unit) for unit in (1.0, size)]
+    values = [
+        wasserstein.value(counts_[::-1], means * unit, counts_, means * unit, scale)
+        for unit, scale in zip((1.0, size), scales, strict=True)
+    ]
+    assert scales[1] == pytest.approx(scales[0] * size)
+    assert values[1] == pytest.approx(values[0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_wasserstein_of_means_beyond_float64_does_not_exist():
+    counts_, means = np.ones(2), np.array([-np.inf, np.inf])
+    assert wasserstein.reference_scale(counts_, means) == 0.0
+    assert wasserstein.value(counts_, means, counts_, np.array([0.0, 1.0]), 0.5) is None
+    assert wasserstein.value(counts_, np.array([0.0, 1e300]), counts_, np.array([0.0, 1.0]), 1e-300) is None
+    assert wasserstein.expected(9, counts_, means, 9, 0.5) is None
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,17 @@ def test_false_calls_at_delta_stay_below_alpha(rows, ratio):
             assert np.count_nonzero(ps < alpha) <= stats.binom.isf(1e-6, ps.size, alpha), (name, alpha)
 
 
+@few
+@given(arrays(np.int64, st.integers(2, 12), elements=st.integers(200, 900)), st.integers(0, 1_000))
+def test_against_a_reference_that_is_known_the_statistic_is_scipys(reference, seed):
+    """Freeman and Tukey's, as the reference's size grows without end; in bins of 50 rows and more."""
+    q = reference / reference.sum()
+    window = np.random.default_rng(seed).multinomial(int(50 / q.min()) + 1, q).astype(float)
+    pair = BinnedPair(window, q * 1e12, window.sum(), 1e12)
+    found = stats.power_divergence(window, q * window.sum(), lambda_="freeman-tukey").statistic
+    assert stable_statistic(pair) == pytest.approx(found, rel=1e-4, abs=1e-6)
+
+
 def test_the_simulated_p_is_the_measured_one():
     rng = np.random.default_rng(0)
     window, reference = rng.multinomial(300, DECILES), rng.multinomial(3000, DECILES)

@@ -32,6 +32,13 @@ def test_the_interval_is_wilsons():
     assert wilson.interval(1.0, 5)[1] == 1.0
 
 
+@pytest.mark.parametrize("size", [1.0, 24.0, 1e9])
+@pytest.mark.parametrize("share", [0.0, 1e-300, 1e-18, 1e-9, 0.5, 1 - 1e-16, 1.0])
+def test_a_share_lies_within_its_interval_to_the_last_bit(share, size):
+    low, high = wilson.interval(share, size)
+    assert 0.0 <= low <= share <= high <= 1.0
+
+
 @pytest.mark.parametrize("level", [0.0, 0.003, 0.2])
 @pytest.mark.parametrize("rows", [60, 1_000, 100_000])
 def test_a_rise_within_tolerance_is_called_no_more_than_alpha(level, rows):

@@ -7,35 +7,10 @@ from sklearn import metrics
 
 from detectors.outcomes import Task, outcomes
 from detectors.performance import estimates, measure_performance
-from kernel.clock import DAY_US
 from kernel.measurement import Status
+from testing.labelled_rows import joined
 
 NAMES = ["blue", "green", "red"]
-
-
-def joined(predicted: list, actual: list, scores: list[dict] | None = None, days: int = 1) -> pa.Table:
-    """Rows as the record log joins them; numbers and classes each in their own column."""
-
-    def texts(values: list) -> pa.Array:
-        return pa.array([v if isinstance(v, str) else None for v in values], pa.string())
-
-    def numbers(values: list) -> pa.Array:
-        return pa.array([None if v is None or isinstance(v, str) else float(v) for v in values], pa.float64())
-
-    rows = len(predicted)
-    maps = pa.array([list(s.items()) for s in scores or [{}] * rows], pa.map_(pa.string(), pa.float64()))
-    return pa.table(
-        {
-            "version": ["1"] * rows,
-            "ts_us": pa.array(np.arange(rows) % days * DAY_US),
-            "prediction": texts(predicted),
-            "prediction_value": numbers(predicted),
-            "weight": pa.nulls(rows, pa.float64()),
-            "scores": maps,
-            "label": texts(actual),
-            "label_value": numbers(actual),
-        }
-    )
 
 
 def values(table: pa.Table, task: Task) -> dict[str, float | None]:
@@ -136,6 +111,56 @@ def test_a_declared_regression_stays_one_beside_a_label_that_is_a_class() -> Non
     found = values(table, Task("regression"))
     assert found["mae"] == 0.5
     assert outcomes(table, Task("regression")).predictions == 3
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_weighted_classes_are_those_of_scikit_learn(kind) -> None:
+    names = NAMES if kind == "multiclass" else NAMES[:2]
+    predicted, actual, scores = some(500, names)
+    scores = [{name: row[name] / sum(row[n] for n in names) for name in names} for row in scores]
+    weights = np.random.default_rng(3).choice([0.5, 1.0, 10.0], 500)
+    found = values(joined(predicted, actual, scores, weights=weights), Task(kind, "green" * (kind == "binary")))
+    average = {"average": "macro"} if kind == "multiclass" else {"pos_label": "green"}
+    table = np.array([[row[name] for name in names] for row in scores])
+    expected = {
+        "accuracy": metrics.accuracy_score(actual, predicted, sample_weight=weights),
+        "precision": metrics.precision_score(actual, predicted, sample_weight=weights, **average),
+        "recall": metrics.recall_score(actual, predicted, sample_weight=weights, **average),
+        "f1": metrics.f1_score(actual, predicted, sample_weight=weights, **average),
+        "log_loss": metrics.log_loss(actual, y_proba=table, labels=names, sample_weight=weights),
+    }
+    if kind == "binary":
+        expected["roc_auc"] = metrics.roc_auc_score(np.array(actual) == "green", table[:, 1], sample_weight=weights)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_weighted_numbers_are_those_of_scikit_learn() -> None:
+    rng = np.random.default_rng(5)
+    actual, weights = rng.normal(1e6, 3, 400), rng.choice([0.5, 1.0, 10.0], 400)
+    predicted = actual + rng.normal(1, 2, 400)
+    found = values(joined(predicted.tolist(), actual.tolist(), weights=weights), Task("regression"))
+    assert found == pytest.approx(
+        {
+            "mae": metrics.mean_absolute_error(actual, predicted, sample_weight=weights),
+            "rmse": metrics.root_mean_squared_error(actual, predicted, sample_weight=weights),
+            "bias": np.average(predicted - actual, weights=weights),
+        },
+        rel=1e-9,
+    )
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("days", [1, 40])
+def test_errors_beyond_float64_have_no_value_and_those_whose_squares_are_no_interval(days) -> None:
+    """Also where rows are weighted, as a sampled stream's are."""
+    task = Task("regression")
+    for size, found_of in ((1e200, {"mae", "bias"}), (1.7e308, set())):
+        weights = np.random.default_rng(1).choice([1.0, 2.0, 5.0], 120)
+        table = joined([size, -size, 0.0] * 40, [-size, size, 1.0] * 40, days=days, weights=weights)
+        found = estimates(outcomes(table, task), task)
+        assert {name for name, e in found.items() if e.value is not None} == found_of
+        assert {(e.lower, e.upper) for e in found.values()} == {(None, None)}
+        assert {m.status for m in measure_performance(outcomes(table, task), {}, task)} <= {"ok", "insufficient"}
 
 
 def test_without_a_task_the_window_says_what_is_measured() -> None:

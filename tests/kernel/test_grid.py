@@ -94,3 +94,9 @@ def test_cells_of_latencies_are_narrower_than_one_percent() -> None:
     bounds = Grid.identity().lower_bounds()
     cells = Grid.identity().lookup()[encode(values, 0.0)]
     assert ((bounds[cells + 1] - bounds[cells]) / bounds[cells] < 0.01).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_centre_of_the_largest_values_is_one_of_them() -> None:
+    for values in ([1.7e308, 1.7e308], [-1.7e308, -1.6e308, -1.5e308, -1.4e308]):
+        assert min(values) <= Grid.fit(np.array(values)).centre <= max(values)

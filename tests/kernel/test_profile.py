@@ -84,6 +84,25 @@ def test_the_moments_of_a_tiny_spread_far_from_zero_do_not_cancel() -> None:
     assert moments.squares / moments.count == pytest.approx(np.var(values - 1e9), rel=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_mean_of_the_largest_values_is_merged() -> None:
+    spec = {"feature.x": ColumnSpec(Kind.NUMERIC, 1, Grid(0.0, np.array([1, 40_000], np.uint16)))}
+    parts = [profile_rows(pa.table({"feature.x": part}), spec) for part in ([-8e307] * 2, [8e307] * 2)]
+    assert WindowProfile.merge(parts).columns["feature.x"].moments.mean == 0.0
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_whose_squares_and_sums_overflow_are_merged_and_stored_without_a_warning() -> None:
+    values = np.array([1e300, -1e300, 2e300, 5.0])
+    spec = {"feature.x": ColumnSpec(Kind.NUMERIC, 1, Grid.fit(values))}
+    parts = [profile_rows(pa.table({"feature.x": part}), spec) for part in (values[:2], values[2:])]
+    merged = WindowProfile.merge(parts).columns["feature.x"]
+    assert (merged.moments.mean, merged.moments.squares) == (pytest.approx(values.mean()), np.inf)
+    stored = decode_profile(encode_profile(WindowProfile.merge(parts))).columns["feature.x"]
+    assert stored.cells.rows.tolist() == merged.cells.rows.tolist()
+    assert stored.moments == merged.moments
+
+
 def test_weights_make_shares_and_the_effective_size() -> None:
     table = some_rows(8, 5_000, weights=True)
     weights = table["weight"].to_numpy()

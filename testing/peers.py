@@ -1,13 +1,19 @@
-"""The peers' environments, each made once by uv below bench/.peers: no two of them agree on their dependencies."""
+"""The peers' environments, each made once by uv below bench/.peers: no two of them agree on their dependencies.
+
+python -m testing.peers makes all of them.
+"""
 
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-FOLDER = HERE / ".peers"
-UV = HERE.parent / "scripts" / "uv.sh"
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "bench" / ".peers"
+UV = ROOT / "scripts" / "uv.sh"
+SILENCE = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1", "WHYLOGS_NO_ANALYTICS": "True"}
+"""What keeps them from telling their makers that they run."""
 
 REQUIREMENTS = {
     "evidently": ("evidently==0.7.23", "pandas<3"),  # with pandas 3 it fails when it is imported
@@ -39,6 +45,20 @@ def python_of(name: str) -> Path:
 
 
 def _uv(name: str, *words: str) -> None:
-    done = subprocess.run([UV, *words, "--quiet"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    command = [str(UV), *words, "--quiet"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)  # noqa: S603 - written here
     if done.returncode:
         raise PeerMissingError(f"{name} cannot be installed: {done.stderr.strip()[-500:]}")
+
+
+def main() -> None:
+    """Make them; exit status 1 and a sentence where one cannot be made."""
+    try:
+        for name in REQUIREMENTS:
+            python_of(name)
+    except PeerMissingError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

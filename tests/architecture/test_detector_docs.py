@@ -1,0 +1,72 @@
+"""A statistic says where it comes from and shows what it does: every public function of detectors/ has an example that runs."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+import detectors
+
+READ_AND_WRITE = {
+    "deciding": "reads and writes the store, and is tested in tests/pipeline",
+    "evaluate": "reads and writes the store, and is tested in tests/pipeline",
+    "service_levels": "reads and writes the store, and is tested in tests/pipeline",
+}
+NO_FORMULA = READ_AND_WRITE | {
+    "column_drift": "puts the statistics of a column together",
+    "delta": "a default",
+    "estimate": "what the measures return",
+    "health": "puts the statistics of a service together",
+    "labelled": "takes rows of a window",
+    "lookback": "takes windows together",
+    "metrics": "names",
+    "outcomes": "takes rows in columns",
+    "performance": "puts the measures of performance together",
+    "settings": "settings",
+    "unusual": "hands series to the baseline",
+    "univariate": "names of the distances",
+}
+MODULES = sorted(module.name for module in pkgutil.iter_modules(detectors.__path__))
+
+
+def loaded(name: str) -> ModuleType:
+    return importlib.import_module(f"detectors.{name}")
+
+
+def functions(module: ModuleType) -> Iterator[tuple[str, str]]:
+    """The public functions and methods that are written here, and where an example of each may stand."""
+    for name, member in vars(module).items():
+        if name.startswith("_") or getattr(member, "__module__", None) != module.__name__:
+            continue
+        if inspect.isfunction(member):
+            yield name, examples(member.__doc__)
+        elif inspect.isclass(member):
+            of_class = examples(member.__doc__)
+            for method, defined in vars(member).items():
+                function = inspect.unwrap(getattr(defined, "fget", None) or getattr(defined, "func", None) or defined)
+                if inspect.isfunction(function) and not method.startswith("_"):
+                    shown = of_class if re.search(rf"\.{method}\b", of_class) else ""
+                    yield f"{name}.{method}", shown + examples(function.__doc__)
+
+
+def examples(text: str | None) -> str:
+    return "\n".join(line for line in (text or "").splitlines() if line.lstrip().startswith(">>>"))
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in READ_AND_WRITE])
+def test_every_public_function_has_an_example(name):
+    assert [function for function, shown in functions(loaded(name)) if not shown] == []
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in NO_FORMULA])
+def test_every_formula_has_a_source(name):
+    texts = [loaded(name).__doc__, *re.findall(r'"""(.*?)"""', inspect.getsource(loaded(name)), re.DOTALL)]
+    assert any(re.search(r"\bSources?( of the .*)?: ", text or "") for text in texts)
+
+
+def test_what_is_left_out_is_there():
+    assert NO_FORMULA.keys() <= set(MODULES)

@@ -1,0 +1,70 @@
+"""Every workload that needs no broker runs, in its smallest form, and reports the figures that the table reads.
+
+As the benchmarks themselves run them: each in a process and an environment of its own. What the figures are is no test's business.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from bench.benchmarks import BENCHMARKS
+from bench.child import ROOT, Subject, run
+from bench.size import SMALL, VARIABLE
+
+ON_KAFKA = {"kafka-arrow", "kafka-json", "ingest-processes"}
+HERE = [benchmark for benchmark in BENCHMARKS if benchmark.name not in ON_KAFKA]
+ROWS = [row.what for benchmark in HERE for row in benchmark.rows]
+WORKLOADS = ROOT / "bench" / "workloads"
+BESIDE_THE_TABLE = {"ingest_small", "ingest_fill"}  # run by hand, and before a log is read
+FOR_KAFKA = {"ingest_processes"}
+
+
+@pytest.fixture(scope="module")
+def table() -> dict[str, list[dict[str, Any]]]:
+    """The rows of one round, by what they are about."""
+    only = [word for benchmark in HERE for word in ("--only", benchmark.name)]
+    output = _small("-m", "bench", "--rounds", "1", "--json", *only)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in json.loads(output):
+        found.setdefault(row["what"], []).append(row)
+    return found
+
+
+def _small(*words: str) -> str:
+    environment = os.environ | {VARIABLE: SMALL, "PYTHONPATH": str(ROOT / "client")}
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("what", dict.fromkeys(ROWS))
+def test_a_row_of_the_table_has_its_figures(what, table) -> None:
+    for row in table[what]:
+        if "cannot be installed" in (row["problem"] or ""):
+            pytest.skip(row["problem"])
+        assert row["problem"] is None
+        assert row["ours"] > 0
+        assert row["peer"] is None or row["peer_value"] > 0
+
+
+def test_every_workload_is_run() -> None:
+    used = {subject.module for benchmark in BENCHMARKS for subject in benchmark.subjects}
+    assert {path.stem for path in WORKLOADS.glob("[!_]*.py")} == used | BESIDE_THE_TABLE
+    assert {subject.module for b in HERE for subject in b.subjects} == used - FOR_KAFKA
+
+
+@pytest.mark.parametrize("records", ["good", "bad"])
+def test_the_smallest_records_are_measured(records, monkeypatch) -> None:
+    monkeypatch.setenv(VARIABLE, SMALL)
+    found = run(Subject("small", "ingest_small", arguments=(records,)))
+    assert min(found["records_a_flush"], found["us_a_record"]) > 0
+
+
+def test_a_shadow_is_replayed_beside_its_model_alone() -> None:
+    rows = [json.loads(line) for line in _small("-W", "ignore", "-m", "bench.shadow_replay").splitlines()]
+    assert [row["model"] for row in rows] == ["trees", "trees", "logistic"]
+    assert all(row["ratio"] > 0 for row in rows)
