@@ -43,9 +43,9 @@ def measure(window: AnyFloats, reference: AnyFloats, seed: int = 0, level: float
     Five folds, drawn at random in each side; a ridge logistic regression on the columns that `classifier_columns` makes
     learns from the folds before the one that it scores, and the first one is not scored. Learning from all other folds, as
     cross-validation does, makes the folds' areas go together: where nothing moved, the variance of their mean is nearly
-    twice what the folds' own say, and a test at 5% rejects 12%. Learning from earlier folds alone keeps them independent (Dawid, "The
-    prequential approach", 1984), so that p is Mann and Whitney's, one-sided, and the interval's error is the root of the
-    sum of DeLong's variances. The penalty is the number of features, which expects log-odds of variance 1.
+    twice what the folds' own say, and a test at 5% rejects 12%. Learning from earlier folds alone keeps them independent
+    (Dawid, "The prequential approach", 1984), so that p is Mann and Whitney's, one-sided, and the interval's error is the
+    root of the sum of DeLong's variances. The penalty is the number of features, which expects log-odds of variance 1.
 
     Categories enter by `encoding.one_hot`; NaN is a hole. A random 20,000 rows a side at most are taken, fewer of more than
     400 columns, so memory is bounded. Raises ValueError for shapes that do not go together. Source: Lopez-Paz and Oquab,

@@ -25,7 +25,7 @@ Basis = Literal["pairs", "features"]
 
 @dataclass(frozen=True)
 class Options:
-    """How it is computed.
+    """How it is computed. Raises ValueError for numbers that are not above 0.
 
     Attributes:
         basis: `pairs` takes the kernel of every two rows, in time that grows with their square; `features` takes every
@@ -43,6 +43,10 @@ class Options:
     seed: int = 0
     device: str | None = None
     tile: int = 2_048
+
+    def __post_init__(self) -> None:
+        if self.draws < 1 or self.tile < 1 or (self.bandwidth is not None and not self.bandwidth > 0):
+            raise ValueError(f"draws, tile and bandwidth must be above 0, got {self}")
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,12 @@ def test_shapes_that_do_not_go_together_are_refused():
         mmd.measure(np.zeros(4), np.zeros(4))
 
 
+@pytest.mark.parametrize("wrong", [{"draws": 0}, {"tile": 0}, {"bandwidth": 0.0}, {"bandwidth": float("nan")}])
+def test_options_that_mean_nothing_are_refused(wrong):
+    with pytest.raises(ValueError, match="above 0"):
+        mmd.Options(**wrong)
+
+
 def test_many_rows_take_features():
     window, reference = _normal(1, 100, 2).astype(np.float32), _normal(2, mmd.PAIRS_UP_TO, 2).astype(np.float32)
     assert mmd.measure(window, reference, mmd.Options(draws=ONE_DRAW)).basis == "features"
