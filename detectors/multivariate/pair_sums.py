@@ -39,10 +39,11 @@ class PairSums:
                 if i == j:
                     kernel.fill_diagonal_(0.0)
                 else:
-                    touching += theirs.double() @ _sums(kernel, 0)
-                touching += mine.double() @ _sums(kernel, 1)
+                    touching += _weighed(theirs, kernel.sum(0))
+                of_rows = kernel.sum(1)
+                touching += _weighed(mine, of_rows)
                 inside += times * ((theirs @ kernel.T) * mine).sum(1, dtype=torch().float64)
-                total += times * _sums(kernel, 0).sum()
+                total += times * of_rows.sum(dtype=torch().float64)
         n, m = relabelling.window, relabelling.rows - relabelling.window
         across = touching - inside
         outside = total - inside - 2 * across
@@ -56,5 +57,5 @@ def _kernel(rows: Any, others: Any) -> Any:
     return torch().addmm(squares, rows, others.T, beta=-1, alpha=2).clamp_(max=0).exp_().sub_(_USUAL)
 
 
-def _sums(kernel: Any, axis: int) -> Any:
-    return kernel.sum(axis, dtype=torch().float64)
+def _weighed(labels: Any, sums: Any) -> Any:
+    return (labels * sums).sum(1, dtype=torch().float64)
