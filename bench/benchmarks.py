@@ -294,10 +294,29 @@ CLOSED_WINDOW = Benchmark(
     ),
 )  # fmt: skip
 
+_VECTORS = "MMD, {0} x 768 beside {0} x 768, 1 thread"
+_FEW, _MANY = _VECTORS.format("5,000"), _VECTORS.format("100,000")
+
+EMBEDDINGS = Benchmark(
+    "embeddings",
+    (
+        Subject("driftglass", "embeddings", arguments=("pairs", "5000", "100")),
+        Subject("alibi-detect", "embeddings_alibi", "alibi", arguments=("5000", "100")),
+        Subject("driftglass, many rows", "embeddings", arguments=("features", "100000", "2000")),
+    ),
+    (
+        Row(f"{_FEW}, 100 permutations", _cpu("driftglass"), _cpu("alibi-detect"), None, times_faster=True),
+        Row(f"{_FEW}: peak RSS", _rss("driftglass"), _rss("alibi-detect"), None),
+        Row(f"{_MANY}, 2,000 permutations", _cpu("driftglass, many rows"), None, None),
+        Row(f"{_MANY}: peak RSS", _rss("driftglass, many rows"), None, None),
+    ),
+)
+
 BENCHMARKS = (
     DRIFT,
     COUNTING,
     CLOSED_WINDOW,
+    EMBEDDINGS,
     CALL_SITE,
     MODELS,
     _ingest("local", "arrow", ARROW_RECORDS, TemporaryDirectory, LOCAL),

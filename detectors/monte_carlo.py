@@ -3,21 +3,18 @@
 import numpy as np
 import numpy.typing as npt
 
+from detectors import besag_clifford
 from detectors.pair import FloatArray
 
 IntArray = npt.NDArray[np.int64]
-EXCEEDANCES = 20
-_CHUNK = 256
 _MOST_ROWS = 900_000_000  # numpy's multivariate hypergeometric takes fewer than a thousand million rows
 
 
 def sequential_p(window: IntArray, reference: IntArray, seed: int, draws: int = 10_000) -> float:
     """Return P(Pearson's statistic at least as large) over tables of the same margins; shapes (B,).
 
-    Drawing stops at the twentieth table as extreme (p = 20 / draws made) or after `draws` tables (p = (extreme + 1) /
-    (draws + 1), so never below 1 / (draws + 1)): a valid p-value, cheap where nothing moved. The same seed gives the
-    same p. Beyond 9e8 rows both sides are thinned alike. Source: Besag and Clifford, "Sequential Monte Carlo p-values"
-    (1991).
+    A valid p-value, never below 1 / (draws + 1), and cheap where nothing moved (`besag_clifford`). The same seed gives the
+    same p. Beyond 9e8 rows both sides are thinned alike. Source: Besag and Clifford, "Sequential Monte Carlo p-values" (1991).
 
     >>> sequential_p(np.array([9, 0, 1]), np.array([1, 9, 0]), seed=7) < 0.002
     True
@@ -28,15 +25,12 @@ def sequential_p(window: IntArray, reference: IntArray, seed: int, draws: int = 
     weights = 1 / expected + 1 / (total - expected)
     observed = _statistic(window, expected, weights) * (1 - 1e-9)
     generator = np.random.default_rng(seed)
-    made = extreme = 0
-    while made < draws:
-        size = min(max(_CHUNK, made), draws - made)
+
+    def extreme(size: int) -> npt.NDArray[np.bool_]:
         tables = generator.multivariate_hypergeometric(total, rows, size=size, method="marginals")
-        hits = np.flatnonzero(_statistic(tables, expected, weights) >= observed)
-        if extreme + hits.size >= EXCEEDANCES:
-            return EXCEEDANCES / (made + int(hits[EXCEEDANCES - extreme - 1]) + 1)
-        made, extreme = made + size, extreme + hits.size
-    return (extreme + 1) / (made + 1)
+        return _statistic(tables, expected, weights) >= observed
+
+    return besag_clifford.sequential_p(extreme, draws)
 
 
 def _thinned(window: IntArray, reference: IntArray) -> tuple[IntArray, IntArray]:

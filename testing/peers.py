@@ -19,6 +19,7 @@ REQUIREMENTS = {
     "evidently": ("evidently==0.7.23", "pandas<3"),  # with pandas 3 it fails when it is imported
     "nannyml": ("nannyml==0.13.1", "pandas<3", "statsmodels"),  # which it imports and does not declare
     "whylogs": ("whylogs==1.6.4", "pandas<3"),
+    "alibi": ("alibi-detect[torch]==0.13.0",),
     "opentelemetry": ("opentelemetry-sdk==1.45.2", "pyarrow"),  # Arrow for our client, which runs beside it
 }
 

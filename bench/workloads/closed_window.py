@@ -17,7 +17,7 @@ from bench.size import sized
 from detectors.column_drift import Test, measure_column
 from detectors.evaluate import Evaluator
 from detectors.settings import DetectorSettings
-from kernel.clock import DAY_US, ManualClock
+from kernel.clock import DAY_US, HOUR_US, ManualClock
 from kernel.column_spec import FEATURE, ColumnSpec
 from kernel.grid import Grid
 from kernel.profile import ColumnProfile, Kind, Moments, WindowProfile, batch_of
@@ -100,7 +100,7 @@ def _flush(now: WindowProfile, offset: int | None) -> Flush:
     return Flush(
         {PARTITION: (offset, 1)},
         [KeyedProfiles([key], batch_of([now]))],
-        {(PARTITION, "m"): START_US + 3 * DAY_US},
+        {(PARTITION, "m"): START_US + DAY_US + HOUR_US},
         data,
     )
 

@@ -30,7 +30,12 @@ NO_FORMULA = READ_AND_WRITE | {
     "unusual": "hands series to the baseline",
     "univariate": "names of the distances",
 }
-MODULES = sorted(module.name for module in pkgutil.iter_modules(detectors.__path__))
+OF_MANY = ("domain_classifier", "frechet", "mahalanobis", "mmd", "reconstruction", "shrinkage")
+"""The statistics of many columns; the other files of their folder are what they are made of."""
+MODULES = sorted(
+    [module.name for module in pkgutil.iter_modules(detectors.__path__) if not module.ispkg]
+    + [f"multivariate.{name}" for name in OF_MANY]
+)
 
 
 def loaded(name: str) -> ModuleType:
