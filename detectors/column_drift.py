@@ -17,6 +17,7 @@ from kernel.measurement import Measurement, Status
 from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.scores import SCORE_CELLS
 
+_TYPED = (Kind.NUMERIC, Kind.CATEGORICAL, Kind.BOOLEAN)  # whose values may be of another type
 _ORDERED = (Kind.NUMERIC, Kind.SCORE, Kind.POSITIVE)
 ENOUGH = 10  # times the rows of a window make a reference whose own noise does not count
 SMALL_REFERENCE = "the reference has under 10 times the rows"
@@ -58,7 +59,7 @@ def measure_column(
     ...     return WindowProfile(no + yes, 0, no + yes, no + yes, {"feature.night": ColumnProfile(Kind.BOOLEAN, cells=cells)})
     >>> found = measure_column("night", "feature.night", flags(500, 500), flags(9000, 1000), Test(alpha=1e-4))
     >>> [(m.metric, round(m.value, 3), m.status.value) for m in found]
-    [('missing_share', 0.0, 'ok'), ('psi', 0.879, 'drift'), ('js_distance', 0.383, 'drift')]
+    [('missing_share', 0.0, 'ok'), ('misfit_share', 0.0, 'ok'), ('psi', 0.879, 'drift'), ('js_distance', 0.383, 'drift')]
     """
     before = reference.columns.get(stored)
     if before is None:
@@ -66,7 +67,7 @@ def measure_column(
     now = window.columns.get(stored) or _never_there(before, window)
     missing = shares.missing_share(_tally(now, window), _tally(before, reference), test.alpha)
     yield _enough(window.rows, _shift("missing_share", name, missing, window.size, reference, test), test)
-    if now.misfit or before.misfit:
+    if now.kind in _TYPED:  # also without any, so that what was called is over
         strange = _misfits(now)
         misfits = shares.missing_share(strange, _misfits(before), test.alpha)
         found = _shift("misfit_share", name, misfits, strange.rows, reference, test)

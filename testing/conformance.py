@@ -142,21 +142,19 @@ def labelled(task: Task, drawn: list[Shape], measured: tuple[str, ...]) -> Subje
 
 ON_BINS = ("psi", "js_distance", "hellinger", "tvd", "linf", "chi2")
 OF_CLASSES = ("label_coverage", "accuracy", "precision", "recall", "f1", "log_loss")
-OF_NUMBERS = (*metrics.DRIFT, "missing_share", "out_of_range_share")
+OF_NUMBERS = (*metrics.DRIFT, "missing_share", "misfit_share", "out_of_range_share")
 
 X, SCORE = "feature.x", "score.late"
 SUBJECTS = {
     "number": column(X, Kind.NUMERIC, shapes.columns(X, shapes.NUMBERS | shapes.ODD_NUMBERS), OF_NUMBERS),
-    "number beside texts": column(
-        X, Kind.NUMERIC, shapes.strangers(X, shapes.NUMBERS["normal"]), (*OF_NUMBERS, "misfit_share")
-    ),
+    "number beside texts": column(X, Kind.NUMERIC, shapes.strangers(X, shapes.NUMBERS["normal"]), OF_NUMBERS),
     "class": column(
         X,
         Kind.CATEGORICAL,
         [*shapes.columns(X, shapes.CLASSES), shapes.weighted(X, shapes.CLASSES["ever new"])],
-        (*ON_BINS, "missing_share", "unseen_share"),
+        (*ON_BINS, "missing_share", "misfit_share", "unseen_share"),
     ),
-    "boolean": column(X, Kind.BOOLEAN, shapes.columns(X, shapes.BOOLEANS), (*ON_BINS, "missing_share")),
+    "boolean": column(X, Kind.BOOLEAN, shapes.columns(X, shapes.BOOLEANS), (*ON_BINS, "missing_share", "misfit_share")),
     "boolean beside texts": column(
         X, Kind.BOOLEAN, shapes.strangers(X, shapes.BOOLEANS["booleans"]), (*ON_BINS, "missing_share", "misfit_share")
     ),

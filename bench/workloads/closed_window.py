@@ -57,7 +57,7 @@ def main() -> None:
 def _measure(now: WindowProfile, before: WindowProfile) -> None:
     for name in before.columns:
         found = [m.metric for m in measure_column(name, name, now, before, TEST)]
-        assert found == ["missing_share", "psi", "js_distance", "out_of_range_share"]
+        assert found == ["missing_share", "misfit_share", "psi", "js_distance", "out_of_range_share"]
 
 
 def _scaled(window: WindowProfile, times: int) -> WindowProfile:

@@ -109,9 +109,6 @@ def test_values_of_another_type_are_called_where_they_are_more_than_a_few(worksp
     traffic.end()
     workspace.evaluator().step()
     found = workspace.measured(metric="misfit_share", column="x", size="1d")
-    assert [(m.value, m.status) for m in found] == [
-        (0.001, "ok"),
-        (0.2, "drift"),
-    ]  # none on the first day, and no row of it
-    assert (found[1].expected, found[1].rows) == (0.0, 2_000)
-    assert workspace.measured(metric="misfit_share", column="c") == []
+    assert [(m.value, m.status) for m in found] == [(0.0, "provisional"), (0.001, "ok"), (0.2, "drift")]
+    assert (found[2].expected, found[2].rows) == (0.0, 2_000)
+    assert {m.value for m in workspace.measured(metric="misfit_share", column="c")} == {0.0}
