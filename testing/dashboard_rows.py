@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from detectors.service_levels import measure_service
 from kernel.cells import Cells
 from kernel.clock import DAY_US, from_datetime
 from kernel.column_spec import ColumnSpec
@@ -19,6 +20,7 @@ from kernel.profiling import profile_rows
 from kernel.windows import WindowSize
 from store import tables
 from store.database import Database
+from store.models import Objectives
 
 WORKSPACE = "default"
 DAYS = 300
@@ -131,7 +133,9 @@ def _measure(rows: Rows, model: str, version: str, size: str, start_us: int, met
     rows.add("measurements", **key, **common, span_start_us=start_us, rows=float(ROWS), reference_rows=27_000.0,
              status=status, basis=found.get("basis", "iid-null"))  # fmt: skip
     abnormal = status in ("drift", "degraded")
-    rows.add("decisions", **key, **common, status=status, abnormal=abnormal, alpha=2e-4, decided_us=start_us + DAY_US)
+    usual = {n: found.get(n) for n in ("usual", "usual_lower", "usual_upper")}
+    rows.add("decisions", **key, **common, **usual, status=status, abnormal=abnormal, alpha=2e-4,
+             decided_us=start_us + DAY_US)  # fmt: skip
 
 
 def _measure_columns(
@@ -165,12 +169,29 @@ def _measure_model(
     slow = 2.4 if 178 <= day < 182 else 1.0
     _measure(rows, *where, "rows", value=float(round(weekly)), expected=scale * 900.0)
     _measure(rows, *where, "throughput", value=weekly / 86_400 / scale)
+    if not where[1]:
+        expected = scale * ROWS * (1.08 if day % 7 < 5 else 0.8)
+        known: dict[str, Any] = {"usual": expected, "usual_lower": 0.5 * expected, "usual_upper": 1.25 * expected}
+        silent = day == 230
+        value = 0.2 * weekly if silent else weekly
+        _measure(
+            rows,
+            *where,
+            "traffic",
+            value=float(round(value)),
+            status="degraded" if silent else "ok",
+            **(known if day >= 30 else {}),
+        )
     errors = 0.041 if day in (178, 179) else rng.uniform(0.002, 0.006)
     _measure(rows, *where, "error_rate", value=errors, expected=0.004, status="degraded" if errors > 0.02 else "ok")
     for metric, value in (("latency_p50", 11.0), ("latency_p90", 18.5), ("latency_p99", 31.0)):
-        _measure(
-            rows, *where, metric, value=value * slow * rng.uniform(0.95, 1.05), status="degraded" if slow > 1 else "ok"
-        )
+        known = {"usual": 31.0, "usual_lower": 22.0, "usual_upper": 46.5}
+        judged = known if metric == "latency_p99" and day >= 30 else {}
+        status = "degraded" if slow > 1 else "ok"
+        _measure(rows, *where, metric, value=value * slow * rng.uniform(0.95, 1.05), status=status, **judged)
+    for metric, value in (("confidence_entropy", 0.61), ("confidence_margin", 0.42), ("low_confidence_share", 0.21)):
+        found = value + rng.normal(0, 0.01)
+        _measure(rows, *where, metric, value=found, lower=found - 0.012, upper=found + 0.012, expected=value)
     coverage = 0.97 if day < DAYS - 3 else 0.12
     fall = 0.06 if 150 <= day < 215 else 0.0
     for metric, value in (
@@ -181,6 +202,17 @@ def _measure_model(
         status = "insufficient" if coverage < 0.5 else "degraded" if fall and metric == "accuracy" else "ok"
         _measure(rows, *where, metric, value=value, lower=value - half, upper=value + half, status=status)
     _measure(rows, *where, "label_coverage", value=coverage)
+
+
+def _serve(rows: Rows, model: str, rng: np.random.Generator) -> None:
+    """Service levels of the last two days, with an hour in which every tenth row fails."""
+    first_us = START_US + (DAYS - 2) * DAY_US
+    counts = {name: np.full(576, 100) for name in ("rows", "timed")}
+    counts["errors"] = rng.binomial(100, np.where((np.arange(576) >= 300) & (np.arange(576) < 312), 0.2, 0.0005))
+    counts["slow"] = rng.binomial(100, 0.006, 576)
+    for start_us, m in measure_service(counts, Objectives(0.999, 0.99, 50.0), first_us, first_us):
+        found = {name: getattr(m, name) for name in ("value", "expected", "column", "basis")}
+        _measure(rows, model, "", "5m", start_us, m.metric, **found, status=m.status.value)
 
 
 def add_model(rows: Rows, model: str, rng: np.random.Generator, scale: float, shift: int) -> None:
@@ -205,6 +237,7 @@ def add_model(rows: Rows, model: str, rng: np.random.Generator, scale: float, sh
                    for m, v in (("accuracy", 0.845), ("roc_auc", 0.785), ("f1", 0.54), ("log_loss", 0.4))}  # fmt: skip
     rows.add("references", model=model, reference="5f0c8a51d1d6e1b7a6a2c9a1f4f6d0aa", rows=27_000, blob=encode_profile(reference),
              performance=performance, provenance={"kind": "upload"}, active=True, created_us=START_US)  # fmt: skip
+    _serve(rows, model, rng)
     months: dict[int, list[WindowProfile]] = {}
     for day in range(DAYS):
         start_us = START_US + day * DAY_US

@@ -7,6 +7,7 @@ from dashboard.charts.lines import LATENCIES, axis_title, latency, line
 from dashboard.charts.time_axis import events
 from dashboard.palette import palette
 from dashboard.scene import Scene
+from dashboard.sections import objectives
 
 
 def show(scene: Scene) -> None:
@@ -31,3 +32,4 @@ def show(scene: Scene) -> None:
         "Orange diamond: degraded. Grey band, and dashed line of the latency: what is usual by the last 13 weeks, once there "
         "are 30 windows. Upright line: an event that was reported."
     )
+    objectives.show(scene)

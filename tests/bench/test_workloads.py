@@ -16,7 +16,8 @@ from bench.child import ROOT, Subject, run
 from bench.size import SMALL, VARIABLE
 
 ON_KAFKA = {"kafka-arrow", "kafka-json", "ingest-processes"}
-HERE = [benchmark for benchmark in BENCHMARKS if benchmark.name not in ON_KAFKA]
+TOO_LARGE = {"embeddings"}  # for its peer; ours is run alone
+HERE = [benchmark for benchmark in BENCHMARKS if benchmark.name not in ON_KAFKA | TOO_LARGE]
 ROWS = [row.what for benchmark in HERE for row in benchmark.rows]
 WORKLOADS = ROOT / "bench" / "workloads"
 BESIDE_THE_TABLE = {"ingest_small", "ingest_fill"}  # run by hand, and before a log is read
@@ -54,7 +55,10 @@ def test_a_row_of_the_table_has_its_figures(what, table) -> None:
 def test_every_workload_is_run() -> None:
     used = {subject.module for benchmark in BENCHMARKS for subject in benchmark.subjects}
     assert {path.stem for path in WORKLOADS.glob("[!_]*.py")} == used | BESIDE_THE_TABLE
-    assert {subject.module for b in HERE for subject in b.subjects} == used - FOR_KAFKA
+    assert {subject.module for b in HERE for subject in b.subjects} == used - FOR_KAFKA - {
+        "embeddings",
+        "embeddings_alibi",
+    }
 
 
 @pytest.mark.parametrize("records", ["good", "bad"])
@@ -62,6 +66,12 @@ def test_the_smallest_records_are_measured(records, monkeypatch) -> None:
     monkeypatch.setenv(VARIABLE, SMALL)
     found = run(Subject("small", "ingest_small", arguments=(records,)))
     assert min(found["records_a_flush"], found["us_a_record"]) > 0
+
+
+@pytest.mark.parametrize("basis", ["pairs", "features"])
+def test_embeddings_are_measured(basis) -> None:
+    found = run(Subject("small", "embeddings", arguments=(basis, "600", "20")))
+    assert found["cpu_seconds"] > 0
 
 
 def test_a_shadow_is_replayed_beside_its_model_alone() -> None:

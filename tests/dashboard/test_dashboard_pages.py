@@ -148,10 +148,14 @@ def test_a_month_is_a_window_like_any_other(tab: Page, dashboard: str) -> None:
     heading(tab, "carrier, Oct 2013, beside the reference")
 
 
-def test_health_shows_four_charts(tab: Page, dashboard: str) -> None:
+def test_health_shows_four_charts_and_the_objectives(tab: Page, dashboard: str) -> None:
     open_model(tab, dashboard, "&section=Health")
-    for label in ("Rows over time", "Error rate over time", "Throughput over time", "Latency p50, p90, p99 over time"):
-        drawn(tab, label)
+    for label in ("Traffic", "Error rate", "Rows of this version", "Latency p50, p90, p99"):
+        drawn(tab, f"{label} over time")
+    heading(tab, "Objectives")
+    for name in ("availability", "latency"):
+        expect(tab.get_by_text(f"Budget left, {name}")).to_be_visible()
+        drawn(tab, f"Burn rates of {name} over the last two days")
 
 
 def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str) -> None:
@@ -159,6 +163,8 @@ def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str
     for name in ("Accuracy", "ROC AUC", "F1", "Precision", "Recall", "Log loss", "Label coverage"):
         heading(tab, name)
     drawn(tab, "ROC AUC over time, reference 0.785")
+    heading(tab, "Confidence")
+    drawn(tab, "Low-confidence share over time")
 
 
 def test_an_alert_is_acknowledged(browser: Browser, dashboard: str) -> None:
