@@ -312,11 +312,26 @@ EMBEDDINGS = Benchmark(
     ),
 )
 
+FLEET = Benchmark(
+    "fleet",
+    (Subject("driftglass", "hourly_fleet", arguments=("10000",)),),
+    (
+        Row(
+            "10,000 models x 100 columns measured once, share of an hour",
+            Figure("driftglass", "hour_share", "%", 100.0),
+            None,
+            at_most(100),
+        ),
+        Row("10,000 models x 100 columns: peak RSS", _rss("driftglass"), None, None),
+    ),
+)
+
 BENCHMARKS = (
     DRIFT,
     COUNTING,
     CLOSED_WINDOW,
     EMBEDDINGS,
+    FLEET,
     CALL_SITE,
     MODELS,
     _ingest("local", "arrow", ARROW_RECORDS, TemporaryDirectory, LOCAL),

@@ -19,7 +19,7 @@ def show(scene: Scene) -> None:
     for box, metric, title in (
         (left, "traffic", "Traffic"),
         (right, "error_rate", "Error rate"),
-        (left, "rows", "Rows of this version"),
+        (left, "rows", "Rows"),
     ):
         drawn = scene.whole(metric) if metric == "traffic" else data[data["metric"] == metric]
         chart = line(drawn, axis_title(metric), colours, percent=metric == "error_rate", usual=metric == "traffic")

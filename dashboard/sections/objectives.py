@@ -56,9 +56,9 @@ def _burn(data: pd.DataFrame, colours: Palette) -> alt.LayerChart:
         scale=alt.Scale(domain=list(_RATES.values()), range=list(colours.latency)),
         legend=alt.Legend(orient="top", direction="horizontal", symbolType="stroke"),
     )
-    y = alt.Y("value:Q", title="burn rate", axis=alt.Axis(tickCount=4))
+    y = alt.Y("value:Q", title="burn rate", scale=alt.Scale(type="symlog"), axis=alt.Axis(tickCount=4))
     base = alt.Chart(data).encode(x=when(data), y=y)
-    called = base.mark_point(shape="diamond", filled=True, size=30, opacity=1, color=colours.alarm)
+    called = base.mark_point(shape="diamond", filled=True, size=14, opacity=1, color=colours.alarm)
     hover = base.mark_point(size=60, opacity=0, filled=True).encode(
         tooltip=tooltip(more=[alt.Tooltip("span", title="span"), alt.Tooltip("basis", title="bad rows")])
     )

@@ -150,7 +150,7 @@ def test_a_month_is_a_window_like_any_other(tab: Page, dashboard: str) -> None:
 
 def test_health_shows_four_charts_and_the_objectives(tab: Page, dashboard: str) -> None:
     open_model(tab, dashboard, "&section=Health")
-    for label in ("Traffic", "Error rate", "Rows of this version", "Latency p50, p90, p99"):
+    for label in ("Traffic", "Error rate", "Rows", "Latency p50, p90, p99"):
         drawn(tab, f"{label} over time")
     heading(tab, "Objectives")
     for name in ("availability", "latency"):
