@@ -1,4 +1,4 @@
-"""A fleet measured once: so many models of 100 columns, each with one closed hourly window and a reference, by one worker on SQLite.
+"""A fleet measured once: models of 100 columns, each with one closed hourly window and a reference, by one worker on SQLite.
 
 All is the detector's own step: claims, reads and decodes, measures, writes measurements and decisions. Wall time, because that is
 what an hour has; the last hour's windows are closed before the clock starts.
