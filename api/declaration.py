@@ -23,7 +23,7 @@ _KINDS: dict[ColumnType, Kind] = {
     "numeric": Kind.NUMERIC,
     "categorical": Kind.CATEGORICAL,
     "boolean": Kind.BOOLEAN,
-    "text": Kind.CATEGORICAL,  # an embedding is accepted and kept, but not profiled, so it has no kind
+    "text": Kind.TEXT,  # an embedding is accepted and kept, but not profiled, so it has no kind
 }
 
 

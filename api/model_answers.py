@@ -21,6 +21,7 @@ _TYPES: dict[Kind, ColumnType] = {
     Kind.NUMERIC: "numeric",
     Kind.CATEGORICAL: "categorical",
     Kind.BOOLEAN: "boolean",
+    Kind.TEXT: "text",
 }
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from kernel.cells import Cells
 from kernel.grid import Float64Array, Grid
 from kernel.profile import ColumnProfile, Kind
+from kernel.written_text import SCRIPTS
 from store.column_view import ColumnView
 
 BARS = 36
@@ -61,6 +62,8 @@ def bars(view: ColumnView) -> Bars:
     match known.kind:
         case Kind.CATEGORICAL:
             return Bars(None, _categories(current.cells, reference.cells, view.values))
+        case Kind.TEXT:
+            return Bars(None, _categories(current.cells, reference.cells, dict(SCRIPTS)))
         case Kind.BOOLEAN:
             return Bars(None, _categories(current.cells, reference.cells, {0: "false", 1: "true"}))
         case Kind.SCORE:

@@ -17,6 +17,7 @@ from kernel.counting import Counted, Spans, count_numbers, count_places, distinc
 from kernel.grid import Float64Array, Grid
 from kernel.profile import KINDS, Kind
 from kernel.scores import SCORE_CELLS, score_cells
+from kernel.written_text import scripts
 
 BoolArray = NDArray[np.bool_]
 
@@ -159,6 +160,14 @@ def _categories(part: _Part) -> Counted:
     return counted
 
 
+def _texts(part: _Part) -> Counted:
+    """By script, each distinct text once."""
+    encoded = texts(part.column)
+    places = scripts(encoded.dictionary)[encoded.indices.to_numpy()] if len(encoded) else np.empty(0, np.int64)
+    counted, _ = count_places(places, None, part.groups.weights, part.spans(part.groups))
+    return counted
+
+
 def distinct_texts(encoded: pa.DictionaryArray, bounds: Int64Array) -> tuple[list[str], list[int], Int64Array]:
     """The texts that each span holds, end to end; where each span's begin and end; and the place of each row's text, without nulls.
 
@@ -194,4 +203,5 @@ _COUNTERS: Mapping[Kind, Callable[[_Part], Counted]] = {
     Kind.CATEGORICAL: _categories,
     Kind.BOOLEAN: _categories,
     Kind.SCORE: _scores,
+    Kind.TEXT: _texts,
 }

@@ -68,7 +68,7 @@ def strangers(kind: Kind, values: pa.ChunkedArray) -> int:
     """
     present = int(len(values) - values.null_count)
     text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
-    if kind is Kind.CATEGORICAL:
+    if kind in (Kind.CATEGORICAL, Kind.TEXT):
         return 0 if text else present
     if kind is Kind.NUMERIC and text:
         return present - _trues(pc.match_substring_regex(values, _NUMBER_TEXT))

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"  # 0 and 1
     SCORE = "score"  # in log-odds, by predicted class
     POSITIVE = "positive"  # latencies and other positive scales, relative error under 1%
+    TEXT = "text"  # by script (kernel/written_text.py)
 
 
 KINDS = tuple(Kind)

@@ -20,11 +20,12 @@ from kernel.grid import Float64Array
 from kernel.profile import Kind, WindowProfile, profiles_of
 from kernel.profile_batch import COLUMN, PROFILE, ProfileBatch
 from kernel.windows import WindowSize
+from kernel.written_text import beside, with_measures
 
 _THREADS_FROM = 100_000  # rows; fewer are counted before a thread has begun
 _COLUMNS_AT_ONCE = 4_000  # of all profiles together; of some hundred cells each they take 20 MB
 OTHER_SEGMENT = OTHER_VERSION = "other"
-_AS_A_SCORE = ColumnSpec(Kind.SCORE)
+_AS_A_SCORE, _AS_A_LATENCY = ColumnSpec(Kind.SCORE), ColumnSpec(Kind.POSITIVE)
 LONGEST_SEGMENT = 255  # characters of COLUMN=VALUE, which is part of a key
 
 
@@ -175,7 +176,13 @@ def count_groups(
     if any(name.startswith(SCORE) for name in counted):
         table = with_confidence(table)
         counted += [ENTROPY, MARGIN]
-    of_column = partial(_count_column, table, groups, specs)
+    measured: dict[str, str] = {}  # the columns beside texts, and the text of each
+    for text in [name for name in counted if any(name in of and of[name].kind is Kind.TEXT for of in specs)]:
+        if not {*beside(text)} & {*table.column_names}:
+            table = with_measures(table, text)
+            measured |= dict.fromkeys(beside(text), text)
+    counted += measured
+    of_column = partial(_count_column, table, groups, specs, measured)
     several = _each(of_column, counted, threads if len(table) >= _THREADS_FROM else 1)
     parts = [(stored_name(name), part) for name, found in zip(counted, several, strict=True) for part in found]
     batch = ProfileBatch(
@@ -189,9 +196,16 @@ def count_groups(
 
 
 def _count_column(
-    table: pa.Table, groups: Groups, specs: Sequence[Mapping[str, ColumnSpec]], name: str
+    table: pa.Table,
+    groups: Groups,
+    specs: Sequence[Mapping[str, ColumnSpec]],
+    measured: Mapping[str, str],
+    name: str,
 ) -> list[ColumnCounts]:
     stored = stored_name(name)
+    if text := measured.get(name):
+        of_texts = [text in spec and spec[text].kind is Kind.TEXT for spec in specs]
+        return count_column(table, name, groups, [_AS_A_LATENCY if told else None for told in of_texts])
     if name.startswith(CONFIDENCE):
         with_scores = [any(column.startswith(SCORE) for column in spec) for spec in specs]
         return count_column(table, name, groups, [_AS_A_SCORE if scored else None for scored in with_scores])

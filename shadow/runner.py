@@ -29,7 +29,12 @@ from store.database import Database
 from store.record_reads import RecordReader
 from store.shadow_runs import Held, NewRun
 
-_SOURCES: dict[Kind, Source] = {Kind.NUMERIC: "numbers", Kind.BOOLEAN: "numbers", Kind.CATEGORICAL: "texts"}
+_SOURCES: dict[Kind, Source] = {
+    Kind.NUMERIC: "numbers",
+    Kind.BOOLEAN: "numbers",
+    Kind.CATEGORICAL: "texts",
+    Kind.TEXT: "texts",
+}
 _RENEWALS_A_LEASE = 4
 
 

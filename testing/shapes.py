@@ -82,6 +82,12 @@ CLASSES: dict[str, Draw] = {
     "ever new": lambda rng, n: np.array([f"id-{i}" for i in rng.integers(0, 10**9, n)], np.str_),
     "long tail": lambda rng, n: np.minimum(rng.zipf(1.5, n), 10**6).astype(np.str_),
 }
+TEXTS: dict[str, Draw] = {
+    "sentences": lambda rng, n: rng.choice(["late again", "рейс задержан", "遅れました", "42", "ok"], n),
+    "constant": lambda _, n: np.full(n, "late again"),
+    "no letters": lambda rng, n: rng.integers(0, 10**6, n).astype(np.str_),
+    "nothing in it": lambda _, n: np.full(n, ""),
+}
 BOOLEANS: dict[str, Draw] = {
     "booleans": lambda rng, n: rng.random(n) < 0.3,
     "constant": lambda _, n: np.ones(n, np.bool_),

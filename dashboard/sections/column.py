@@ -81,7 +81,7 @@ def _distribution(view: ColumnView) -> None:
     elif not view.comparable:
         st.caption("The reference was counted on another grid and cannot be drawn beside it.")
     if drawn.histogram is None and drawn.values is not None:
-        upright = view.kind not in ("categorical", "boolean")
+        upright = view.kind not in ("categorical", "boolean", "text")
         chart = distribution.values(drawn.values, view.column, colours, upright=upright)
         st.altair_chart(chart, key="column-values", alt=f"Shares of the values of {view.column}")
     elif drawn.histogram is not None:

@@ -73,4 +73,5 @@ _CASTS: dict[Kind, Callable[[Column], Column]] = {
     Kind.POSITIVE: _number,
     Kind.CATEGORICAL: _category,
     Kind.BOOLEAN: _boolean,
+    Kind.TEXT: _category,
 }

@@ -31,7 +31,7 @@ def test_a_declaration_comes_back(api: Any) -> None:
     found = answer.json()
     assert found == api.get("/v1/models/flights").json()
     assert {name: found[name] for name in FULL if name != "schema"} == {n: FULL[n] for n in FULL if n != "schema"}
-    assert found["schema"] == [{"name": "carrier", "type": "categorical"}, {"name": "delay", "type": "numeric"}]
+    assert found["schema"] == [{"name": "carrier", "type": "text"}, {"name": "delay", "type": "numeric"}]
     assert (found["model"], found["declared"], found["reference"]) == ("flights", True, None)
     assert [m["model"] for m in api.get("/v1/models").json()["items"]] == ["flights"]
 
@@ -41,7 +41,7 @@ def test_declared_columns_reach_the_registry(api: Any) -> None:
     api.http.put("/v1/models/flights", json={**FULL, "schema": [*FULL["schema"], embedding]})
     stored = columns.of_models(api.db, "default", ["flights"])["flights"]
     assert {name: (c.kind, c.declared, c.fixed) for name, c in stored.items()} == {
-        "feature.carrier": (Kind.CATEGORICAL, True, True),
+        "feature.carrier": (Kind.TEXT, True, True),
         "feature.delay": (Kind.NUMERIC, True, True),
     }
     registry = Registry(api.db, "default", api.clock)

@@ -1,0 +1,78 @@
+"""What is counted of a text, which is hardly ever the same twice: the script it is written in, its length, its words.
+
+The text's own column counts scripts; length and words are columns beside it, counted like latencies.
+"""
+
+from types import MappingProxyType
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kernel.cells import Int64Array
+from kernel.column_spec import FEATURE
+
+NO_LETTERS, OTHER = 0, 1
+_FIRST = 2
+_PATTERNS = MappingProxyType(
+    {
+        "latin": "Latin", "greek": "Greek", "cyrillic": "Cyrillic", "arabic": "Arabic", "hebrew": "Hebrew",
+        "devanagari": "Devanagari", "bengali": "Bengali", "tamil": "Tamil", "thai": "Thai", "georgian": "Georgian",
+        "armenian": "Armenian", "hangul": "Hangul", "hiragana": "Hiragana", "katakana": "Katakana", "han": "Han",
+    }
+)  # fmt: skip
+SCRIPTS = MappingProxyType({NO_LETTERS: "no letters", OTHER: "other"} | dict(enumerate(_PATTERNS, start=_FIRST)))
+"""The script of each code; the profiles hold codes, so a new one comes last."""
+
+
+def scripts(texts: pa.Array) -> Int64Array:
+    """The code of the script that most letters of each text belong to, shape (n,); texts have no nulls.
+
+    Source: the scripts of Unicode Standard Annex 24.
+
+    >>> [SCRIPTS[code] for code in scripts(pa.array(["Straße 7", "улица", "42", "ab шш ш"])).tolist()]
+    ['latin', 'cyrillic', 'no letters', 'cyrillic']
+    """
+    plain = pc.string_is_ascii(texts).to_numpy(zero_copy_only=False)
+    codes = np.zeros(len(texts), np.int64)
+    lettered = pc.match_substring_regex(texts, "[A-Za-z]").to_numpy(zero_copy_only=False)
+    codes[plain & lettered] = _FIRST
+    rest = texts.filter(pa.array(~plain))
+    if len(rest):
+        counts = np.stack([_count(rest, rf"\p{{{name}}}") for name in _PATTERNS.values()])
+        found = np.where(counts.max(axis=0) > 0, _FIRST + counts.argmax(axis=0), OTHER)
+        codes[~plain] = np.where(_count(rest, r"\p{L}") > 0, found, NO_LETTERS)
+    return codes
+
+
+def beside(stored: str) -> tuple[str, str]:
+    """The stored names of the columns that are counted beside a text's: its length in characters, and its words.
+
+    >>> beside("feature.comment")
+    ('feature.length(comment)', 'feature.words(comment)')
+    """
+    name = stored.removeprefix(FEATURE)
+    return f"{FEATURE}length({name})", f"{FEATURE}words({name})"
+
+
+def with_measures(table: pa.Table, name: str) -> pa.Table:
+    """A flat table with the length and the words of a text column; null where it is.
+
+    Words are what white space separates: a text in a script without any is one.
+
+    >>> found = with_measures(pa.table({"feature.c": ["two words", None]}), "feature.c")
+    >>> found["feature.length(c)"].to_pylist(), found["feature.words(c)"].to_pylist()
+    ([9.0, None], [2.0, None])
+    """
+    texts = table[name].cast(pa.string())
+    for column, values in zip(beside(name), (pc.utf8_length(texts), _words(texts)), strict=True):
+        table = table.append_column(column, values.cast(pa.float64()))
+    return table
+
+
+def _words(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.count_substring_regex(texts, r"\S+")
+
+
+def _count(texts: pa.Array, pattern: str) -> Int64Array:
+    return np.asarray(pc.count_substring_regex(texts, pattern).to_numpy(zero_copy_only=False), np.int64)
