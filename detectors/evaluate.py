@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from detectors import dial, labelled, lookback
 from detectors.column_drift import Test, measure_column
+from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
 from detectors.deciding import Decider
 from detectors.health import measure_health, measure_traffic
@@ -289,6 +290,10 @@ def _of_profiles(
         yield replace(found, span_start_us=look.span_start_us)
     if against is None:
         return
+    if before is not None:
+        names = {stored: column_name(stored) for stored in look.whole.columns}
+        for found in measure_columns(look.whole, before, names, test.alpha, test.min_rows):
+            yield replace(found, span_start_us=look.span_start_us)
     itself = against.reference.provisional and against.reference.provenance.get("start_us") == window.start_us
     same = segment_columns(segment, model.segments)
     for name, stored in drift_columns(against.reference.profile).items():

@@ -19,7 +19,8 @@ _SCALES = (("latency", "latency_ms"), ("queue", "queue_ms"))
 def measure_health(
     window: WindowProfile, reference: WindowProfile | None, length_us: int, alpha: float, *, latency: bool = True
 ) -> Iterator[Measurement]:
-    """rows, throughput (rows a second), error_rate, and latency_p50/p90/p99 and queue_p50/p90/p99 (ms) where they were sent.
+    """rows, throughput (rows a second), error_rate, and where they were sent cost_per_1000, latency_p50/p90/p99 and
+    queue_p50/p90/p99 (ms).
 
     The error rate is held against the reference's, and latency_p99 against what is usual (detectors/unusual.py); the rest is
     told, and judged by the rules that people write.
@@ -35,10 +36,21 @@ def measure_health(
     yield Measurement("rows", "", float(window.rows), Status.OK, rows=window.rows)
     yield Measurement("throughput", "", window.rows / (length_us / SECOND_US), Status.OK, rows=window.rows)
     yield _error_rate(window, reference, alpha)
+    if "cost" in window.columns:
+        yield _cost(window.columns["cost"])
     for scale, stored in _SCALES:
         if stored in window.columns:
             judged = alpha if latency and scale == "latency" else None
             yield from _percentiles(scale, window.columns[stored], judged)
+
+
+def _cost(column: ColumnProfile) -> Measurement:
+    """What a thousand rows cost, of those that say so, in their currency; each cell's mean is exact."""
+    portion, total = column.cells.shares_of, column.cells.shares_of.sum()
+    if not total:
+        return Measurement("cost_per_1000", "", None, Status.INSUFFICIENT, rows=0.0)
+    value = 1_000 * float(portion @ cell_means(column) / total)
+    return Measurement("cost_per_1000", "", value, Status.OK, rows=column.cells.size)
 
 
 def measure_traffic(rows: Sequence[int], alpha: float) -> Measurement:

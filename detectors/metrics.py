@@ -14,11 +14,12 @@ DISTANCES = (
 DRIFT = ("psi", *DISTANCES)
 QUALITY = ("missing_share", "misfit_share", "unseen_share", "out_of_range_share")
 CONFIDENCE = ("confidence_entropy", "confidence_margin", "low_confidence_share")
+COLUMNS = ("new_columns", "constant_columns")
 HEALTH = (
     "rows", "traffic", "throughput", "error_rate",
-    "latency_p50", "latency_p90", "latency_p99", "queue_p50", "queue_p90", "queue_p99",
+    "latency_p50", "latency_p90", "latency_p99", "queue_p50", "queue_p90", "queue_p99", "cost_per_1000",
 )  # fmt: skip
 PERFORMANCE = (
     "label_coverage", "accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "mae", "rmse", "bias",
 )  # fmt: skip
-METRICS = (*DRIFT, *QUALITY, *CONFIDENCE, *HEALTH, *SERVICE_LEVELS, *PERFORMANCE)
+METRICS = (*DRIFT, *QUALITY, *COLUMNS, *CONFIDENCE, *HEALTH, *SERVICE_LEVELS, *PERFORMANCE)

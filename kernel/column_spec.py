@@ -17,7 +17,7 @@ FEATURE, SCORE, TAG = "feature.", "score.", "tag."
 LABEL = "label"  # in measurements
 CONFIDENCE = "confidence."  # of what is derived from scores
 PREDICTION, PREDICTION_VALUE = "prediction", "prediction_value"
-POSITIVE_COLUMNS = ("latency_ms", "queue_ms")
+POSITIVE_COLUMNS = ("latency_ms", "queue_ms", "cost")
 FLAGS = {"false": 0, "true": 1, "0": 0, "1": 1}  # the record log keeps booleans as 0 and 1
 _NUMBER_TEXT = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 

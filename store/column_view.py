@@ -11,7 +11,7 @@ from kernel.profile_codec import decode_profile
 from store.database import Database
 from store.tables import categories, grids, profiles, references
 
-_WHOLE_MODEL = ("prediction", "latency_ms", "queue_ms", "label")
+_WHOLE_MODEL = ("prediction", "latency_ms", "queue_ms", "cost", "label")
 
 
 @dataclass(frozen=True, slots=True)

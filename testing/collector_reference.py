@@ -22,7 +22,7 @@ from testing.collector_counts import ColumnCounts, Known, Label, Place, WindowCo
 from testing.collector_traffic import WHOLE_MESSAGE, Held, Record, Sent, as_text
 
 MISFIT = "misfit"
-_POSITIVE = ("latency_ms", "queue_ms")
+_POSITIVE = ("latency_ms", "queue_ms", "cost")
 _FLAGS = {"true": 1, "1": 1, "false": 0, "0": 0}
 
 

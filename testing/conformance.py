@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from detectors import column_drift, metrics
+from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
 from detectors.health import measure_health, measure_traffic
 from detectors.outcomes import Task, outcomes
@@ -102,7 +103,7 @@ def spec_of(kind: Kind, before: pa.ChunkedArray) -> ColumnSpec:
 
 def service() -> Subject:
     """What is measured of a model's service."""
-    specs = {name: ColumnSpec(Kind.POSITIVE) for name in ("latency_ms", "queue_ms")}
+    specs = {name: ColumnSpec(Kind.POSITIVE) for name in ("latency_ms", "queue_ms", "cost")}
 
     def inputs(before: pa.Table, now: pa.Table, profiler: Profiler) -> Inputs:
         return profiler(before, specs), profiler(now, specs)
@@ -112,6 +113,19 @@ def service() -> Subject:
         yield from measure_health(sides[1], sides[0], DAY_US, ALPHA)
 
     return Subject(shapes.served(), metrics.HEALTH, inputs, measure)
+
+
+def several_columns() -> Subject:
+    """What happens to columns as such."""
+    specs = {SCORE: ColumnSpec(Kind.SCORE)}
+
+    def inputs(before: pa.Table, now: pa.Table, profiler: Profiler) -> Inputs:
+        return profiler(before, specs), profiler(now, specs)
+
+    def measure(sides: Inputs) -> Iterable[Measurement]:
+        return measure_columns(sides[1], sides[0], {SCORE: SCORE}, ALPHA)
+
+    return Subject(shapes.columns(SCORE, shapes.SCORES), metrics.COLUMNS, inputs, measure)
 
 
 def confidence() -> Subject:
@@ -160,6 +174,7 @@ SUBJECTS = {
         X, Kind.BOOLEAN, shapes.strangers(X, shapes.BOOLEANS["booleans"]), (*ON_BINS, "missing_share", "misfit_share")
     ),
     "score": column(SCORE, Kind.SCORE, shapes.columns(SCORE, shapes.SCORES), (*ON_BINS, "ks", "missing_share")),
+    "columns": several_columns(),
     "confidence": confidence(),
     "service": service(),
     "binary labels": labelled(Task("binary"), shapes.labelled_classes(["late", "ok"]), (*OF_CLASSES, "roc_auc")),

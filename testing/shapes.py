@@ -150,7 +150,11 @@ def served() -> list[Shape]:
         def table(rng: Generator, rows: int) -> pa.Table:
             found = make(rng, rows)
             failed = pa.array(np.full(found.num_rows, "boom"), mask=rng.random(found.num_rows) > 0.1)
-            return found.append_column("queue_ms", found["latency_ms"]).append_column("error", failed)
+            return (
+                found.append_column("queue_ms", found["latency_ms"])
+                .append_column("cost", found["latency_ms"])
+                .append_column("error", failed)
+            )
 
         return table
 

@@ -12,7 +12,16 @@ def test_the_defaults_watch_everything_and_tell_the_console():
     settings = AlertingSettings()
 
     tiers = {rule.name: rule.tier for rule in settings.rules}
-    assert tiers == {"errors": "P0", "drift": "P1", "performance": "P1", "quality": "P2"}
+    assert tiers == {
+        "errors": "P0",
+        "burn": "P0",
+        "slow-burn": "P2",
+        "silence": "P0",
+        "latency": "P1",
+        "drift": "P1",
+        "performance": "P1",
+        "quality": "P2",
+    }
     assert [rule.name for rule in settings.rules if rule.retrains] == ["drift"]
     assert all(settings.notifiers_of(rule) == ("console",) for rule in settings.rules)
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from detectors import column_drift
+from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
 from detectors.health import measure_health, measure_traffic
 from detectors.metrics import DISTANCES, METRICS
@@ -42,6 +43,7 @@ def _of_profiles() -> Iterator[Measurement]:
             "score.late": values,
             "latency_ms": 10 + values,
             "queue_ms": 1 + values,
+            "cost": 0.001 + values,
         }
     )
     specs = {
@@ -52,9 +54,11 @@ def _of_profiles() -> Iterator[Measurement]:
         "score.late": ColumnSpec(Kind.SCORE),
         "latency_ms": ColumnSpec(Kind.POSITIVE),
         "queue_ms": ColumnSpec(Kind.POSITIVE),
+        "cost": ColumnSpec(Kind.POSITIVE),
     }
     profile = profile_rows(table, specs)
     yield from measure_health(profile, profile, DAY_US, 1e-4)
+    yield from measure_columns(profile, profile, {}, 1e-4)
     yield measure_traffic([profile.rows], 1e-4)
     counts = {name: np.full(24, 10) for name in ("rows", "errors", "timed", "slow")}
     yield from (found for _, found in measure_service(counts, Objectives(0.9, 0.9, 100.0), 0, 0))
