@@ -89,6 +89,7 @@ class Evaluator:
         self._clock = clock
         self._settings = settings
         self._owner = owner
+        self._ends: dict[str, int] = {}  # the last moment of models of which no more will come
         self._filled: dict[str, int] = {}  # up to where windows without a record were added, by model
         self._service = ServiceLevels(db, workspace, clock)
         self._decider = Decider(db, workspace, clock, settings)
@@ -102,6 +103,8 @@ class Evaluator:
         label_searches.resolve(self._db, self._reader, self._workspace, self._owner, self._settings.lease_s)
         marks = watermarks.of_models(self._db, self._workspace, self._clock.now_us())
         known = model_rows.known(self._db, self._workspace)
+        ended = [name for name, mark in marks.items() if mark >= ENDED_US]
+        self._ends = watermarks.furthest(self._db, self._workspace, ended)
         self._decider.step(known, marks)
         self._service.step(known, marks)
         measured = superseded = 0
@@ -231,7 +234,9 @@ class Evaluator:
             self._settings.low_margin,
         )
         whole = [look.profile.rows for (_, segment), look in looks.items() if not segment]
-        found: Measured = {SeriesKey(model.name, "", "", window.size): [measure_traffic(whole, test.alpha)]}
+        cut_off = window.end_us > self._ends.get(model.name, ENDED_US)
+        traffic = measure_traffic(whole, None if cut_off else test.alpha)
+        found: Measured = {SeriesKey(model.name, "", "", window.size): [traffic]}
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
             found.setdefault(key, []).extend(_of_profiles(model, window, segment, look, against, test))

@@ -53,8 +53,11 @@ def _cost(column: ColumnProfile) -> Measurement:
     return Measurement("cost_per_1000", "", value, Status.OK, rows=column.cells.size)
 
 
-def measure_traffic(rows: Sequence[int], alpha: float) -> Measurement:
+def measure_traffic(rows: Sequence[int], alpha: float | None) -> Measurement:
     """The rows of all versions together, none where none came: held against what is usual (detectors/unusual.py).
+
+    Args:
+        alpha: None for a window in which a stream has ended, which is not judged.
 
     >>> measure_traffic([3, 4], 1e-4).value
     7.0

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from kernel.clock import DAY_US, MINUTE_US
-from store.database import Database
+from store.database import Database, in_parts
 from store.tables import events, offsets, watermarks
 from stream.codecs.topics import RecordKind, kind_of
 
 IDLE_AFTER_US = MINUTE_US
 SILENCE_US = 7 * DAY_US  # for which a model that sends nothing is looked at
+_MODELS_A_QUERY = 5_000
 END_OF_STREAM = "end-of-stream"
 ENDED_US = 2**62  # the watermark of a model of which no more will come
 
@@ -91,3 +92,14 @@ def _ended(connection: sa.Connection, workspace: str) -> dict[str, int]:
         .group_by(events.c.model)
     )
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def furthest(db: Database, workspace: str, models: Sequence[str]) -> dict[str, int]:
+    """The largest ts of each of some models."""
+    at = watermarks.c
+    query = sa.select(at.model, sa.func.max(at.max_ts_us)).where(at.workspace == workspace).group_by(at.model)
+    found: dict[str, int] = {}
+    with db.read() as connection:
+        for some in in_parts(sorted(models), _MODELS_A_QUERY):
+            found |= {row[0]: row[1] for row in connection.execute(query.where(at.model.in_(some)))}
+    return found

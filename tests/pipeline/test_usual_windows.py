@@ -91,7 +91,7 @@ def test_a_day_without_any_record_is_measured_and_called(live) -> None:
 
 
 def test_a_sunday_is_held_against_sundays_from_eight_weeks_on(workspace, traffic) -> None:
-    replayed(workspace, traffic, 77, d74=a_day(74)[:40])
+    replayed(workspace, traffic, 78, d74=a_day(74)[:40])
     traffic.end()
     workspace.evaluator().step()
     called = {day for day, (_, status) in found(workspace).items() if status == "degraded"}
@@ -143,6 +143,14 @@ def test_a_model_that_is_silent_for_good_is_measured_for_a_week(live) -> None:
     assert [(w.start_us - START_US) // DAY_US for w in silent] == [3, 4, 5, 6, 7, 8, 9]
 
 
+def test_the_window_in_which_a_stream_ends_is_not_judged(workspace, traffic) -> None:
+    replayed(workspace, traffic, 41, d40=a_day(40)[:1])
+    traffic.end()
+    workspace.evaluator().step()
+    last = workspace.decided(metric="traffic")[-1]
+    assert (last.value, last.status, last.usual) == (1.0, "ok", None)
+
+
 def test_after_the_end_of_a_stream_nothing_is_silent(workspace, traffic) -> None:
     replayed(workspace, traffic, 3)
     traffic.end()
@@ -163,7 +171,8 @@ def test_however_windows_come_the_decisions_are_those_of_all_at_once(workspace, 
     in_turn = live(50, *days[10][-5:])
 
     def decisions(place) -> list[tuple]:
-        rows = [row for row in place.decided(metric="traffic") if row.window_start_us < START_US + 50 * DAY_US]
+        last_us = START_US + 49 * DAY_US  # in which the one stream ends
+        rows = [row for row in place.decided(metric="traffic") if row.window_start_us < last_us]
         return [(r.window_start_us, r.value, r.status, r.basis, r.p_own, r.usual, r.usual_lower) for r in rows]
 
     assert decisions(in_turn) == decisions(workspace)
