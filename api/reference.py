@@ -10,16 +10,15 @@ from starlette.concurrency import run_in_threadpool
 
 from api.caller import Admin, Caller
 from api.moments import read_moment
-from api.reference_building import from_log, from_rows
+from api.reference_building import Built, Place, Sent, from_log, from_rows, put
 from driftglass_client.wire import CONTENT_ARROW, CONTENT_JSON, CONTENT_NDJSON, HEADER_MODEL
 from kernel.errors import ContractError
-from store import references
+from store.record_reads import RecordReader
 from stream.message import Message, Partition
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
-_LISTED = 1_000
-_NOWHERE = Partition("api", 0)
+NOWHERE = Partition("api", 0)
 _ROWS = {"schema": {"type": "string", "format": "binary"}}
 _BODIES = {
     "required": True,
@@ -59,6 +58,14 @@ class ReferencePut(BaseModel):
     rejected: int
     errors: list[RowProblem] = Field(description="The first 1,000.")
 
+    @classmethod
+    def of(cls, name: str, built: Built) -> "ReferencePut":
+        """The answer about a reference that was put."""
+        problems = [RowProblem(index=r.row, field=r.field, reason=r.reason) for r in built.refusals]
+        return cls(
+            reference=name, rows=built.profile.rows, labels=built.labels, rejected=built.rejected, errors=problems
+        )
+
 
 @router.put("/{model}/reference", openapi_extra={"requestBody": _BODIES})
 async def put_reference(
@@ -75,31 +82,19 @@ async def put_reference(
 
 
 def _put(model: str, body: bytes, content_type: str, caller: Caller) -> ReferencePut:
+    place = Place(caller.db, caller.workspace, caller.parts.clock, caller.parts.max_segments)
     window = _window(body) if content_type in ("", CONTENT_JSON) else None
     if window is not None:
-        built = from_log(caller, model, *window)
+        with caller.parts.log_lock:
+            built = from_log(place, model, RecordReader(caller.parts.log, caller.workspace), *window)
     else:
-        message = Message(_NOWHERE, 0, body, content_type, {HEADER_MODEL: model}, caller.now_us)
-        built = from_rows(caller, model, message, uuid4().hex)
-    put = references.put(
-        caller.db,
-        caller.workspace,
-        model,
-        built.profile,
-        built.performance,
-        built.provenance,
-        caller.now_us,
-        built.segments,
-        built.label_counts,
-    )
-    problems = [RowProblem(index=r.row, field=r.field, reason=r.reason) for r in built.refusals[:_LISTED]]
-    return ReferencePut(
-        reference=put,
-        rows=built.profile.rows,
-        labels=built.labels,
-        rejected=len(built.refusals),
-        errors=problems,
-    )
+        built = from_rows(place, model, _sent(model, body, content_type, caller.now_us), uuid4().hex)
+    return ReferencePut.of(put(place, model, built), built)
+
+
+def _sent(model: str, body: bytes, content_type: str, now_us: int) -> Sent:
+    message = Message(NOWHERE, 0, body, content_type, {HEADER_MODEL: model}, now_us)
+    return Sent([message], {"source": "rows"})
 
 
 class _Window(msgspec.Struct, forbid_unknown_fields=True):
