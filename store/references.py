@@ -3,16 +3,21 @@
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from kernel.clock import from_datetime
 from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile, encode_profile
+from kernel.windows import Span
 from store.database import Database, in_parts
 from store.models import hold
 from store.tables import reference_segments, references, windows
 
+FROM_LOG = "record log"
+"""The source, in its provenance, of a reference that was taken from its model's own record log."""
 _KEYS_A_QUERY = 500
 
 
@@ -34,6 +39,14 @@ class Reference:
     provenance: Mapping[str, Any]
     provisional: bool
     created_us: int
+
+    @property
+    def log_span(self) -> Span | None:
+        """Where its rows lie in the model's own record log, [start, end); None where they came from elsewhere."""
+        if self.provenance.get("source") != FROM_LOG:
+            return None
+        start, end = (from_datetime(datetime.fromisoformat(self.provenance[side])) for side in ("from", "to"))
+        return start, end
 
 
 def active(db: Database, workspace: str, model: str) -> Reference | None:
