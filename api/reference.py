@@ -11,14 +11,16 @@ from starlette.concurrency import run_in_threadpool
 from api.caller import Admin, Caller
 from api.moments import read_moment
 from api.reference_building import Built, Place, Sent, from_log, from_rows, put
+from api.reference_files import NOWHERE, from_body
 from driftglass_client.wire import CONTENT_ARROW, CONTENT_JSON, CONTENT_NDJSON, HEADER_MODEL
 from kernel.errors import ContractError
 from store.record_reads import RecordReader
-from stream.message import Message, Partition
+from stream.codecs.row_files import Format
+from stream.message import Message
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
-NOWHERE = Partition("api", 0)
+_FILES = {"text/csv": Format.CSV, "application/vnd.apache.parquet": Format.PARQUET}
 _ROWS = {"schema": {"type": "string", "format": "binary"}}
 _BODIES = {
     "required": True,
@@ -37,6 +39,7 @@ _BODIES = {
         },
         CONTENT_NDJSON: _ROWS,
         CONTENT_ARROW: _ROWS,
+        **dict.fromkeys(_FILES, _ROWS),
     },
 }
 
@@ -57,13 +60,19 @@ class ReferencePut(BaseModel):
     labels: int = Field(description="Of those, rows with a label.")
     rejected: int
     errors: list[RowProblem] = Field(description="The first 1,000.")
+    provenance: dict[str, str | int] = Field(description="Where the rows came from.")
 
     @classmethod
     def of(cls, name: str, built: Built) -> "ReferencePut":
         """The answer about a reference that was put."""
         problems = [RowProblem(index=r.row, field=r.field, reason=r.reason) for r in built.refusals]
         return cls(
-            reference=name, rows=built.profile.rows, labels=built.labels, rejected=built.rejected, errors=problems
+            reference=name,
+            rows=built.profile.rows,
+            labels=built.labels,
+            rejected=built.rejected,
+            errors=problems,
+            provenance=dict(built.provenance),
         )
 
 
@@ -74,7 +83,8 @@ async def put_reference(
     """Put a reference in force: every window is then measured again. A new model is registered.
 
     The rows are predictions as POST /v1/predictions takes them, each with an optional "label" (a class, or a number); or
-    {"from": ts, "to": ts} takes a window of the model's own record log with the labels that came.
+    {"from": ts, "to": ts} takes a window of the model's own record log with the labels that came. Of a Parquet or CSV file a column
+    that the wire does not know is a feature of its name; without a column ts its rows are of now.
     """
     body = await request.body()
     kind = content_type.split(";")[0].strip().lower()
@@ -93,8 +103,9 @@ def _put(model: str, body: bytes, content_type: str, caller: Caller) -> Referenc
 
 
 def _sent(model: str, body: bytes, content_type: str, now_us: int) -> Sent:
-    message = Message(NOWHERE, 0, body, content_type, {HEADER_MODEL: model}, now_us)
-    return Sent([message], {"source": "rows"})
+    if content_type in _FILES:
+        return from_body(body, _FILES[content_type], model, now_us)
+    return Sent([Message(NOWHERE, 0, body, content_type, {HEADER_MODEL: model}, now_us)], {"source": "rows"})
 
 
 class _Window(msgspec.Struct, forbid_unknown_fields=True):
