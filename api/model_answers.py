@@ -14,7 +14,7 @@ from kernel.column_spec import FEATURE
 from kernel.profile import Kind
 from store.columns import Column
 from store.models import Model
-from store.references import Reference
+from store.references import Entry, Reference
 from store.windows import Window
 
 _TYPES: dict[Kind, ColumnType] = {
@@ -44,6 +44,29 @@ class ReferenceOut(BaseModel):
     created: Moment
     performance: dict[str, EstimateOut]
     provenance: dict[str, object]
+
+
+class ReferenceEntry(BaseModel):
+    """One of the references that a model has had."""
+
+    reference: str
+    rows: int
+    provisional: bool = Field(description="Made from the first window, because none was given yet.")
+    active: bool = Field(description="Whether it is the one in force.")
+    created: Moment
+    provenance: dict[str, object] = Field(description="Where its rows came from.")
+
+    @classmethod
+    def of(cls, entry: Entry) -> "ReferenceEntry":
+        """A stored one."""
+        return cls(
+            reference=entry.name,
+            rows=entry.rows,
+            provisional=entry.provisional,
+            active=entry.active,
+            created=entry.created_us,
+            provenance={name: plain(value) for name, value in entry.provenance.items()},
+        )
 
 
 class ModelOut(BaseModel):

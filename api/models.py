@@ -1,12 +1,14 @@
 """Models: declare, list, look at one, its windows."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from api import declaration
 from api.caller import Admin, Caller, Viewer
 from api.declaration import Declaration
-from api.listing import Items
-from api.model_answers import ModelDetail, ModelOut, WindowOut, model_detail, model_out
+from api.listing import Items, Limit, Page
+from api.model_answers import ModelDetail, ModelOut, ReferenceEntry, WindowOut, model_detail, model_out
 from store import columns, models, references, windows
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -42,6 +44,19 @@ def model_windows(model: str, caller: Viewer, window: str | None = None) -> list
     provisional = reference is None or reference.provisional
     found = windows.listing(caller.db, caller.workspace, model, window)
     return [WindowOut.of(one, provisional=provisional) for one in found]
+
+
+@router.get("/{model}/references")
+def model_references(
+    model: str,
+    caller: Viewer,
+    limit: Limit = 100,
+    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+) -> Page[ReferenceEntry]:
+    """The references that the model has had, the newest first; none is ever deleted. Walk on with `next` until it is null."""
+    models.one(caller.db, caller.workspace, model)
+    found, following = references.history(caller.db, caller.workspace, model, limit, cursor)
+    return Page(items=[ReferenceEntry.of(entry) for entry in found], next=following)
 
 
 def _detail(caller: Caller, model: str) -> ModelDetail:

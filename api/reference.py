@@ -10,16 +10,17 @@ from starlette.concurrency import run_in_threadpool
 
 from api.caller import Admin, Caller
 from api.moments import read_moment
-from api.reference_building import from_log, from_rows
+from api.reference_building import Built, Place, Sent, from_log, from_rows, put
+from api.reference_files import NOWHERE, from_body
 from driftglass_client.wire import CONTENT_ARROW, CONTENT_JSON, CONTENT_NDJSON, HEADER_MODEL
 from kernel.errors import ContractError
-from store import references
-from stream.message import Message, Partition
+from store.record_reads import RecordReader
+from stream.codecs.row_files import Format
+from stream.message import Message
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
-_LISTED = 1_000
-_NOWHERE = Partition("api", 0)
+_FILES = {"text/csv": Format.CSV, "application/vnd.apache.parquet": Format.PARQUET}
 _ROWS = {"schema": {"type": "string", "format": "binary"}}
 _BODIES = {
     "required": True,
@@ -38,6 +39,7 @@ _BODIES = {
         },
         CONTENT_NDJSON: _ROWS,
         CONTENT_ARROW: _ROWS,
+        **dict.fromkeys(_FILES, _ROWS),
     },
 }
 
@@ -58,6 +60,20 @@ class ReferencePut(BaseModel):
     labels: int = Field(description="Of those, rows with a label.")
     rejected: int
     errors: list[RowProblem] = Field(description="The first 1,000.")
+    provenance: dict[str, str | int] = Field(description="Where the rows came from.")
+
+    @classmethod
+    def of(cls, name: str, built: Built) -> "ReferencePut":
+        """The answer about a reference that was put."""
+        problems = [RowProblem(index=r.row, field=r.field, reason=r.reason) for r in built.refusals]
+        return cls(
+            reference=name,
+            rows=built.profile.rows,
+            labels=built.labels,
+            rejected=built.rejected,
+            errors=problems,
+            provenance=dict(built.provenance),
+        )
 
 
 @router.put("/{model}/reference", openapi_extra={"requestBody": _BODIES})
@@ -67,7 +83,8 @@ async def put_reference(
     """Put a reference in force: every window is then measured again. A new model is registered.
 
     The rows are predictions as POST /v1/predictions takes them, each with an optional "label" (a class, or a number); or
-    {"from": ts, "to": ts} takes a window of the model's own record log with the labels that came.
+    {"from": ts, "to": ts} takes a window of the model's own record log with the labels that came. Of a Parquet or CSV file a column
+    that the wire does not know is a feature of its name; without a column ts its rows are of now.
     """
     body = await request.body()
     kind = content_type.split(";")[0].strip().lower()
@@ -75,31 +92,20 @@ async def put_reference(
 
 
 def _put(model: str, body: bytes, content_type: str, caller: Caller) -> ReferencePut:
+    place = Place(caller.db, caller.workspace, caller.parts.clock, caller.parts.max_segments)
     window = _window(body) if content_type in ("", CONTENT_JSON) else None
     if window is not None:
-        built = from_log(caller, model, *window)
+        with caller.parts.log_lock:
+            built = from_log(place, model, RecordReader(caller.parts.log, caller.workspace), *window)
     else:
-        message = Message(_NOWHERE, 0, body, content_type, {HEADER_MODEL: model}, caller.now_us)
-        built = from_rows(caller, model, message, uuid4().hex)
-    put = references.put(
-        caller.db,
-        caller.workspace,
-        model,
-        built.profile,
-        built.performance,
-        built.provenance,
-        caller.now_us,
-        built.segments,
-        built.label_counts,
-    )
-    problems = [RowProblem(index=r.row, field=r.field, reason=r.reason) for r in built.refusals[:_LISTED]]
-    return ReferencePut(
-        reference=put,
-        rows=built.profile.rows,
-        labels=built.labels,
-        rejected=len(built.refusals),
-        errors=problems,
-    )
+        built = from_rows(place, model, _sent(model, body, content_type, caller.now_us), uuid4().hex)
+    return ReferencePut.of(put(place, model, built), built)
+
+
+def _sent(model: str, body: bytes, content_type: str, now_us: int) -> Sent:
+    if content_type in _FILES:
+        return from_body(body, _FILES[content_type], model, now_us)
+    return Sent([Message(NOWHERE, 0, body, content_type, {HEADER_MODEL: model}, now_us)], {"source": "rows"})
 
 
 class _Window(msgspec.Struct, forbid_unknown_fields=True):

@@ -2,28 +2,30 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from api.caller import Caller
 from api.numbers import plain
 from detectors.label_drift import Tally, tally
 from detectors.outcomes import Task, outcomes
 from detectors.performance import estimates
 from driftglass_client.wire import LABEL, LABEL_VALUE, SCORE_PREFIX, TS
-from kernel.clock import to_rfc3339
+from kernel.clock import Clock, to_rfc3339
+from kernel.column_spec import ColumnSpec
 from kernel.errors import ContractError, FullError, NotFoundError
 from kernel.profile import WindowProfile
 from kernel.profiling import profile_rows, profile_segments
-from store import columns, models
+from store import columns, models, references
+from store.database import Database
 from store.models import Model
 from store.record_reads import RecordReader
-from store.record_schema import PLAIN, to_stored
+from store.record_schema import to_stored
+from store.references import FROM_LOG
 from store.registry import Registry
-from stream.codecs.batch import Batch, Refusal
+from stream.codecs.batch import WHOLE_MESSAGE, Batch, Refusal
 from stream.codecs.declared import check_declared
 from stream.codecs.json_records import model_problem
 from stream.codecs.labelled import decode_labelled
@@ -31,7 +33,42 @@ from stream.codecs.topics import RecordKind
 from stream.message import Message
 
 _FULL_RETRY_S = 3_600  # a workspace's models do not become fewer by waiting a second
+LISTED = 1_000  # refusals that are told one by one
+_SUMMED = 16  # profiles at a time: how many are held, however many batches there are
+_OUTCOME = (TS, "prediction", "prediction_value", "weight")
+_SCORES = pa.map_(pa.string(), pa.float64())
 Performance = Mapping[str, Mapping[str, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a reference is made.
+
+    Attributes:
+        max_segments: values of a segment feature that are told apart, as the collector does.
+    """
+
+    db: Database
+    workspace: str
+    clock: Clock
+    max_segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Rows that were sent, in one message or in several.
+
+    Attributes:
+        messages: each with the number of its first row, from 0, as its offset.
+        provenance: where they came from; what is found in them is added.
+        what: they are called in sentences.
+        sample: of rows of several messages, from which grids are fitted; None for those of the first.
+    """
+
+    messages: Iterable[Message]
+    provenance: Mapping[str, str | int]
+    what: str = "the body"
+    sample: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +78,7 @@ class Built:
     Attributes:
         profile, segments: of all its rows, and of those of each segment.
         labels: rows with a label; label_counts: how often each was (detectors/label_drift.py).
-        refusals: of rows that break the contract.
+        rejected: rows that break the contract; refusals: of the first 1,000 of them, each by its row among all.
     """
 
     profile: WindowProfile
@@ -49,34 +86,61 @@ class Built:
     performance: Performance
     labels: int
     label_counts: Tally
-    provenance: Mapping[str, str]
+    provenance: Mapping[str, str | int]
+    rejected: int = 0
     refusals: Sequence[Refusal] = ()
 
 
-def from_rows(caller: Caller, model: str, message: Message, key: str) -> Built:
-    """The reference that the rows of a message make.
+def put(place: Place, model: str, built: Built) -> str:
+    """Put a reference in force and return its name."""
+    return references.put(
+        place.db,
+        place.workspace,
+        model,
+        built.profile,
+        built.performance,
+        built.provenance,
+        place.clock.now_us(),
+        built.segments,
+        built.label_counts,
+    )
+
+
+def from_rows(place: Place, model: str, sent: Sent, key: str) -> Built:
+    """The reference that rows make which were sent. No more than one message is held, and the labels of all.
 
     Args:
         key: what missing ids derive from.
 
     Raises:
-        ContractError: the body cannot be read, no row of it is good, or one is of another model.
+        ContractError: the rows cannot be read, none is good, or one is of another model.
     """
-    decoded = decode_labelled(message, key)
-    _check_model(model, decoded.batches)
-    good, refusals = _fitting(caller, model, decoded.batches)
-    refusals = sorted([*decoded.refusals, *refusals], key=lambda refusal: refusal.row)
-    if good is None:
-        raise _nothing_good(refusals)
-    registry, known = _registered(caller, model)
-    joined = _joined(good)
-    span = pc.min_max(good[TS].cast(pa.int64()))
-    provenance = {"source": "rows", "from": to_rfc3339(span["min"].as_py()), "to": to_rfc3339(span["max"].as_py())}
-    profile, segments = _profiles(caller, registry, known, [good])
-    return Built(profile, segments, *_of_labels(joined, known), provenance, refusals)
+    rows = _Rows(place, model, key, sent.what)
+    building = None
+    joined: list[pa.Table] = []
+    moments: set[int] = set()
+    for message in sent.messages:
+        good = rows.good(message)
+        if good is None:
+            continue
+        if building is None:
+            building = _Building(place, model, _sampled(place, model, sent))
+        building.add(good)
+        joined.append(_joined(good))
+        moments |= set(pc.min_max(good[TS].cast(pa.int64())).as_py().values())
+    if building is None:
+        raise _nothing_good(rows.refusals, sent.what)
+    provenance = {**sent.provenance, "from": to_rfc3339(min(moments)), "to": to_rfc3339(max(moments))}
+    profile, segments = building.profiles()
+    of_labels = _of_labels(pa.concat_tables(joined), building.model)
+    return Built(profile, segments, *of_labels, provenance, rows.rejected, rows.refusals)
 
 
-def from_log(caller: Caller, model: str, start_us: int, end_us: int) -> Built:
+def _sampled(place: Place, model: str, sent: Sent) -> pa.Table | None:
+    return None if sent.sample is None else _Rows(place, model, "sample", sent.what).good(sent.sample)
+
+
+def from_log(place: Place, model: str, reader: RecordReader, start_us: int, end_us: int) -> Built:
     """The reference that a model's recorded predictions with ts in [start, end) make, with the labels that came.
 
     Raises:
@@ -86,79 +150,120 @@ def from_log(caller: Caller, model: str, start_us: int, end_us: int) -> Built:
     """
     if end_us <= start_us:
         raise ContractError("to", "must be later than from")
-    models.one(caller.db, caller.workspace, model)
-    registry, known = _registered(caller, model)
-    with caller.parts.log_lock:
-        reader = RecordReader(caller.parts.log, caller.workspace)
-        profile, segments = _profiles(caller, registry, known, reader.rows(model, start_us, end_us))
-        joined = reader.labelled(model, [(start_us, end_us)])
+    models.one(place.db, place.workspace, model)
+    building = _Building(place, model)
+    for table in reader.rows(model, start_us, end_us):
+        building.add(table)
+    profile, segments = building.profiles()
+    joined = reader.labelled(model, [(start_us, end_us)])
     if not profile.rows or joined is None:
         between = f"{to_rfc3339(start_us)} and {to_rfc3339(end_us)}"
         raise NotFoundError(f"the record log has no prediction of {model!r} between {between}")
-    provenance = {"source": "record log", "from": to_rfc3339(start_us), "to": to_rfc3339(end_us)}
-    return Built(profile, segments, *_of_labels(joined, known), provenance)
+    provenance = {"source": FROM_LOG, "from": to_rfc3339(start_us), "to": to_rfc3339(end_us)}
+    return Built(profile, segments, *_of_labels(joined, building.model), provenance)
 
 
-def _check_model(model: str, batches: Iterable[Batch]) -> None:
-    other = next((batch for batch in batches if batch.model != model), None)
-    if other is not None:
-        row = other.table["row"][0].as_py()
-        raise ContractError("model", f"row {row} is of {other.model!r}; every row must be of {model!r}")
+@dataclass(slots=True)
+class _Rows:
+    """The good rows of messages, and what was refused so far."""
+
+    place: Place
+    model: str
+    key: str
+    what: str
+    rejected: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def good(self, message: Message) -> pa.Table | None:
+        """The rows that are good and fit the declared types; None without any.
+
+        Raises:
+            ContractError: one is of another model, or the message is refused as a whole.
+        """
+        decoded = decode_labelled(message, self.key if not message.offset else f"{self.key}:{message.offset}")
+        self._check_model(message.offset, decoded.batches)
+        known = columns.of_models(self.place.db, self.place.workspace, [self.model])[self.model]
+        declared = {name: column.kind for name, column in known.items() if column.declared}
+        checked = [check_declared(batch, declared) for batch in decoded.batches]
+        refused = sorted([*decoded.refusals, *(r for _, of in checked for r in of)], key=lambda refusal: refusal.row)
+        if refused and refused[0].row == WHOLE_MESSAGE:
+            raise _nothing_good(refused, self.what)
+        self.rejected += len(refused)
+        listed = refused[: max(0, LISTED - len(self.refusals))]
+        self.refusals += [replace(refusal, row=refusal.row + message.offset) for refusal in listed]
+        tables = [batch.table for batch, _ in checked if batch.table.num_rows]
+        return tables[0].combine_chunks() if tables else None
+
+    def _check_model(self, first: int, batches: Iterable[Batch]) -> None:
+        other = next((batch for batch in batches if batch.model != self.model), None)
+        if other is not None:
+            row = first + other.table["row"][0].as_py()
+            raise ContractError("model", f"row {row} is of {other.model!r}; every row must be of {self.model!r}")
 
 
-def _fitting(caller: Caller, model: str, batches: Sequence[Batch]) -> tuple[pa.Table | None, list[Refusal]]:
-    """The rows that fit the declared types, and a refusal for each other."""
-    known = columns.of_models(caller.db, caller.workspace, [model])[model]
-    declared = {name: column.kind for name, column in known.items() if column.declared}
-    checked = [check_declared(batch, declared) for batch in batches]
-    refusals = [refusal for _, refused in checked for refusal in refused]
-    tables = [batch.table for batch, _ in checked if batch.table.num_rows]
-    return (tables[0].combine_chunks() if tables else None), refusals
-
-
-def _nothing_good(refusals: Sequence[Refusal]) -> ContractError:
+def _nothing_good(refusals: Sequence[Refusal], what: str) -> ContractError:
     if not refusals:
-        return ContractError("", "the body holds no rows")
+        return ContractError("", f"{what} holds no rows")
     first = refusals[0]
     if not first.field:
-        return ContractError("", f"the body {first.reason}")
+        return ContractError("", f"{what} {first.reason}")
     where = "" if first.row < 0 else f"row {first.row}: "
-    return ContractError(first.field, f"{where}{first.reason}; no row of the body is good")
+    return ContractError(first.field, f"{where}{first.reason}; no row of {what} is good")
 
 
-def _registered(caller: Caller, model: str) -> tuple[Registry, Model]:
+class _Building:
+    """The profile of all rows that are added, and those of the segments; grids fitted here come from a reference, and are final.
+
+    Args:
+        sample: rows to fit grids from; None for the first that are added.
+    """
+
+    def __init__(self, place: Place, model: str, sample: pa.Table | None = None) -> None:
+        self._registry, self.model = _registered(place, model)
+        self._max_segments = place.max_segments
+        self._parts: dict[str, list[WindowProfile]] = defaultdict(list)
+        if sample is not None:
+            self._specs(sample)
+
+    def add(self, table: pa.Table) -> None:
+        """Count some rows."""
+        specs, features = self._specs(table), self.model.segments
+        segments = profile_segments(table, specs, features, self._max_segments)
+        for segment, part in {"": profile_rows(table, specs), **segments}.items():
+            parts = self._parts[segment]
+            parts.append(part)
+            if len(parts) == _SUMMED:
+                parts[:] = [WindowProfile.merge(parts)]
+
+    def profiles(self) -> tuple[WindowProfile, dict[str, WindowProfile]]:
+        """What was counted of all rows, and of those of each segment."""
+        found = {segment: WindowProfile.merge(parts) for segment, parts in self._parts.items()}
+        return found.pop("", WindowProfile()), found
+
+    def _specs(self, table: pa.Table) -> Mapping[str, ColumnSpec]:
+        return self._registry.specs(self.model.name, table, segments=self.model.segments, provisional=False)
+
+
+def _registered(place: Place, model: str) -> tuple[Registry, Model]:
     problem = model_problem(model)
     if problem:
         raise ContractError("model", problem)
-    registry = Registry(caller.db, caller.workspace, caller.parts.clock)
+    registry = Registry(place.db, place.workspace, place.clock)
     known = registry.refresh({model})
     if model not in known:
-        raise FullError(f"workspace {caller.workspace!r} has as many models as are allowed", _FULL_RETRY_S)
+        raise FullError(f"workspace {place.workspace!r} has as many models as are allowed", _FULL_RETRY_S)
     return registry, known[model]
 
 
-def _profiles(
-    caller: Caller, registry: Registry, model: Model, tables: Iterable[pa.Table]
-) -> tuple[WindowProfile, dict[str, WindowProfile]]:
-    """The profile of all rows, and those of the segments; grids that are fitted here come from a reference, and are final."""
-    parts: list[WindowProfile] = []
-    of_segments: dict[str, list[WindowProfile]] = defaultdict(list)
-    for table in tables:
-        specs = registry.specs(model.name, table, segments=model.segments, provisional=False)
-        parts.append(profile_rows(table, specs))
-        for segment, part in profile_segments(table, specs, model.segments, caller.parts.max_segments).items():
-            of_segments[segment].append(part)
-    return WindowProfile.merge(parts), {name: WindowProfile.merge(of) for name, of in of_segments.items()}
-
-
 def _joined(table: pa.Table) -> pa.Table:
-    """Rows with their labels in the form of the record log's join (store.record_reads.labelled)."""
-    plain_names = {name for name, _ in PLAIN[RecordKind.PREDICTIONS]}
-    kept = [name for name in table.column_names if name in plain_names or name.startswith(SCORE_PREFIX)]
-    joined = to_stored(table.select(kept), RecordKind.PREDICTIONS)
+    """The rows with a label in the form of the record log's join (store.record_reads.labelled), as far as outcomes read it."""
+    labelled = table.filter(pc.or_(table[LABEL].is_valid(), table[LABEL_VALUE].is_valid()))
+    kept = [name for name in labelled.column_names if name in _OUTCOME or name.startswith(SCORE_PREFIX)]
+    joined = to_stored(labelled.select(kept), RecordKind.PREDICTIONS).select([*_OUTCOME[1:], "scores"])
+    joined = joined.set_column(joined.column_names.index("scores"), "scores", joined["scores"].cast(_SCORES))
     for name in (LABEL, LABEL_VALUE):
-        joined = joined.append_column(name, table[name])
-    return joined.append_column("ts_us", table[TS].cast(pa.int64()))
+        joined = joined.append_column(name, labelled[name])
+    return joined.append_column("ts_us", labelled[TS].cast(pa.int64()))
 
 
 def _of_labels(joined: pa.Table, model: Model) -> tuple[Performance, int, Tally]:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from detectors import dial, labelled, lookback
+from detectors.against import SHARES, Against, Before
 from detectors.column_drift import Test, measure_column
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
@@ -43,19 +44,6 @@ from store.watermarks import ENDED_US, SILENCE_US
 from store.windows import Lease, Measured, Window
 
 _NO_SUCH_ROW = "the reference has no row of this segment"
-
-
-@dataclass(frozen=True, slots=True)
-class Against:
-    """What windows are held against.
-
-    Attributes:
-        segments: the reference's profile of each segment, "" for all of its rows; a segment that it lacks is not among them.
-    """
-
-    reference: Reference
-    segments: Mapping[str, WindowProfile]
-
 
 Looks = dict[tuple[str, str], Look]
 """By version and segment."""
@@ -241,7 +229,7 @@ class Evaluator:
             key = SeriesKey(model.name, version, segment, window.size)
             found.setdefault(key, []).extend(_of_profiles(model, window, segment, look, against, test))
             if joined is not None and not segment:
-                found[key] += _of_labels(model, version, joined, against, test)
+                found[key] += _of_labels(model, window, version, joined, against, test)
         return found
 
     def _alpha(self, model: Model, looks: Looks, columns: int) -> float:
@@ -288,11 +276,20 @@ def _of_profiles(
     model: Model, window: Window, segment: str, look: Look, against: Against | None, test: Test
 ) -> Iterator[Measurement]:
     """Health and drift of one series in a window; a segment is held against the reference's rows of that segment alone."""
-    before = None if against is None else against.segments.get(segment)
-    whole = not segment
-    yield from measure_health(look.profile, before, window.end_us - window.start_us, test.alpha, latency=whole)
-    for found in measure_confidence(look.whole, before, test.alpha, test.low_margin, test.min_rows):
-        yield replace(found, span_start_us=look.span_start_us)
+    alone = whole = Before()
+    if against is not None:
+        alone = against.before(segment, look.profile, (window.start_us, window.end_us))
+        whole = (
+            alone
+            if look.whole is look.profile
+            else against.before(segment, look.whole, (look.span_start_us, window.end_us))
+        )
+    for found in measure_health(
+        look.profile, alone.profile, window.end_us - window.start_us, test.alpha, latency=not segment
+    ):
+        yield alone.said_of(found) if found.metric == "error_rate" else found
+    for found in measure_confidence(look.whole, whole.profile, test.alpha, test.low_margin, test.min_rows):
+        yield replace(whole.said_of(found), span_start_us=look.span_start_us)
     if against is None:
         return
     if before is not None:
@@ -304,23 +301,27 @@ def _of_profiles(
     for name, stored in drift_columns(against.reference.profile).items():
         if stored in same:
             continue
-        if before is None:
+        if whole.profile is None:
             yield Measurement("psi", name, None, Status.INSUFFICIENT, rows=look.profile.rows, basis=_NO_SUCH_ROW)
             continue
-        for found in measure_column(name, stored, look.whole, before, test):
+        for found in measure_column(name, stored, look.whole, whole.profile, test):
             status = Status.PROVISIONAL if itself and found.status is not Status.INSUFFICIENT else found.status
-            yield replace(found, status=status, span_start_us=look.span_start_us)
+            yield replace(whole.said_of(found), status=status, span_start_us=look.span_start_us)
 
 
 def _of_labels(
-    model: Model, version: str, joined: pa.Table, against: Against | None, test: Test
+    model: Model, window: Window, version: str, joined: pa.Table, against: Against | None, test: Test
 ) -> Iterator[Measurement]:
+    """What labels say of one version. Rows that the reference shares stay in it: its performance cannot be taken apart."""
     rows = joined.filter(pc.equal(joined["version"], version))
-    if rows.num_rows:
-        before = {} if against is None else against.reference.performance
-        task = Task(model.task, model.positive_class)
-        found = outcomes(rows, task)
-        yield from measure_performance(found, before, task)
-        yield from measure_label_drift(
-            found, {} if against is None else against.reference.labels, test.alpha, test.delta
-        )
+    if not rows.num_rows:
+        return
+    shared = against is not None and against.shared((window.start_us, window.end_us))
+    before = Before(shared=SHARES if shared else "")
+    task = Task(model.task, model.positive_class)
+    found = outcomes(rows, task)
+    for one in measure_performance(found, {} if against is None else against.reference.performance, task):
+        yield one if one.expected is None else before.said_of(one)
+    labels = {} if against is None else against.reference.labels
+    for one in measure_label_drift(found, labels, test.alpha, test.delta):
+        yield before.said_of(one)

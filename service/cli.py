@@ -218,6 +218,21 @@ def apply(
     _say({"models": names}, f"Declared {len(names)} models: {', '.join(names) or 'none'}.", as_json)
 
 
+@app.command()
+def reference(
+    model: Annotated[str, typer.Argument(help="The model; a new one is registered.")],
+    file: Annotated[Path, typer.Argument(help="Its rows: Parquet, CSV, or Arrow (a stream, a file, Feather).")],
+    as_json: Json = False,
+) -> None:
+    """Hold a model against the rows of a file, each with an optional label; every window is then measured again."""
+    from service import put_reference
+
+    with ExitStack() as closing:
+        heard = closing.enter_context(_share_bar(f"reading {file.name}"))
+        answer = put_reference.run(_wiring(closing), model, file, heard)
+    _say(answer, put_reference.as_text(model, answer), as_json)
+
+
 @app.command("dead-letters")
 def dead_letters(
     limit: Annotated[int, typer.Option(min=1, help="Letters to show, the newest first.")] = 20, as_json: Json = False

@@ -1,7 +1,5 @@
 """Measurements as they are read page by page."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -10,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 import sqlalchemy as sa
 
-from kernel.errors import ContractError
 from store import decided
 from store.database import Database
+from store.pages import decode_cursor, encode_cursor
 from store.tables import decisions as d
 from store.tables import measurements as t
 
@@ -125,20 +123,10 @@ def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
 
 
 def _encode(last: StoredMeasurement) -> str:
-    key = [getattr(last, column.name) for column in _ORDER]
-    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+    return encode_cursor([getattr(last, column.name) for column in _ORDER])
 
 
 def _after(cursor: str) -> sa.Tuple:
     """The key as PostgreSQL wants it: each value of its column's own type."""
-    pairs = zip(_decode(cursor), _ORDER, strict=True)
+    pairs = zip(decode_cursor(cursor, _Key), _ORDER, strict=True)
     return sa.tuple_(*(sa.literal(value, column.type) for value, column in pairs))
-
-
-def _decode(cursor: str) -> _Key:
-    try:
-        packed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        key: _Key = msgspec.json.decode(packed, type=_Key)
-    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
-        raise ContractError("cursor", "is none that this API gave; take `next` of the page before") from error
-    return key

@@ -3,17 +3,25 @@
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
+import msgspec
 import sqlalchemy as sa
 
+from kernel.clock import from_datetime
 from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile, encode_profile
+from kernel.windows import Span
 from store.database import Database, in_parts
 from store.models import hold
+from store.pages import decode_cursor, encode_cursor
 from store.tables import reference_segments, references, windows
 
+FROM_LOG = "record log"
+"""The source, in its provenance, of a reference that was taken from its model's own record log."""
 _KEYS_A_QUERY = 500
+_Key = tuple[Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,14 @@ class Reference:
     provisional: bool
     created_us: int
 
+    @property
+    def log_span(self) -> Span | None:
+        """Where its rows lie in the model's own record log, [start, end); None where they came from elsewhere."""
+        if self.provenance.get("source") != FROM_LOG:
+            return None
+        start, end = (from_datetime(datetime.fromisoformat(self.provenance[side])) for side in ("from", "to"))
+        return start, end
+
 
 def active(db: Database, workspace: str, model: str) -> Reference | None:
     """The reference in force; None where there is none."""
@@ -46,6 +62,39 @@ def active(db: Database, workspace: str, model: str) -> Reference | None:
         row.reference, decode_profile(row.blob), row.performance, row.labels, row.provenance, row.provisional,
         row.created_us,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is told of a reference in its model's history, whether or not it is in force; see Reference."""
+
+    name: str
+    rows: int
+    provisional: bool
+    active: bool
+    created_us: int
+    provenance: Mapping[str, Any]
+
+
+def history(
+    db: Database, workspace: str, model: str, limit: int, cursor: str | None = None
+) -> tuple[list[Entry], str | None]:
+    """The references that a model has had, the newest first, and the cursor of the next page; see measurements.page.
+
+    Raises:
+        ContractError: the cursor is none of ours.
+    """
+    at = references.c
+    order = (at.created_us, at.reference)
+    query = sa.select(at.reference, at.rows, at.provisional, at.active, at.created_us, at.provenance)
+    query = query.where(at.workspace == workspace, at.model == model)
+    if cursor is not None:
+        last = zip(decode_cursor(cursor, _Key), order, strict=True)
+        query = query.where(sa.tuple_(*order) < sa.tuple_(*(sa.literal(value, column.type) for value, column in last)))
+    with db.read() as connection:
+        rows = connection.execute(query.order_by(*(column.desc() for column in order)).limit(limit + 1)).all()
+    found = [Entry(*row) for row in rows[:limit]]
+    return found, encode_cursor([found[-1].created_us, found[-1].name]) if len(rows) > limit else None
 
 
 def of_segments(

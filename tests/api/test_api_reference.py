@@ -98,8 +98,8 @@ def test_every_format_makes_the_same_profile(serve: Callable[..., Any], flights:
     for content_type, body in bodies.items():
         api = serve()
         answer = put(api, body, content_type)
-        assert answer | {"reference": ""} == {
-            "reference": "", "rows": ROWS, "labels": ROWS - ROWS // 10, "rejected": 0, "errors": [],
+        assert answer | {"reference": "", "provenance": {}} == {
+            "reference": "", "rows": ROWS, "labels": ROWS - ROWS // 10, "rejected": 0, "errors": [], "provenance": {},
         }  # fmt: skip
         stored = references.active(api.db, "default", "flights")
         assert stored is not None
@@ -177,7 +177,7 @@ def test_bad_rows_are_told_apart(api: Any) -> None:
         (400, CONTENT_JSON, b"[]", "no rows"),
         (400, CONTENT_JSON, b"[1]", "JSON object"),
         (400, CONTENT_ARROW, b"nonsense", "Arrow"),
-        (400, "text/csv", b"a,b", "content type"),
+        (400, "text/html", b"a,b", "content type"),
         (400, CONTENT_JSON, b'{"from": 1, "to": 2}', "from"),
         (400, CONTENT_JSON, b'{"from": "2013-03-01T00:00:00Z"}', "to"),
         (422, CONTENT_JSON, b'{"from": "monday", "to": "2013-03-01T00:00:00Z"}', "from: is 'monday'"),

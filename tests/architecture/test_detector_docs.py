@@ -17,6 +17,7 @@ READ_AND_WRITE = {
     "service_levels": "reads and writes the store, and is tested in tests/pipeline",
 }
 NO_FORMULA = READ_AND_WRITE | {
+    "against": "takes rows out of the reference",
     "column_drift": "puts the statistics of a column together",
     "delta": "a default",
     "estimate": "what the measures return",

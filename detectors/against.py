@@ -1,0 +1,75 @@
+"""What windows are held against: the reference, without the rows that a window shares with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from kernel.measurement import Measurement
+from kernel.profile import WindowProfile
+from kernel.profile_difference import without
+from kernel.windows import Span
+from store.references import Reference
+
+ITS_OWN_TAKEN = "its own rows taken from the reference"
+SHARES = "shares rows with the reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What some rows are held against.
+
+    Attributes:
+        profile: None where there is nothing.
+        shared: what became of the rows that are on both sides; "" where none are.
+    """
+
+    profile: WindowProfile | None = None
+    shared: str = ""
+
+    def said_of(self, found: Measurement) -> Measurement:
+        """The measurement, whose basis says so; at its end, for whoever decides looks at how it begins.
+
+        >>> from kernel.measurement import Status
+        >>> Before(shared=SHARES).said_of(Measurement("psi", "x", 0.1, Status.OK, basis="iid-null, exact")).basis
+        'iid-null, exact; shares rows with the reference'
+        """
+        if not self.shared:
+            return found
+        return replace(found, basis="; ".join(part for part in (found.basis, self.shared) if part))
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What windows are held against.
+
+    Attributes:
+        segments: the reference's profile of each segment, "" for all of its rows; a segment that it lacks is not among them.
+    """
+
+    reference: Reference
+    segments: Mapping[str, WindowProfile]
+
+    def shared(self, span: Span) -> str:
+        """What becomes of the rows of a span: "" where the reference was not taken from it.
+
+        >>> log = {"source": "record log", "from": "1970-01-01T00:00:01Z", "to": "1970-01-01T00:00:02Z"}
+        >>> against = Against(Reference("r", WindowProfile(), {}, {}, log, False, 0), {})
+        >>> against.shared((1_000_000, 1_500_000)), against.shared((0, 1_000_001)), against.shared((0, 1_000_000))
+        ('its own rows taken from the reference', 'shares rows with the reference', '')
+        """
+        log = self.reference.log_span
+        if log is None or span[1] <= log[0] or log[1] <= span[0]:
+            return ""
+        return ITS_OWN_TAKEN if log[0] <= span[0] and span[1] <= log[1] else SHARES
+
+    def before(self, segment: str, rows: WindowProfile, span: Span) -> Before:
+        """What the rows of a segment in a span are held against: where all of them are the reference's, it without them.
+
+        >>> log = {"source": "record log", "from": "1970-01-01T00:00:01Z", "to": "1970-01-01T00:00:02Z"}
+        >>> against = Against(Reference("r", WindowProfile(5), {}, {}, log, False, 0), {"": WindowProfile(5)})
+        >>> against.before("", WindowProfile(2), (1_000_000, 2_000_000)).profile.rows
+        3
+        """
+        held, shared = self.segments.get(segment), self.shared(span)
+        if held is None:
+            return Before()
+        return Before(without(held, rows) if shared == ITS_OWN_TAKEN else held, shared)

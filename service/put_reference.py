@@ -1,0 +1,40 @@
+"""Putting a reference from a file, as the command does it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from api.reference import ReferencePut
+from api.reference_building import Place, from_rows, put
+from api.reference_files import from_file
+from service.wiring import Wiring
+
+_TOLD = 20  # refusals on the terminal
+
+
+def run(wiring: Wiring, model: str, path: Path, heard: Callable[[float], None]) -> dict[str, Any]:
+    """Put a file's rows in force as a model's reference; the answer is that of PUT /v1/models/{model}/reference.
+
+    Raises:
+        DriftglassError: the file is not there, cannot be read, or no row of it is good: nothing is put in force.
+    """
+    settings = wiring.settings
+    place = Place(wiring.db, settings.workspace, wiring.clock, settings.collector.max_segments)
+    built = from_rows(place, model, from_file(path, model, wiring.clock.now_us(), heard), uuid4().hex)
+    return ReferencePut.of(put(place, model, built), built).model_dump(mode="json")
+
+
+def as_text(model: str, answer: dict[str, Any]) -> str:
+    """The answer for people."""
+    refused = f"{answer['rejected']} {'was' if answer['rejected'] == 1 else 'were'} refused"
+    lines = [
+        f"{model} is held against {answer['rows']} rows of {answer['provenance']['name']} from now on, "
+        f"{answer['labels']} of them with a label; {refused}."
+    ]
+    if "ts" in answer["provenance"]:
+        lines.append("The file has no column ts: its rows are of now.")
+    lines += [f"row {e['index']}: {e['field']} {e['reason']}" for e in answer["errors"][:_TOLD]]
+    if answer["rejected"] > _TOLD:
+        lines.append(f"... and {answer['rejected'] - _TOLD} more; --json lists the first 1,000.")
+    return "\n".join(lines)

@@ -1,0 +1,84 @@
+"""`driftglass reference` puts a file's rows in force, and says in one sentence why it cannot."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from store import references
+from store.database import Database
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+CSV = """dep_delay,carrier,prediction,score.late,score.on_time,label
+3.0,UA,late,0.7,0.3,late
+,AA,on_time,0.2,0.8,on_time
+5.5,"B6, sometimes",late,0.9,much,on_time
+0.5,UA,on_time,0.1,0.9,
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    settings = {
+        "store": {"database": f"sqlite:///{tmp_path}/state.db", "records": str(tmp_path / "records")},
+        "log": {"local": {"path": str(tmp_path / "log.db")}},
+    }
+    (tmp_path / "driftglass.yaml").write_text(yaml.safe_dump(settings))
+    (tmp_path / "training.csv").write_text(CSV)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("DRIFTGLASS_")}
+
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "service.cli", *arguments],
+            cwd=tmp_path,
+            env={**clean, "DRIFTGLASS_CONFIG": str(tmp_path / "driftglass.yaml")},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    assert command("migrate").returncode == 0
+    return command
+
+
+def test_the_rows_of_a_file_are_the_reference(run: Run, tmp_path: Path) -> None:
+    done = run("reference", "flights", "training.csv", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    answer = json.loads(done.stdout)
+    assert (answer["rows"], answer["labels"], answer["rejected"]) == (3, 2, 1)
+    (refused,) = answer["errors"]
+    assert (refused["index"], refused["field"]) == (2, "scores.on_time")
+    assert (answer["provenance"]["source"], answer["provenance"]["name"]) == ("file", "training.csv")
+    db = Database(f"sqlite:///{tmp_path}/state.db")
+    stored = references.active(db, "default", "flights")
+    db.close()
+    assert stored is not None
+    assert (stored.name, stored.provenance) == (answer["reference"], answer["provenance"])
+    assert stored.performance["accuracy"]["value"] == 1.0
+
+
+def test_what_people_read(run: Run) -> None:
+    lines = run("reference", "flights", "training.csv").stdout.splitlines()
+    assert (
+        lines[0] == "flights is held against 3 rows of training.csv from now on, 2 of them with a label; 1 was refused."
+    )
+    assert lines[1] == "The file has no column ts: its rows are of now."
+    assert lines[2] == "row 2: scores.on_time must be a finite number"
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [("none.csv", "there is no file none.csv: give the path"), ("driftglass.yaml", "neither Parquet nor Arrow")],
+)
+def test_what_cannot_be_put_is_one_sentence(run: Run, file: str, said: str) -> None:
+    done = run("reference", "flights", file)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert said in line
