@@ -292,10 +292,10 @@ def _of_profiles(
         yield replace(whole.said_of(found), span_start_us=look.span_start_us)
     if against is None:
         return
-    if before is not None:
+    if whole.profile is not None:
         names = {stored: column_name(stored) for stored in look.whole.columns}
-        for found in measure_columns(look.whole, before, names, test.alpha, test.min_rows):
-            yield replace(found, span_start_us=look.span_start_us)
+        for found in measure_columns(look.whole, whole.profile, names, test.alpha, test.min_rows):
+            yield replace(whole.said_of(found), span_start_us=look.span_start_us)
     itself = against.reference.provisional and against.reference.provenance.get("start_us") == window.start_us
     same = segment_columns(segment, model.segments)
     for name, stored in drift_columns(against.reference.profile).items():
