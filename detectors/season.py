@@ -1,0 +1,44 @@
+"""Which windows go together in a week: those of one hour of the week, or of one hour of the day.
+
+Source: seasonal indices, Hyndman and Athanasopoulos, "Forecasting: Principles and Practice" (2021), section 7.4.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from kernel.clock import DAY_US, HOUR_US
+from kernel.windows import WindowSize
+
+LEAST_SAME_HOUR = 8  # weeks, or days
+WEEK_US = 7 * DAY_US
+
+IntArray = npt.NDArray[np.int64]
+
+
+def length_us(size: WindowSize) -> int:
+    """How long a window is, in microseconds; a month has the 31 days of January.
+
+    >>> length_us(WindowSize("1w")) // DAY_US, length_us(WindowSize("1mo")) // DAY_US
+    (7, 31)
+    """
+    return size.end(size.start(0)) - size.start(0)
+
+
+def groups(at_us: int, past_us: IntArray, size: WindowSize) -> tuple[IntArray, int]:
+    """Which group each window (windows,) of a past is in, and which one the window is that starts at a moment; microseconds.
+
+    The hour of the week, where the past has that of the moment in 8 weeks; else the hour of the day, where it has that on 8 days;
+    else 0, as of windows longer than a day.
+
+    >>> days = np.arange(60) * DAY_US
+    >>> groups(60 * DAY_US, days, WindowSize("1d"))[0][:8].tolist()
+    [0, 24, 48, 72, 96, 120, 144, 0]
+    >>> groups(10 * DAY_US, days[:10], WindowSize("1d"))[0].tolist()
+    [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    """
+    if length_us(size) <= DAY_US:
+        for period_us in (WEEK_US, DAY_US):
+            hours, own = past_us % period_us // HOUR_US, at_us % period_us // HOUR_US
+            if len(np.unique(past_us[hours == own] // period_us)) >= LEAST_SAME_HOUR:
+                return hours, own
+    return np.zeros(len(past_us), np.int64), 0
