@@ -77,10 +77,8 @@ def fit(x: FloatArray, values: FloatArray, gaps: FloatArray, group: IntArray, ow
     return Line(weights, levels, slopes, level_variances, slope_variances, covariances, freedom)
 
 
-def _fit(
-    x: FloatArray, y: FloatArray, rho: FloatArray, place: IntArray, level: FloatArray, freedom: int
-) -> tuple[float, float, float, float, float, float]:
-    """The fit under one autocorrelation: log likelihood, level, slope, their variances and their covariance."""
+def _fit(x: FloatArray, y: FloatArray, rho: FloatArray, place: IntArray, level: FloatArray, freedom: int) -> FloatArray:
+    """The fit under one autocorrelation (6,): log likelihood, level, slope, their variances and their covariance."""
     rest = 1 - rho**2
     beside = -rho / rest  # the inverse of the errors' correlations has these beside its diagonal, and else nothing
     diagonal = np.append(1.0, 1 / rest)
@@ -105,4 +103,5 @@ def _fit(
     likely = -(np.log(rest).sum() + np.linalg.slogdet(gram)[1] + freedom * np.log(errors)) / 2
     scale = errors / freedom
     towards = inverse @ level
-    return likely, level @ found, found[n], scale * (level @ towards), scale * inverse[n, n], scale * towards[n]
+    variances = scale * np.array([level @ towards, inverse[n, n], towards[n]])
+    return np.array([likely, level @ found, found[n], *variances])

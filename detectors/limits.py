@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from detectors.performance import LOWER_IS_BETTER
+from detectors.performance import LOWER_IS_BETTER, NEITHER_IS_BETTER
 
 Interval = tuple[float | None, float | None]
 LIMITED = ("psi", "js_distance", "traffic", "latency_p99")
@@ -51,6 +51,8 @@ def limit_of(
     if metric in ("traffic", "latency_p99"):
         high = metric == "latency_p99"
         return _given(usual[high], "what is usual", above=high, own_hour=True)
+    if metric in NEITHER_IS_BETTER:
+        return None
     high = metric in LOWER_IS_BETTER
     return _given(reference.get(metric, (None, None))[high], "the interval of the reference", above=high)
 
