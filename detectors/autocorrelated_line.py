@@ -8,7 +8,8 @@ from scipy import special
 from detectors.pair import FloatArray
 from detectors.season import IntArray
 
-_PHIS = np.linspace(0.0, 0.95, 20)  # beyond, a short series cannot tell a line from a walk at random
+MOST = 0.95  # an autocorrelation; beyond, a short series cannot tell a line from a walk at random
+_PHIS = 20
 _STILL = 1e-9  # an error under this, in the values' own size, is none
 
 
@@ -21,6 +22,10 @@ class Line:
         levels: of the line at 0; slopes: a unit of x.
         level_variances, slope_variances, covariances: of the two.
         freedom: degrees of freedom.
+
+    >>> exact = Line(*(np.array([each]) for each in (1.0, 2.0, 0.5, 1e-9, 1e-9, 0.0)), freedom=30)
+    >>> round(exact.p_rising(), 6), exact.p_above(4.0, np.array([3.0, 4.0, 5.0])).round(6).tolist()
+    (1.0, [0.0, 0.5, 1.0])
     """
 
     weights: FloatArray
@@ -44,19 +49,22 @@ class Line:
         return found
 
 
-def fit(x: FloatArray, values: FloatArray, gaps: FloatArray, group: IntArray, own: int | None = None) -> Line:
+def fit(
+    x: FloatArray, values: FloatArray, gaps: FloatArray, group: IntArray, own: int | None = None, most: float = MOST
+) -> Line:
     """The line through values (n,) at x (n,), one height a group, whose errors are autoregressive of the first order and normal.
 
-    For each autocorrelation phi of neighbours, 0, 0.05, ..., 0.95, the line is generalised least squares and its height at any x is
-    Student's. The likelihood of phi, with line and sigma integrated out, weighs them, times 1 / (1 - phi^2): few windows hide how
-    much goes together, and simulated intervals then hold from 20 windows on. So not knowing phi widens every interval, which
-    plugging an estimate in does not. Source: Zellner and Tiao, "Bayesian analysis of the regression model with
-    autocorrelated errors" (1964); the same likelihood as REML, Harville (1974).
+    For each of 20 autocorrelations phi of neighbours the line is generalised least squares, and its height at any x is Student's.
+    The likelihood of phi, with line and sigma integrated out, weighs them; before, they are equally likely and lie evenly in
+    log(1 - phi), since few windows hide how much goes together. So not knowing phi widens every interval, which plugging an
+    estimate in does not. Source: Zellner and Tiao, "Bayesian analysis of the regression model with autocorrelated errors" (1964);
+    the same likelihood as REML, Harville (1974).
 
     Args:
         gaps: (n - 1,), how many windows lie between neighbours, 1 where none is missing; above 0.
         group: (n,), 0 or more.
         own: the group whose line is returned; None for the mean of the groups' lines.
+        most: the largest phi, below 1; the smallest is 0.
 
     Raises:
         ValueError: not more values than groups and a slope take.
@@ -71,10 +79,10 @@ def fit(x: FloatArray, values: FloatArray, gaps: FloatArray, group: IntArray, ow
     if freedom < 1:
         raise ValueError(f"{values.size} values are too few for a line and {names.size} groups")
     level = np.append(np.full(names.size, 1 / names.size) if own is None else (names == own).astype(float), 0.0)
-    fits = np.array([_fit(x, values, phi**gaps, place, level, freedom) for phi in _PHIS])
+    phis = 1 - np.geomspace(1.0, 1 - most, _PHIS)
+    fits = np.array([_fit(x, values, phi**gaps, place, level, freedom) for phi in phis])
     likely, levels, slopes, level_variances, slope_variances, covariances = fits.T
-    weights = special.softmax(likely - np.log1p(-(_PHIS**2)))
-    return Line(weights, levels, slopes, level_variances, slope_variances, covariances, freedom)
+    return Line(special.softmax(likely), levels, slopes, level_variances, slope_variances, covariances, freedom)
 
 
 def _fit(x: FloatArray, y: FloatArray, rho: FloatArray, place: IntArray, level: FloatArray, freedom: int) -> FloatArray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.autocorrelated_line import Line, fit
+from detectors.autocorrelated_line import MOST, Line, fit
 from detectors.pair import FloatArray
 from detectors.scale import Scale
 from detectors.season import IntArray, groups, length_us
@@ -16,7 +16,7 @@ HORIZON_US = 90 * DAY_US
 TREND = 0.95  # a slope towards the limit less likely than this is none
 REACH = 2  # a line is drawn no further ahead than so many times the past
 _EARLY, _HALF, _LATE = 0.1, 0.5, 0.9
-_MOMENTS = 200
+_MOMENTS, _BETWEEN = 150, 50  # that are looked at, and between two of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def forecast(
     >>> n = np.arange(40)
     >>> seen = forecast(n * DAY_US, 0.02 * n + 0.1 * np.cos(9 * n), WindowSize("1d"), 1.0, above=True)
     >>> [round(us / DAY_US) for us in (seen.earliest_us, seen.crosses_us, seen.latest_us)], seen.probability > 0.99
-    ([48, 51, 53], True)
+    ([49, 51, 53], True)
     >>> forecast(n * DAY_US, np.cos(9.0 * n), WindowSize("1d"), 2.0, above=True)  # no trend
     """
     known = np.isfinite(values)
@@ -83,9 +83,8 @@ def forecast(
     if line is None or line.p_rising() < TREND:
         return None
     ahead = np.append(0.0, np.geomspace(span / 1_000, REACH * span, _MOMENTS))
-    passed = np.maximum.accumulate(line.p_above(level, ahead))
-    early, half, late = (_reached(passed, share, ahead) for share in (_EARLY, _HALF, _LATE))
-    if half is None or passed[0] >= _HALF:
+    early, half, late = (_reached(line, level, share, ahead) for share in (_EARLY, _HALF, _LATE))
+    if half is None or half == 0.0:
         return None
     within = float(line.p_above(level, np.array([horizon_us / DAY_US]))[0])
 
@@ -102,13 +101,17 @@ def _line(starts: IntArray, values: FloatArray, size: WindowSize, end_us: int, *
         return None
     length = length_us(size)
     gaps = np.maximum(np.rint(np.diff(starts) / length), 1.0)
-    return fit((starts + length / 2 - end_us) / DAY_US, values, gaps, group, own if own_hour else None)
+    most = MOST ** min(1.0, length / DAY_US)  # of hours as of days: what makes a day different lasts for many of them
+    return fit((starts + length / 2 - end_us) / DAY_US, values, gaps, group, own if own_hour else None, most)
 
 
-def _reached(passed: FloatArray, share: float, ahead: FloatArray) -> float | None:
-    """Where a rising probability reaches a share; None where it does not."""
-    at = int(np.searchsorted(passed, share))
-    if at == 0 or at == passed.size:
-        return 0.0 if at == 0 else None
-    part = (share - passed[at - 1]) / (passed[at] - passed[at - 1])
-    return float(ahead[at - 1] + part * (ahead[at] - ahead[at - 1]))
+def _reached(line: Line, level: float, share: float, ahead: FloatArray) -> float | None:
+    """The first x at which the probability that the line is above a level is a share; None where that is beyond `ahead` (n,)."""
+    found = np.flatnonzero(line.p_above(level, ahead) >= share)
+    if not found.size:
+        return None
+    at = int(found[0])
+    if at == 0:
+        return 0.0
+    between = np.linspace(ahead[at - 1], ahead[at], _BETWEEN)
+    return float(between[np.argmax(line.p_above(level, between) >= share)])

@@ -32,8 +32,8 @@ def limit_of(
 ) -> Limit | None:
     """The limit of a metric; None where it has none, or what it comes from is not there.
 
-    Of psi it is delta, of js_distance the distance that a small shift of that psi has: psi is then 8 ln 2 times its square. Source:
-    Lin, "Divergence measures based on the Shannon entropy" (1991); both are the same chi-square in small shifts.
+    Of psi it is delta, of js_distance the distance that a small shift of that psi has: psi is then 8 ln 2 times its square, since
+    both come to the same chi-square. Source: Lin, "Divergence measures based on the Shannon entropy" (1991).
 
     Args:
         delta: as it is set; own_delta: as it was decided by the series' own past.
