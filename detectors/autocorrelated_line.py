@@ -8,7 +8,7 @@ from scipy import special
 from detectors.pair import FloatArray
 from detectors.season import IntArray
 
-MOST = 0.95  # an autocorrelation; beyond, a short series cannot tell a line from a walk at random
+_MOST = 0.95  # an autocorrelation; beyond, a short series cannot tell a line from a walk at random
 _PHIS = 20
 _STILL = 1e-9  # an error under this, in the values' own size, is none
 
@@ -49,12 +49,10 @@ class Line:
         return found
 
 
-def fit(
-    x: FloatArray, values: FloatArray, gaps: FloatArray, group: IntArray, own: int | None = None, most: float = MOST
-) -> Line:
+def fit(x: FloatArray, values: FloatArray, gaps: FloatArray, group: IntArray, own: int | None = None) -> Line:
     """The line through values (n,) at x (n,), one height a group, whose errors are autoregressive of the first order and normal.
 
-    For each of 20 autocorrelations phi of neighbours the line is generalised least squares, and its height at any x is Student's.
+    For each of 20 autocorrelations phi of neighbours, 0 to 0.95, the line is generalised least squares, and its height at any x is Student's.
     The likelihood of phi, with line and sigma integrated out, weighs them; before, they are equally likely and lie evenly in
     log(1 - phi), since few windows hide how much goes together. So not knowing phi widens every interval, which plugging an
     estimate in does not. Source: Zellner and Tiao, "Bayesian analysis of the regression model with autocorrelated errors" (1964);
@@ -64,7 +62,6 @@ def fit(
         gaps: (n - 1,), how many windows lie between neighbours, 1 where none is missing; above 0.
         group: (n,), 0 or more.
         own: the group whose line is returned; None for the mean of the groups' lines.
-        most: the largest phi, below 1; the smallest is 0.
 
     Raises:
         ValueError: not more values than groups and a slope take.
@@ -79,7 +76,7 @@ def fit(
     if freedom < 1:
         raise ValueError(f"{values.size} values are too few for a line and {names.size} groups")
     level = np.append(np.full(names.size, 1 / names.size) if own is None else (names == own).astype(float), 0.0)
-    phis = 1 - np.geomspace(1.0, 1 - most, _PHIS)
+    phis = 1 - np.geomspace(1.0, 1 - _MOST, _PHIS)
     fits = np.array([_fit(x, values, phi**gaps, place, level, freedom) for phi in phis])
     likely, levels, slopes, level_variances, slope_variances, covariances = fits.T
     return Line(special.softmax(likely), levels, slopes, level_variances, slope_variances, covariances, freedom)

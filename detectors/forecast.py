@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.autocorrelated_line import MOST, Line, fit
+from detectors.autocorrelated_line import Line, fit
 from detectors.pair import FloatArray
 from detectors.scale import Scale
-from detectors.season import IntArray, groups, length_us
+from detectors.season import IntArray, by_day, groups, length_us
 from kernel.clock import DAY_US
 from kernel.windows import WindowSize
 
@@ -51,13 +51,13 @@ def forecast(
 ) -> Forecast | None:
     """When the level of a series, its windows (windows,) in order, passes a limit; None where that is not in sight.
 
-    The level is a straight line on the scale, through the middles of the windows, without what the hour of the week or of the day
-    adds where the past is long enough to know (detectors/season.py). Its errors are autoregressive
+    The level is a straight line on the scale, through the middles of the windows, or of days where windows are shorter, without what
+    the hour and the weekday add (detectors/season.py; the weekday from 8 weeks on). Its errors are autoregressive
     (detectors/autocorrelated_line.py), so the probability that the line is past the limit is known at every moment, and the
     moments at which that is 10%, 50% and 90% are the forecast. A single window scatters around its level and may be past the limit
     before. Source: inverse prediction, Hoadley, "A Bayesian look at inverse linear regression" (1970).
 
-    Not in sight: under 14 windows with a value; a slope towards the limit that is less than 95% likely; a level past the limit
+    Not in sight: under 14 windows, or days, with a value; a slope towards the limit that is less than 95% likely; a level past the limit
     already; a limit that no value of the scale can reach; a crossing further ahead than twice the length of the past.
 
     Args:
@@ -95,14 +95,18 @@ def forecast(
 
 
 def _line(starts: IntArray, values: FloatArray, size: WindowSize, end_us: int, *, own_hour: bool) -> Line | None:
-    """The level in days after `end_us`; None where it does not move, or its week takes all there is to know."""
+    """The level in days after `end_us`; None where it does not move, or too little of it is left beside the week."""
+    added = 0.0
+    if length_us(size) < DAY_US:
+        starts, values, added = by_day(starts, values, size)
+        size = WindowSize("1d")
     group, own = groups(int(starts[-1]), starts, size)
     if values.size - np.unique(group).size < LEAST_WINDOWS - 1 or float(np.ptp(values)) == 0.0:
         return None
     length = length_us(size)
     gaps = np.maximum(np.rint(np.diff(starts) / length), 1.0)
-    most = MOST ** min(1.0, length / DAY_US)  # of hours as of days: what makes a day different lasts for many of them
-    return fit((starts + length / 2 - end_us) / DAY_US, values, gaps, group, own if own_hour else None, most)
+    x = (starts + length / 2 - end_us) / DAY_US
+    return fit(x, values + added, gaps, group, own) if own_hour else fit(x, values, gaps, group)
 
 
 def _reached(line: Line, level: float, share: float, ahead: FloatArray) -> float | None:

@@ -1,4 +1,4 @@
-"""Which windows go together in a week: those of one hour of the week, or of one hour of the day.
+"""What the hour of the day and the week do to a series.
 
 Source: seasonal indices, Hyndman and Athanasopoulos, "Forecasting: Principles and Practice" (2021), section 7.4.
 """
@@ -6,9 +6,11 @@ Source: seasonal indices, Hyndman and Athanasopoulos, "Forecasting: Principles a
 import numpy as np
 import numpy.typing as npt
 
+from detectors.pair import FloatArray
 from kernel.clock import DAY_US, HOUR_US
 from kernel.windows import WindowSize
 
+HOURS = 24
 LEAST_SAME_HOUR = 8  # weeks, or days
 WEEK_US = 7 * DAY_US
 
@@ -42,3 +44,25 @@ def groups(at_us: int, past_us: IntArray, size: WindowSize) -> tuple[IntArray, i
             if len(np.unique(past_us[hours == own] // period_us)) >= LEAST_SAME_HOUR:
                 return hours, own
     return np.zeros(len(past_us), np.int64), 0
+
+
+def by_day(starts_us: IntArray, values: FloatArray, size: WindowSize) -> tuple[IntArray, FloatArray, float]:
+    """The mean of each day (days,) of windows shorter than a day (windows,), by the day's start; microseconds.
+
+    What the hour adds is taken away first, so that a day of which only the night is there is no lower for it. What goes together for
+    hours is then one error a day. Source: ratio to moving average in its additive form, Hyndman and Athanasopoulos, as above.
+
+    Returns:
+        Starts and means of the days, and what the newest window's hour of the week adds to them (see `groups`).
+
+    >>> hours = np.arange(45) * HOUR_US  # a day, and most of the next
+    >>> starts, means, added = by_day(hours, np.where(hours // HOUR_US % 24 < 6, 1.0, 5.0), WindowSize("1h"))
+    >>> (starts // DAY_US).tolist(), means.round(1).tolist(), round(added, 1)
+    ([0, 1], [4.0, 3.9], 1.1)
+    """
+    days, place, held = np.unique(starts_us // DAY_US, return_inverse=True, return_counts=True)
+    hour = starts_us % DAY_US // HOUR_US
+    off = values - (np.bincount(place, values) / held)[place]
+    added = np.bincount(hour, off, HOURS) / np.maximum(np.bincount(hour, minlength=HOURS), 1)
+    group, own = groups(int(starts_us[-1]), starts_us, size)
+    return days * DAY_US, np.bincount(place, values - added[hour]) / held, float(off[group == own].mean())
