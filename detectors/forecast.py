@@ -51,14 +51,14 @@ def forecast(
 ) -> Forecast | None:
     """When the level of a series, its windows (windows,) in order, passes a limit; None where that is not in sight.
 
-    The level is a straight line on the scale, through the middles of the windows, or of days where windows are shorter, without what
-    the hour and the weekday add (detectors/season.py; the weekday from 8 weeks on). Its errors are autoregressive
+    The level is a straight line on the scale, through the middles of the windows, or of days where windows are shorter, without
+    what the hour and the weekday add (detectors/season.py; the weekday from 8 weeks on). Its errors go together
     (detectors/autocorrelated_line.py), so the probability that the line is past the limit is known at every moment, and the
     moments at which that is 10%, 50% and 90% are the forecast. A single window scatters around its level and may be past the limit
     before. Source: inverse prediction, Hoadley, "A Bayesian look at inverse linear regression" (1970).
 
-    Not in sight: under 14 windows, or days, with a value; a slope towards the limit that is less than 95% likely; a level past the limit
-    already; a limit that no value of the scale can reach; a crossing further ahead than twice the length of the past.
+    Not in sight: under 14 windows, or days, with a value; a slope towards the limit that is less than 95% likely; a level past the
+    limit already; a limit that no value of the scale can reach; a crossing further ahead than twice the length of the past.
 
     Args:
         values: NaN where there is none.
@@ -68,7 +68,7 @@ def forecast(
     >>> n = np.arange(40)
     >>> seen = forecast(n * DAY_US, 0.02 * n + 0.1 * np.cos(9 * n), WindowSize("1d"), 1.0, above=True)
     >>> [round(us / DAY_US) for us in (seen.earliest_us, seen.crosses_us, seen.latest_us)], seen.probability > 0.99
-    ([49, 51, 53], True)
+    ([48, 51, 54], True)
     >>> forecast(n * DAY_US, np.cos(9.0 * n), WindowSize("1d"), 2.0, above=True)  # no trend
     """
     known = np.isfinite(values)

@@ -49,16 +49,16 @@ def groups(at_us: int, past_us: IntArray, size: WindowSize) -> tuple[IntArray, i
 def by_day(starts_us: IntArray, values: FloatArray, size: WindowSize) -> tuple[IntArray, FloatArray, float]:
     """The mean of each day (days,) of windows shorter than a day (windows,), by the day's start; microseconds.
 
-    What the hour adds is taken away first, so that a day of which only the night is there is no lower for it. What goes together for
-    hours is then one error a day. Source: ratio to moving average in its additive form, Hyndman and Athanasopoulos, as above.
+    What the hour adds is taken away first, so that a day of which only the night is there is hardly lower for it. What goes
+    together for hours is then one error a day. Source: classical decomposition, Hyndman and Athanasopoulos, section 3.4.
 
     Returns:
         Starts and means of the days, and what the newest window's hour of the week adds to them (see `groups`).
 
-    >>> hours = np.arange(45) * HOUR_US  # a day, and most of the next
+    >>> hours = np.arange(72) * HOUR_US
     >>> starts, means, added = by_day(hours, np.where(hours // HOUR_US % 24 < 6, 1.0, 5.0), WindowSize("1h"))
-    >>> (starts // DAY_US).tolist(), means.round(1).tolist(), round(added, 1)
-    ([0, 1], [4.0, 3.9], 1.1)
+    >>> (starts // DAY_US).tolist(), means.round(6).tolist()
+    ([0, 1, 2], [4.0, 4.0, 4.0])
     """
     days, place, held = np.unique(starts_us // DAY_US, return_inverse=True, return_counts=True)
     hour = starts_us % DAY_US // HOUR_US

@@ -48,7 +48,7 @@ def rising(n: int = 60, slope: float = 0.1, seed: int = 0, phi: float = 0.3) -> 
 @pytest.mark.parametrize("phi", PHIS)
 @pytest.mark.parametrize("n", [20, 40, 91])
 def test_the_interval_holds_what_it_says_under_autocorrelated_errors(n: int, phi: float) -> None:
-    rng, runs = np.random.default_rng([n, round(10 * phi)]), 250
+    rng, runs = np.random.default_rng([n, round(10 * phi)]), 250 if n < 60 else 120
     crossing = 1.3 * n  # windows; the line rises by 8 standard deviations over the past
     early = late = given = 0
     for _ in range(runs):
@@ -66,15 +66,23 @@ def test_the_interval_holds_what_it_says_under_autocorrelated_errors(n: int, phi
 @pytest.mark.parametrize("phi", PHIS)
 @pytest.mark.parametrize("n", [14, 30, 91])
 def test_a_series_without_a_trend_has_no_crossing_in_sight(n: int, phi: float) -> None:
-    rng, runs = np.random.default_rng([n, round(10 * phi), 1]), 250
-    for limit in (0.5, 3.0):  # near, and far
-        silent = sum(ahead(noise(rng, n, phi), limit) is None for _ in range(runs))
-        assert silent >= 0.9 * runs
+    rng, runs = np.random.default_rng([n, round(10 * phi), 1]), 250 if n < 60 else 120
+    assert sum(ahead(noise(rng, n, phi), 1.5) is None for _ in range(runs)) >= 0.9 * runs
+
+
+def test_the_interval_holds_where_each_window_has_an_error_of_its_own_too() -> None:
+    rng, runs, n = np.random.default_rng(8), 120, 60
+    missed = 0
+    for _ in range(runs):
+        errors = noise(rng, n, 0.8) + rng.normal(0, 1, n)
+        found = ahead(0.2 * (np.arange(n) + 0.5) + errors, 0.2 * 78)
+        missed += found is not None and not found.earliest_us <= 78 * DAY_US <= (found.latest_us or 2**62)
+    assert missed <= stats.binom.ppf(0.999, runs, 0.2)
 
 
 @pytest.mark.parametrize("phi", PHIS)
 def test_psi_that_grows_with_the_square_of_time_is_met_on_its_own_scale(phi: float) -> None:
-    rng, runs, n = np.random.default_rng(round(10 * phi)), 150, 60
+    rng, runs, n = np.random.default_rng(round(10 * phi)), 100, 60
     crossing, missed = 75.0, 0
     for _ in range(runs):
         root = 0.004 * (np.arange(n) + 0.5) + 0.02 * noise(rng, n, phi)
@@ -86,7 +94,7 @@ def test_psi_that_grows_with_the_square_of_time_is_met_on_its_own_scale(phi: flo
 def test_the_line_is_generalised_least_squares() -> None:
     """Against dense matrices, for one autocorrelation, with windows missing and two groups."""
     rng, k = np.random.default_rng(2), 9
-    phi = 1 - 0.05 ** (k / 19)  # the tenth of twenty
+    phi = 1 - 0.05 ** (k / 13)  # the tenth of fourteen
     at = np.sort(rng.choice(60, 40, replace=False))
     group, y = at % 2 * 5, 0.05 * at + rng.normal(0, 1, 40)
     found = fit(at.astype(float), y, np.diff(at).astype(float), group)
@@ -110,7 +118,7 @@ def test_autocorrelation_widens_the_interval() -> None:
     rng = np.random.default_rng(3)
     widths = []
     for phi in PHIS:
-        found = [known(0.2 * np.arange(60) + noise(rng, 60, phi), 15.0) for _ in range(20)]
+        found = [known(0.2 * np.arange(60) + noise(rng, 60, phi), 15.0) for _ in range(12)]
         widths.append(np.median([(one.latest_us or 2**62) - one.earliest_us for one in found]))
     assert widths == sorted(widths)
     assert widths[2] > 1.5 * widths[0]
@@ -178,7 +186,7 @@ def test_hours_of_the_day_are_followed_from_eight_days_on() -> None:
     day = 5 * np.cos(2 * np.pi * hours / 24)
     found = known(0.01 * (hours + 0.5) + day + 0.3 * noise(rng, hours.size, 0.5), 4.0, size=HOUR)
     assert found.earliest_us <= 400 * HOUR_US <= (found.latest_us or 0)
-    assert (found.latest_us or 0) - found.earliest_us < 3 * DAY_US
+    assert (found.latest_us or 0) - found.earliest_us < 5 * DAY_US
 
 
 def test_calendar_months_are_windows_too() -> None:
