@@ -8,9 +8,10 @@ from scipy import special
 from detectors.pair import FloatArray
 from detectors.season import IntArray
 
-_MOST = 0.95  # an autocorrelation; beyond, a short series cannot tell a line from a walk at random
+_MOST = 0.97  # an autocorrelation; beyond, a short series cannot tell a line from a walk at random
 _PHIS = 14
-_LASTING = (1.0, 0.7, 0.4)
+_LASTING = (1.0, 0.5)
+_LONG = 0.8  # what lasts shorter needs no error beside it: a smaller phi alone does as well
 _STILL = 1e-9  # an error under this, in the values' own size, is none
 
 
@@ -54,8 +55,8 @@ def fit(x: FloatArray, values: FloatArray, gaps: FloatArray, group: IntArray, ow
     """The line through values (n,) at x (n,), one height a group, whose errors are normal and go together.
 
     What lasts of an error goes together by phi from one window to the next; beside it every window has an error of its own. For
-    each phi from 0 to 0.95 and each share of what lasts (all, 0.7 and 0.4 of the variance) the line is generalised least squares,
-    and its height at any x is Student's. Their likelihood, with line and sigma integrated out, weighs them; before, they are
+    each phi from 0 to 0.97 and each share of what lasts (all or half of the variance) the line is generalised least squares, and
+    its height at any x is Student's. Their likelihood, with line and sigma integrated out, weighs them; before, they are
     equally likely, and phi lies evenly in log(1 - phi), since few windows hide how much goes together. So not knowing it widens
     every interval, which plugging an estimate in does not. Source: Zellner and Tiao, "Bayesian analysis of the regression model
     with autocorrelated errors" (1964); the same likelihood as REML, Harville (1974).
@@ -100,7 +101,12 @@ def fit(x: FloatArray, values: FloatArray, gaps: FloatArray, group: IntArray, ow
 
 def _correlations(apart: FloatArray) -> FloatArray:
     """Every way (ways, n, n) in which errors that lie so many windows (n, n) apart may go together."""
-    phis = 1 - np.geomspace(1.0, 1 - _MOST, _PHIS)[1:]
+    phis = 1 - np.geomspace(1.0, 1 - _MOST, _PHIS)
     same = np.equal(apart, 0.0)
-    ways = [np.where(same, 1.0, lasting * phi**apart) for lasting in _LASTING for phi in phis]
-    return np.array([same.astype(float), *ways])
+    return np.array(
+        [
+            np.where(same, 1.0, lasting * phi**apart)
+            for lasting in _LASTING
+            for phi in phis[(lasting == 1.0) | (phis >= _LONG)]
+        ]
+    )
