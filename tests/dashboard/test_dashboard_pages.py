@@ -150,7 +150,12 @@ def test_a_month_is_a_window_like_any_other(tab: Page, dashboard: str) -> None:
 
 def test_health_shows_four_charts(tab: Page, dashboard: str) -> None:
     open_model(tab, dashboard, "&section=Health")
-    for label in ("Rows over time", "Error rate over time", "Throughput over time", "Latency p50, p90, p99 over time"):
+    for label in (
+        "Traffic over time",
+        "Error rate over time",
+        "Rows of this version over time",
+        "Latency p50, p90, p99 over time",
+    ):
         drawn(tab, label)
 
 
