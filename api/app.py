@@ -4,11 +4,12 @@ from threading import Lock
 
 from fastapi import FastAPI
 
-from api import alerts, arrivals, health, measurements, models, problems, reference, retraining, shadow_runs
+from api import alerts, arrivals, forecasts, health, measurements, models, problems, reference, retraining, shadow_runs
 from api.bodies import BoundedBodies
 from api.caller import Parts
 from api.metrics import ApiMetrics, Counted
 from api.settings import ApiSettings
+from detectors.delta import DELTA
 from kernel.clock import Clock
 from kernel.keys import Keys
 from store.database import Database
@@ -18,6 +19,7 @@ _ROUTERS = (
     models.router,
     reference.router,
     measurements.router,
+    forecasts.router,
     alerts.router,
     shadow_runs.router,
     retraining.router,
@@ -27,11 +29,14 @@ _ROUTERS = (
 _PROBLEMS = (400, 401, 403, 404, 413, 422, 429, 503)
 
 
-def create_api(db: Database, log: RecordLog, settings: ApiSettings, clock: Clock, max_segments: int = 50) -> FastAPI:
+def create_api(
+    db: Database, log: RecordLog, settings: ApiSettings, clock: Clock, max_segments: int = 50, delta: float = DELTA
+) -> FastAPI:
     """The application. It owns neither the database nor the record log: who made them closes them.
 
     Args:
         max_segments: values of a segment feature that the collector tells apart.
+        delta: the psi that detectors take for a limit.
     """
     metrics = ApiMetrics()
     app = FastAPI(
@@ -40,7 +45,7 @@ def create_api(db: Database, log: RecordLog, settings: ApiSettings, clock: Clock
         version="1",
         responses={status: {"model": problems.Problem} for status in _PROBLEMS},
     )
-    app.state.parts = Parts(db, log, Lock(), clock, Keys(settings.keys), metrics, max_segments)
+    app.state.parts = Parts(db, log, Lock(), clock, Keys(settings.keys), metrics, max_segments, delta)
     for router in _ROUTERS:
         app.include_router(router)
     problems.install(app)

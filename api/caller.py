@@ -22,6 +22,7 @@ class Parts:
     Attributes:
         log: for one thread at a time: who holds `log_lock`.
         max_segments: values of a segment feature that are told apart, as the collector does.
+        delta: the psi that detectors take for a limit.
     """
 
     db: Database
@@ -31,6 +32,7 @@ class Parts:
     keys: Keys
     metrics: ApiMetrics
     max_segments: int
+    delta: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,11 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard.settings import DashboardSettings
+from detectors.forecasting import Ahead, Limits, forecasts, past_us
+from detectors.limits import Interval
 from kernel.clock import SystemClock
 from kernel.settings import load
+from kernel.windows import WindowSize
 from store import alerts as ledger
 from store import column_view as columns
 from store import fleet as fleets
@@ -63,6 +66,20 @@ def windows(scope: measured.Scope, limit: int) -> tuple[measured.Window, ...]:
 def series(scope: measured.Scope, metrics: tuple[str, ...], since_us: int, column: str | None = None) -> pa.Table:
     """Measurements of these metrics since then, of one column or of all."""
     return measured.series(database(), workspace(), scope, metrics, since_us, column)
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def ahead(
+    scope: measured.Scope, metrics: tuple[str, ...], column: str, reference: tuple[tuple[str, Interval], ...]
+) -> list[Ahead]:
+    """What lies ahead of these metrics of a column, "" for the whole model.
+
+    Args:
+        reference: the 95% interval of each performance metric of the reference, by its name.
+    """
+    size = WindowSize(scope.size)
+    table = measured.newest_series(database(), workspace(), scope, metrics, past_us(size), column)
+    return forecasts(table, size, Limits(settings().detectors.delta, dict(reference)))
 
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)

@@ -3,6 +3,7 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from detectors.settings import DetectorSettings
 from kernel.settings import SettingsTree, StoreSettings
 
 
@@ -12,4 +13,5 @@ class DashboardSettings(SettingsTree):
     model_config = SettingsConfigDict(extra="ignore")
 
     store: StoreSettings = StoreSettings()
+    detectors: DetectorSettings = DetectorSettings()
     workspace: str = Field("default", description="The workspace that the dashboard shows.")

@@ -12,17 +12,15 @@ import numpy.typing as npt
 from scipy import special
 
 from detectors.pair import FloatArray
-from kernel.clock import DAY_US, HOUR_US
+from detectors.season import WEEK_US, IntArray, groups, length_us
+from kernel.clock import DAY_US
 from kernel.windows import WindowSize
 
 LEAST_WINDOWS = 30
-LEAST_SAME_HOUR = 8  # weeks, or days
-_WEEK_US = 7 * DAY_US
-_LONGEST_US = 13 * _WEEK_US
+_LONGEST_US = 13 * WEEK_US
 _MOST = 4_032  # windows; as many of five minutes as a fortnight has
 _STILL = 1e-9  # a deviation of cube roots under this is none
 
-IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
@@ -61,8 +59,8 @@ def reach_us(size: WindowSize) -> int:
     >>> [reach_us(WindowSize(text)) // DAY_US for text in ("5m", "1h", "1d", "1w")]
     [14, 91, 91, 420]
     """
-    length_us = _length_us(size)
-    return max(min(_LONGEST_US, _MOST * length_us), 60 * length_us)
+    length = length_us(size)
+    return max(min(_LONGEST_US, _MOST * length), 60 * length)
 
 
 def adapted_after(size: WindowSize) -> int:
@@ -71,7 +69,7 @@ def adapted_after(size: WindowSize) -> int:
     >>> [adapted_after(WindowSize(text)) for text in ("5m", "1h", "1d", "1mo")]
     [168, 168, 7, 7]
     """
-    return min(168, max(7, _WEEK_US // _length_us(size)))
+    return min(168, max(7, WEEK_US // length_us(size)))
 
 
 def usual(
@@ -91,7 +89,7 @@ def usual(
     """
     if past.size < LEAST_WINDOWS:
         return None
-    group, own = _groups(at_us, past_us, size)
+    group, own = groups(at_us, past_us, size)
     roots, days = np.cbrt(past), (past_us - at_us) / DAY_US
     counts = np.bincount(group)
     held = np.maximum(counts, 1)
@@ -112,16 +110,6 @@ def usual(
     if side.high:
         return Usual(expected, lower, max(upper, side.ratio * expected), p)
     return Usual(expected, min(lower, side.ratio * expected), upper, p)
-
-
-def _groups(at_us: int, past_us: IntArray, size: WindowSize) -> tuple[IntArray, int]:
-    """Which group each window (windows,) of the past is in, and which one the next window is."""
-    if _length_us(size) <= DAY_US:
-        for period_us in (_WEEK_US, DAY_US):
-            hours, own = past_us % period_us // HOUR_US, at_us % period_us // HOUR_US
-            if len(np.unique(past_us[hours == own] // period_us)) >= LEAST_SAME_HOUR:
-                return hours, own
-    return np.zeros(len(past_us), np.int64), 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +163,3 @@ def fold(line: Line, since_us: int, size: WindowSize, side: Side) -> list[tuple[
             begins_us, run = int(starts[first]), 0
             left_out[first : at + 1] = False
     return found
-
-
-def _length_us(size: WindowSize) -> int:
-    return size.end(size.start(0)) - size.start(0)

@@ -129,8 +129,8 @@ class Wiring:
         """The REST API."""
         from api.app import create_api
 
-        max_segments = self.settings.collector.max_segments
-        return create_api(self.db, self.record_log(), self.settings.api, self.clock, max_segments)
+        max_segments, delta = self.settings.collector.max_segments, self.settings.detectors.delta
+        return create_api(self.db, self.record_log(), self.settings.api, self.clock, max_segments, delta)
 
 
 def _topics(settings: Settings) -> dict[str, str]:

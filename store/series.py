@@ -22,6 +22,7 @@ SERIES = pa.schema(
         ("lower", pa.float64()), ("upper", pa.float64()), ("rows", pa.float64()), ("reference_rows", pa.float64()),
         ("status", pa.string()), ("abnormal", pa.bool_()), ("basis", pa.string()),
         ("usual_lower", pa.float64()), ("usual_upper", pa.float64()),
+        ("delta", pa.float64()),  # the psi to pass, by the series' own past
     ]
 )  # fmt: skip
 
@@ -76,6 +77,33 @@ def series(
         A table of schema SERIES. Status and bounds are the decision's where there is one, else the measurement's; `lower` and
         `upper` of a performance metric are its 95% interval.
     """
+    return _read(db, workspace, scope, metrics, measurements.c.window_start_us >= since_us, column)
+
+
+def newest_series(
+    db: Database, workspace: str, scope: Scope, metrics: Sequence[str], past_us: int, column: str | None = None
+) -> pa.Table:
+    """The same of the windows that start within `past_us` of the newest one's start, that one included."""
+    m = measurements.c
+    newest = (
+        sa.select(m.window_start_us)
+        .where(_within(measurements, workspace, scope), m.metric.in_(metrics))
+        .order_by(m.window_start_us.desc())
+        .limit(1)
+        .correlate(None)
+        .scalar_subquery()
+    )
+    return _read(db, workspace, scope, metrics, m.window_start_us > newest - past_us, column)
+
+
+def _read(
+    db: Database,
+    workspace: str,
+    scope: Scope,
+    metrics: Sequence[str],
+    when: sa.ColumnElement[bool],
+    column: str | None,
+) -> pa.Table:
     m, d = measurements.c, decisions.c
     query = (
         sa.select(
@@ -83,9 +111,10 @@ def series(
             sa.func.coalesce(d.p_value, m.p_value), d.alpha,
             sa.func.coalesce(m.lower, d.lower), sa.func.coalesce(m.upper, d.upper),
             m.rows, m.reference_rows, decided.STATUS, decided.ABNORMAL, decided.BASIS, d.usual_lower, d.usual_upper,
+            d.delta,
         )
         .select_from(measurements.outerjoin(decisions, decided.SAME))
-        .where(_within(measurements, workspace, scope), m.metric.in_(metrics), m.window_start_us >= since_us)
+        .where(_within(measurements, workspace, scope), m.metric.in_(metrics), when)
         .order_by(m.window_start_us, m.metric, m.column)
     )  # fmt: skip
     if column is not None:

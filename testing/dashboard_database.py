@@ -187,6 +187,19 @@ def _shadow(rows: Rows) -> None:
         )
 
 
+def _creep(rows: Rows) -> None:
+    """Have two series of a model move towards their limits, evenly, in its last 91 days."""
+    rng = np.random.default_rng(20131127)
+    for row in rows.tables["measurements"]:
+        day = (row["window_start_us"] - START_US) // DAY_US - (DAYS - 91)
+        if (row["model"], row["size"]) != ("card-fraud", "1d") or day < 0:
+            continue
+        if (row["metric"], row["column"]) == ("psi", "hour"):
+            row["value"] = (0.08 + 0.0022 * day + rng.normal(0, 0.015)) ** 2
+        if row["metric"] == "accuracy":
+            row["value"] = 0.9 - 0.0005 * day + rng.normal(0, 0.006)
+
+
 def fill(url: str) -> None:
     """Migrate a database and fill it."""
     db = Database(url)
@@ -202,6 +215,7 @@ def seed(db: Database) -> None:
     add_model(rows, "flight-delay", rng, 1.0, 0)
     add_model(rows, "card-fraud", rng, 46.0, -400)
     rows.add("models", model="churn", task="", window="1h", rollups=[], segments=[], registered_us=START_US)
+    _creep(rows)
     _alerts(rows)
     _shadow(rows)
     rows.insert(db)

@@ -1,6 +1,6 @@
 """What every chart over time shares: the axis in UTC, the frame it is drawn from, and the marks of what happened."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import altair as alt
 import pandas as pd
@@ -21,11 +21,15 @@ def frame(table: pa.Table, size: str) -> pd.DataFrame:
     for name in ("value", "expected", "lower", "upper", "usual_lower", "usual_upper"):
         data[f"{name}_text"] = [number(v) for v in data[name]]
     data["p_text"] = [p_value(v) for v in data["p_value"]]
-    data["interval"] = data["lower_text"] + " to " + data["upper_text"]
-    data["usual"] = data["usual_lower_text"] + " to " + data["usual_upper_text"]
+    data["interval"] = _spans(data["lower_text"], data["upper_text"])
+    data["usual"] = _spans(data["usual_lower_text"], data["usual_upper_text"])
     for name in ("window_start", "window_end"):
         data[name] = data[name].dt.tz_localize(None)  # drawn on a UTC scale; the zone would be shifted by the browser
     return data
+
+
+def _spans(lower: Iterable[str], upper: Iterable[str]) -> list[str]:
+    return [f"{low} to {high}" for low, high in zip(lower, upper, strict=True)]
 
 
 def when(data: pd.DataFrame | None = None) -> alt.X:

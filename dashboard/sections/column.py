@@ -9,6 +9,7 @@ from dashboard.charts import distribution
 from dashboard.charts.lines import line
 from dashboard.palette import palette
 from dashboard.scene import Scene
+from dashboard.sections import ahead
 from dashboard.text import METRICS, NONE, count, metric_name, number, p_value, share, window
 from detectors.metrics import QUALITY
 from kernel.clock import from_datetime
@@ -36,6 +37,8 @@ def show(scene: Scene, name: str, opened: Window, metric: str) -> None:
         trend = data[data["metric"] == metric]
         chart = line(trend, metric_name(metric), palette(), percent=metric in QUALITY, height=distribution.HEIGHT)
         st.altair_chart(chart, key="column-trend", alt=f"{metric_name(metric)} of {name} over time")
+        for text in ahead.captions(scene, metric, column=name).values():
+            st.caption(text)
 
 
 def _span_start(now: pd.DataFrame, opened: Window) -> int:

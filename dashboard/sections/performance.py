@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard.charts.lines import axis_title, line
 from dashboard.palette import palette
 from dashboard.scene import Scene
-from dashboard.sections import confidence
+from dashboard.sections import ahead, confidence
 from dashboard.text import metric_name, number
 
 METRICS = ("accuracy", "roc_auc", "f1", "precision", "recall", "log_loss")
@@ -20,6 +20,7 @@ def show(scene: Scene) -> None:
         return
     colours = palette()
     reference = scene.card.reference.performance if scene.card.reference else {}
+    coming = ahead.captions(scene, *METRICS)
     boxes = [*st.columns(3, gap="medium"), *st.columns(3, gap="medium")]
     for box, metric in zip(boxes, METRICS, strict=True):
         one = data[data["metric"] == metric]
@@ -32,6 +33,8 @@ def show(scene: Scene) -> None:
         chart = line(one, axis_title(metric), colours, zero=False, band=True, reference=level)
         text = f"{metric_name(metric)} over time" + (f", reference {number(level)}" if level is not None else "")
         box.altair_chart(chart, key=f"performance-{metric}", alt=text)
+        if metric in coming:
+            box.caption(coming[metric])
     st.subheader("Label coverage", anchor=False)
     coverage = line(
         data[data["metric"] == "label_coverage"], axis_title("label_coverage"), colours, percent=True, height=170

@@ -13,6 +13,7 @@ import uvicorn
 
 from api.app import create_api
 from api.settings import ApiSettings
+from detectors.delta import DELTA
 from kernel.clock import ManualClock
 from store.database import Database
 from store.migrate import migrate
@@ -55,14 +56,14 @@ def serve(tmp_path: Path, migrated_database: Path) -> Iterator[Callable[..., Ser
     """Starts an API with these settings; all that were started are stopped at the end."""
     stops: list[Callable[[], None]] = []
 
-    def start(*, migrated: bool = True, **settings: Any) -> Served:
+    def start(*, migrated: bool = True, delta: float = DELTA, **settings: Any) -> Served:
         path = tmp_path / f"{len(stops)}.db"
         if migrated:
             path.write_bytes(migrated_database.read_bytes())
         db = Database(f"sqlite:///{path}")
         clock = ManualClock(NOW_US)
         records = str(tmp_path / f"records{len(stops)}")
-        app = create_api(db, RecordLog(records), ApiSettings(**settings), clock)
+        app = create_api(db, RecordLog(records), ApiSettings(**settings), clock, delta=delta)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run)
         thread.start()

@@ -21,6 +21,7 @@ NO_FORMULA = READ_AND_WRITE | {
     "column_drift": "puts the statistics of a column together",
     "delta": "a default",
     "estimate": "what the measures return",
+    "forecasting": "hands series to the forecast",
     "health": "puts the statistics of a service together",
     "labelled": "takes rows of a window",
     "lookback": "takes windows together",

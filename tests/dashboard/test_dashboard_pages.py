@@ -167,6 +167,27 @@ def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str
     drawn(tab, "Low-confidence share over time")
 
 
+def test_a_crossing_in_sight_is_told_under_its_chart(tab: Page, dashboard: str) -> None:
+    def told(way: str, limit: str) -> Locator:
+        return tab.get_by_text(
+            re.compile(rf"^At this pace {way} {limit} around \d+ \w{{3}}, 80% between \d+ \w{{3}} and \d+ \w{{3}}\.$")
+        )
+
+    tab.goto(f"{dashboard}/model?model=card-fraud&column=hour")
+    heading(tab, "hour, 27 Nov 2013, beside the reference")
+    expect(told("past", r"0\.1")).to_have_count(1)
+    tab.goto(f"{dashboard}/model?model=card-fraud&section=Performance")
+    heading(tab, "Accuracy")
+    expect(told("below", r"0\.841")).to_have_count(1)
+    expect(tab.get_by_text("At this pace")).to_have_count(1)
+
+
+def test_nothing_is_told_where_no_crossing_is_in_sight(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard, "&column=carrier")
+    drawn(tab, "PSI of carrier over time")
+    expect(tab.get_by_text("At this pace")).to_have_count(0)
+
+
 def test_an_alert_is_acknowledged(browser: Browser, dashboard: str) -> None:
     with browser.new_page() as page:
         page.set_default_timeout(TIMEOUT_MS)
