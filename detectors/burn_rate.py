@@ -9,6 +9,7 @@ from detectors.pair import FloatArray
 from kernel.clock import DAY_US, HOUR_US, MINUTE_US
 
 BUCKET_US = 5 * MINUTE_US
+_OF_THE_HIGHEST = 0.9
 LEAST_BAD = 5  # bad rows in the long span before anything is called
 
 IntArray = npt.NDArray[np.int64]
@@ -41,13 +42,16 @@ class Burn:
     """A pair's burn rate at the end of each bucket; arrays of shape (buckets,).
 
     Attributes:
-        rate: the smaller of the two spans' rates, NaN where one has no rows: so many times what the objective allows.
+        rate: the smaller of the two spans' rates: so many times what the objective allows. 0 where nothing came in the short
+            span, NaN where nothing did in the long one.
         called: where both are at the limit or above it.
+        limit: the pair's, or nine in ten of the highest rate that there can be where that is less.
         bad, rows: in the long span.
     """
 
     rate: FloatArray
     called: BoolArray
+    limit: float
     bad: IntArray
     rows: IntArray
 
@@ -72,9 +76,11 @@ def burn(bad: IntArray, rows: IntArray, objective: float, pair: Pair) -> Burn:
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = np.minimum(long_bad / long_rows, short_bad / short_rows) / (1 - objective)
-    rate = np.where((long_rows > 0) & (short_rows > 0), rate, np.nan)
-    called = (rate >= pair.limit * (1 - 1e-12)) & (long_bad >= LEAST_BAD)
-    return Burn(rate, called, long_bad, long_rows)
+    rate = np.where(short_rows > 0, rate, 0.0)
+    rate = np.where(long_rows > 0, rate, np.nan)
+    limit = min(pair.limit, _OF_THE_HIGHEST / (1 - objective))
+    called = (rate >= limit * (1 - 1e-12)) & (long_bad >= LEAST_BAD)
+    return Burn(rate, called, limit, long_bad, long_rows)
 
 
 def budget_left(bad: int, rows: int, objective: float) -> float | None:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 import numpy as np
 
 from detectors import unusual
-from detectors.baseline import adapted_after, reach_us
+from detectors.baseline import reach_us
 from detectors.metrics import COLUMNS, DISTANCES, QUALITY
 from detectors.own_past import Judged, Series, fold, most_windows
 from detectors.settings import DetectorSettings
@@ -148,23 +148,34 @@ class Decider:
     def _unusual(
         self, work: _Pass, starts: Sequence[int], opening: Set[int], unchanged: Set[int]
     ) -> "dict[Test, _Unusual]":
-        """What is usual of each such series, from the first of the due windows on; whatever they were held against."""
+        """What is usual of each such series in the due windows, and in later ones whose past has changed."""
         bad = unusual.sides(self._settings.least_traffic, self._settings.latency_rise)
         tests = decisions.tests_of(*work.place, starts, bad.keys())
-        first_us = work.size.back(starts[0], adapted_after(work.size)) - reach_us(work.size)
-        span_us = first_us, 2**62
+        span_us = starts[0] - reach_us(work.size), 2**62
         free = events.holidays(work.tx, work.workspace, work.model.name, span_us) if tests else []
         found = {}
         for test in tests:
-            values = decisions.values(*work.place, None, [test], span_us, first_us).get(test, [])
-            stands = {v.start_us for v in values if v.called or (v.candidate and v.start_us in unchanged)}
-            series = [
-                Seen(v.start_us, v.end_us, v.value, v.alpha, v.called, v.candidate or v.start_us in stands)
-                for v in values
-            ]
-            judged = unusual.judge(series, set(starts), opening | stands, free, work.size, bad[test.metric])
+            values = decisions.values(*work.place, None, [test], span_us, span_us[0]).get(test, [])
+            series = [Seen(v.start_us, v.end_us, v.value, v.alpha) for v in values]
+            mine = {v.start_us for v in values if v.start_us in opening or _stands(v, unchanged)} & set(starts)
+            later = {v.start_us for v in values if v.candidate and v.start_us not in starts}
+            until_us = _changed_until(values, starts, work.size)
+            judged = unusual.judge(
+                series, mine | {at for at in later if at <= until_us}, free, work.size, bad[test.metric]
+            )
             found[test] = _Unusual({v.start_us: v for v in values}, judged)
         return found
+
+
+def _stands(value: Value, unchanged: Set[int]) -> bool:
+    """Whether a window may be called apart from a look: it was, or could be and its records are the same."""
+    return value.called or (value.candidate and value.start_us in unchanged)
+
+
+def _changed_until(values: Sequence[Value], due: Sequence[int], size: WindowSize) -> int:
+    """Up to where the past of a later window has one of these in it that changed since it was decided; 0 for nowhere."""
+    changed = [v.start_us for v in values if v.start_us in due and v.stood != v.value]
+    return max(changed) + reach_us(size) if changed else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,13 @@ from detectors.performance import measure_performance
 from detectors.service_levels import ServiceLevels
 from detectors.settings import DetectorSettings
 from kernel.clock import DAY_US, SECOND_US, Clock
-from kernel.column_spec import CONFIDENCE, FEATURE, LABEL, POSITIVE_COLUMNS, PREDICTION, SCORE
+from kernel.column_spec import CONFIDENCE, FEATURE, LABEL, OF_A_TEXT, POSITIVE_COLUMNS, PREDICTION, SCORE
 from kernel.errors import UnavailableError
 from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
 from kernel.profiling import GroupKey, segment_columns
 from kernel.windows import WindowSize
+from kernel.written_text import MEASURES
 from store import label_searches, profiles, references, watermarks, windows
 from store import models as model_rows
 from store.database import Database
@@ -251,8 +252,11 @@ def drift_columns(reference: WindowProfile) -> dict[str, str]:
 
 def column_name(stored: str) -> str:
     """What a column is called in a measurement: a feature by its own name, unless that is taken."""
+    if stored.startswith(OF_A_TEXT):
+        return stored.removeprefix(OF_A_TEXT)
     name = stored.removeprefix(FEATURE)
-    return stored if stored != name and (name in (PREDICTION, LABEL) or name.startswith((SCORE, FEATURE))) else name
+    taken = name in (PREDICTION, LABEL) or name.startswith((SCORE, FEATURE, *MEASURES))
+    return stored if stored != name and taken else name
 
 
 def _alone(own: profiles.ByStart, window: Window) -> Looks:

@@ -1,6 +1,5 @@
 """Label drift: what happened in a window against what happened in the reference; classes by name, numbers by its deciles."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,10 +16,9 @@ from kernel.column_spec import LABEL
 from kernel.measurement import Measurement, Status
 
 MOST_CLASSES = 1_000
-_REST = ""  # of the classes past these
-
 Tally = Mapping[str, Any]
-"""As JSON: {"size": effective rows, "classes": {name: weight}}, or {"size", "edges": where all bins but the last end, "counts"}."""
+"""As JSON: {"size": effective rows, "classes": {name: weight}, "rest": weight of the rarest}, or of numbers {"size", "edges": where
+all bins but the last end, "counts"}."""
 
 
 def tally(found: Outcomes) -> Tally:
@@ -39,7 +37,7 @@ def tally(found: Outcomes) -> Tally:
         order = np.argsort(-weights, kind="stable")
         classes = {str(names[i]): float(weights[i]) for i in order[:MOST_CLASSES]}
         rest = float(weights[order[MOST_CLASSES:]].sum())
-        return {"size": _size(found), "classes": classes | ({_REST: rest} if rest else {})}
+        return {"size": _size(found), "classes": classes} | ({"rest": rest} if rest else {})
     bins = decile_bins(weights)
     last = np.flatnonzero(np.append(np.diff(bins) != 0, True))
     counts = np.add.reduceat(weights, np.append(0, last[:-1] + 1))
@@ -87,12 +85,12 @@ def _pair(found: Outcomes, before: Tally) -> BinnedPair | None:
         held = np.asarray(before["counts"], np.float64)
         counts = np.bincount(np.searchsorted(before["edges"], names.astype(float)), weights, len(held))
         return BinnedPair(counts.astype(np.float64), held, _size(found), before["size"])
-    known = before["classes"]
-    now: dict[str, float] = defaultdict(float)
-    for name, weight in zip(names.tolist(), weights.tolist(), strict=True):
-        now[name if name in known or _REST not in known else _REST] += weight
-    every = sorted({*known, *now})
-    window, reference = (np.array([of.get(name, 0.0) for name in every]) for of in (now, known))
+    known, rest = before["classes"], before.get("rest", 0.0)
+    now = dict(zip(names.tolist(), weights.tolist(), strict=True))
+    every = [*known, *([] if rest else sorted(now.keys() - known.keys()))]
+    strange = sum(weight for name, weight in now.items() if name not in known) if rest else 0.0
+    window = np.array([*(now.get(name, 0.0) for name in every), strange])
+    reference = np.array([*(known.get(name, 0.0) for name in every), rest])
     return BinnedPair(window, reference, _size(found), before["size"])
 
 

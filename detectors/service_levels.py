@@ -27,6 +27,7 @@ class ServiceLevels:
         self._db = db
         self._workspace = workspace
         self._clock = clock
+        self._done: dict[str, int] = {}  # up to where each model was found to be measured
 
     def step(self, models: Mapping[str, Model], marks: Mapping[str, int]) -> int:
         """Measure what is due; returns of how many five minutes.
@@ -37,7 +38,12 @@ class ServiceLevels:
         Raises:
             UnavailableError: the database is away; what was not measured is due again.
         """
-        promised = [name for name, model in sorted(models.items()) if model.objectives and name in marks]
+        now_us = self._clock.now_us()
+        promised = [
+            name
+            for name, model in sorted(models.items())
+            if model.objectives and name in marks and self._done.get(name, 0) + BUCKET_US <= min(marks[name], now_us)
+        ]
         known = service_counts.span(self._db, self._workspace, promised) if promised else {}
         return sum(self._model(models[name], known[name], marks[name]) for name in promised if name in known)
 
@@ -49,6 +55,7 @@ class ServiceLevels:
             hold(tx, self._workspace, model.name)
             done_us = service_levels.come_to(tx, self._workspace, model.name)
             since_us = max(known[0] if done_us is None else done_us, end_us - _BEHIND_US)
+            self._done[model.name] = min(mark_us, self._clock.now_us()) // BUCKET_US * BUCKET_US
             if since_us >= end_us:
                 return 0
             first_us = max(known[0], min(since_us - PAIRS[-1].long_us, end_us - _BUDGET_US))
@@ -75,7 +82,7 @@ def measure_service(
                 status = Status.DEGRADED if found.called[i] else Status.OK
                 rate, rows_of = float(found.rate[i]), float(found.rows[i])
                 basis = f"{found.bad[i]:,} of {found.rows[i]:,} rows"
-                measured = Measurement(pair.metric, column, rate, status, pair.limit, rows=rows_of, basis=basis)
+                measured = Measurement(pair.metric, column, rate, status, found.limit, rows=rows_of, basis=basis)
                 yield int(starts[i]), measured
         for i in _hours(starts, since_us):
             span = slice(max(0, i + 1 - _BUDGET_US // BUCKET_US), i + 1)

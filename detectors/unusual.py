@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.baseline import Line, Side, Usual, fold
+from detectors.baseline import Side, Usual, called, reach_us, usual
 from kernel.windows import Span, WindowSize
 
-NO_PAST = "under 30 windows"
+NO_PAST = "too short a past"
 HOLIDAY = "a holiday"
 
 
@@ -18,24 +18,24 @@ def sides(least_traffic: float, latency_rise: float) -> Mapping[str, Side]:
     >>> {name: side.high for name, side in sides(0.5, 1.5).items()}
     {'traffic': False, 'latency_p99': True}
     """
-    return {"traffic": Side(high=False, ratio=least_traffic), "latency_p99": Side(high=True, ratio=latency_rise)}
+    return {
+        "traffic": Side(high=False, ratio=least_traffic, counts=True),
+        "latency_p99": Side(high=True, ratio=latency_rise),
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A window of such a series, as it was measured and as it stands.
+    """A window of such a series, as it was measured.
 
     Attributes:
         alpha: the level it was measured for; None where it has none and is never judged.
-        called: whether it was called; judged: whether it could be.
     """
 
     start_us: int
     end_us: int
     value: float | None
     alpha: float | None
-    called: bool
-    judged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,41 +52,34 @@ class Found:
 
 
 def judge(
-    series: Sequence[Seen],
-    due: Collection[int],
-    opening: Collection[int],
-    holidays: Sequence[Span],
-    size: WindowSize,
-    side: Side,
+    series: Sequence[Seen], judged: Collection[int], holidays: Sequence[Span], size: WindowSize, side: Side
 ) -> dict[int, Found]:
-    """What each window comes to from the first one that is due on, by its start; only those that may be judged are among them.
+    """What some windows of a series come to, by start; those that were measured without a level are not among them.
 
     Args:
-        series: in window order.
-        due: starts of the windows that are decided now; opening: of those at a look. The others stand by the look that they had.
+        series: in window order, as far back as their past reaches.
+        judged: starts of these windows.
 
     >>> day = WindowSize("1d")
     >>> starts = day.between(0, 41 * 86_400_000_000)
-    >>> quiet = [Seen(us, day.end(us), 1000.0, 1e-4, called=False, judged=True) for us in starts[:-1]]
-    >>> last = Seen(starts[-1], day.end(starts[-1]), 0.0, 1e-4, called=False, judged=False)
-    >>> judge([*quiet, last], {last.start_us}, {last.start_us}, [], day, Side(False, 0.5))[last.start_us].called
+    >>> quiet = [Seen(us, day.end(us), 1000.0, 1e-4) for us in starts[:-1]]
+    >>> last = Seen(starts[-1], day.end(starts[-1]), 0.0, 1e-4)
+    >>> judge([*quiet, last], {last.start_us}, [], day, Side(False, 0.5))[last.start_us].called
     True
     """
-    judged = [w.start_us in opening if w.start_us in due else w.judged for w in series]
+    starts = np.array([w.start_us for w in series], np.int64)
     free = [any(start < w.end_us and w.start_us < end for start, end in holidays) for w in series]
-    line = Line(
-        starts_us=np.array([w.start_us for w in series], np.int64),
-        values=np.array([np.nan if w.value is None or off else w.value for w, off in zip(series, free, strict=True)]),
-        judged=np.array([ask and w.alpha is not None for ask, w in zip(judged, series, strict=True)], np.bool_),
-        alphas=np.array([w.alpha or 0.0 for w in series]),
-        called=np.array([w.called for w in series], np.bool_),
-    )
-    since_us = min(due)
+    values = np.array([np.nan if w.value is None or off else w.value for w, off in zip(series, free, strict=True)])
+    known = np.isfinite(values)
     found = {}
-    for window, ask, off, (usual, called) in zip(
-        series, line.judged, free, fold(line, since_us, size, side), strict=True
-    ):
-        if ask and window.start_us >= since_us:
-            basis = HOLIDAY if off else NO_PAST if usual is None else "own past"
-            found[window.start_us] = Found(usual, called, basis)
+    for at, (window, off) in enumerate(zip(series, free, strict=True)):
+        if window.start_us not in judged or window.alpha is None or window.value is None:
+            continue
+        first = int(np.searchsorted(starts, window.start_us - reach_us(size)))
+        past = np.flatnonzero(known[first:at]) + first
+        here = (
+            None if off else usual(window.value, window.start_us, starts[past], values[past], size, side, window.alpha)
+        )
+        basis = HOLIDAY if off else NO_PAST if here is None else "own past"
+        found[window.start_us] = Found(here, here is not None and called(window.value, here, side), basis)
     return found

@@ -15,6 +15,7 @@ from kernel.profile import Kind
 VERSION = "version"
 FEATURE, SCORE, TAG = "feature.", "score.", "tag."
 LABEL = "label"  # in measurements
+OF_A_TEXT = "text."  # of what is derived from texts
 CONFIDENCE = "confidence."  # of what is derived from scores
 PREDICTION, PREDICTION_VALUE = "prediction", "prediction_value"
 POSITIVE_COLUMNS = ("latency_ms", "queue_ms", "cost")

@@ -1,5 +1,7 @@
 """How sure a model was of each prediction: columns derived from the scores that it sent, and counted like scores."""
 
+from functools import reduce
+
 import numpy as np
 import pyarrow as pa
 from scipy import special
@@ -25,13 +27,13 @@ def with_confidence(table: pa.Table) -> pa.Table:
     >>> [[v and round(v, 3) for v in found[name].to_pylist()] for name in (ENTROPY, MARGIN)]
     [[1.0, 0.469, None], [0.0, 0.8, None]]
     """
-    names = [name for name in table.column_names if name.startswith(SCORE)]
+    names = sorted(name for name in table.column_names if name.startswith(SCORE))
     if not names:
         return table
     columns = [whole(table[name]) for name in names]
     valid = [column.is_valid().to_numpy(zero_copy_only=False) for column in columns]
     scores = [_probabilities(column) for column in columns]
-    total: Float64Array = np.sum(scores, axis=0)
+    total: Float64Array = reduce(np.add, scores)  # one after the other, so that a row's sum hangs on its scores alone
     unsent = np.where(total < 1 - _SURELY_LESS, 1 - total, 0.0)
     sum_to = np.maximum(total, 1.0)
     first, second, entropy = np.zeros((3, len(total)))

@@ -178,9 +178,8 @@ def count_groups(
         counted += [ENTROPY, MARGIN]
     measured: dict[str, str] = {}  # the columns beside texts, and the text of each
     for text in [name for name in counted if any(name in of and of[name].kind is Kind.TEXT for of in specs)]:
-        if not {*beside(text)} & {*table.column_names}:
-            table = with_measures(table, text)
-            measured |= dict.fromkeys(beside(text), text)
+        table = with_measures(table, text)
+        measured |= dict.fromkeys(beside(text), text)
     counted += measured
     of_column = partial(_count_column, table, groups, specs, measured)
     several = _each(of_column, counted, threads if len(table) >= _THREADS_FROM else 1)

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kernel.cells import Int64Array
-from kernel.column_spec import FEATURE
+from kernel.column_spec import FEATURE, OF_A_TEXT
 
+MEASURES = ("length(", "words(")  # how the names of what is measured of texts begin
 NO_LETTERS, OTHER = 0, 1
 _FIRST = 2
 _PATTERNS = MappingProxyType(
@@ -49,10 +50,10 @@ def beside(stored: str) -> tuple[str, str]:
     """The stored names of the columns that are counted beside a text's: its length in characters, and its words.
 
     >>> beside("feature.comment")
-    ('feature.length(comment)', 'feature.words(comment)')
+    ('text.length(comment)', 'text.words(comment)')
     """
     name = stored.removeprefix(FEATURE)
-    return f"{FEATURE}length({name})", f"{FEATURE}words({name})"
+    return f"{OF_A_TEXT}length({name})", f"{OF_A_TEXT}words({name})"
 
 
 def with_measures(table: pa.Table, name: str) -> pa.Table:
@@ -61,7 +62,7 @@ def with_measures(table: pa.Table, name: str) -> pa.Table:
     Words are what white space separates: a text in a script without any is one.
 
     >>> found = with_measures(pa.table({"feature.c": ["two words", None]}), "feature.c")
-    >>> found["feature.length(c)"].to_pylist(), found["feature.words(c)"].to_pylist()
+    >>> found["text.length(c)"].to_pylist(), found["text.words(c)"].to_pylist()
     ([9.0, None], [2.0, None])
     """
     texts = table[name].cast(pa.string())

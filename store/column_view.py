@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import sqlalchemy as sa
 
+from kernel.column_spec import OF_A_TEXT
 from kernel.grid import Grid
 from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.profile_codec import decode_profile
+from kernel.written_text import MEASURES
 from store.database import Database
 from store.tables import categories, grids, profiles, references
 
@@ -42,10 +44,13 @@ class ColumnView:
 def wire_name(column: str) -> str:
     """The name a column is stored under.
 
-    >>> wire_name("dep_delay"), wire_name("score.late")
-    ('feature.dep_delay', 'score.late')
+    >>> wire_name("dep_delay"), wire_name("score.late"), wire_name("words(comment)")
+    ('feature.dep_delay', 'score.late', 'text.words(comment)')
     """
-    return column if column in _WHOLE_MODEL or column.startswith("score.") else f"feature.{column}"
+    if column.startswith(MEASURES):
+        return OF_A_TEXT + column
+    known = column in _WHOLE_MODEL or column.startswith(("score.", "feature."))
+    return column if known else f"feature.{column}"
 
 
 def column_view(

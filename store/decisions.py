@@ -66,7 +66,7 @@ class Value:
         status, basis: what it says by itself.
         called: whether it is decided to be abnormal.
         p_own, delta: what is decided by its own past; None where that was too short.
-        end_us: of the window; candidate: whether it could be called at the look it had.
+        end_us: of the window; stood: its value when it was decided last; candidate: whether it could be called at the look it had.
         usual, usual_lower, usual_upper: see Outcome.
     """
 
@@ -80,6 +80,7 @@ class Value:
     p_own: float | None
     delta: float | None
     end_us: int
+    stood: float | None
     candidate: bool
     usual: float | None
     usual_lower: float | None
@@ -257,7 +258,7 @@ def values(
     query = (
         sa.select(
             m.metric, m.column, m.window_start_us, m.value, m.alpha, m.lower, m.status, m.basis,
-            decided.ABNORMAL, d.p_own, d.delta, m.window_end_us, sa.func.coalesce(d.candidate, sa.false()),
+            decided.ABNORMAL, d.p_own, d.delta, m.window_end_us, d.value, sa.func.coalesce(d.candidate, sa.false()),
             d.usual, d.usual_lower, d.usual_upper,
         )
         .select_from(measurements.join(windows, _SAME_WINDOW).outerjoin(decisions, decided.SAME))

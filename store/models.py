@@ -10,7 +10,7 @@ from kernel.clock import HOUR_US
 from kernel.errors import NotFoundError
 from kernel.windows import WindowSize, parse_duration
 from store.database import Database, Transaction, upsert
-from store.tables import models
+from store.tables import models, service_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,16 @@ def register(db: Database, workspace: str, names: Sequence[str], limit: int, now
 
 
 def declare(db: Database, workspace: str, model: Model, now_us: int) -> None:
-    """Register a model with these properties, or change them."""
+    """Register a model with these properties, or change them. Other objectives begin their counts anew."""
     row = _row(workspace, model, now_us) | {"declared": True}
     changes = [c.name for c in models.columns if c.name not in ("workspace", "model", "registered_us")]
+    here = (models.c.workspace == workspace, models.c.model == model.name)
+    counted = (service_counts.c.workspace == workspace, service_counts.c.model == model.name)
     with db.write() as connection:
+        before = connection.execute(sa.select(models.c.objectives).where(*here).with_for_update()).scalar()
         upsert(connection, models, [row], update=changes)
+        if before and before != row["objectives"]:
+            connection.execute(sa.delete(service_counts).where(*counted))
 
 
 def known(db: Database, workspace: str) -> dict[str, Model]:

@@ -32,7 +32,15 @@ class Reach:
     checked_us: int
 
 
-def watermark(reaches: Sequence[Reach], ended_us: int | None, now_us: int) -> int | None:
+@dataclass(frozen=True, slots=True)
+class End:
+    """An end-of-stream event: when it was taken in, and the moment that it names."""
+
+    received_us: int
+    ts_us: int
+
+
+def watermark(reaches: Sequence[Reach], end: End | None, now_us: int) -> int | None:
     """How far a model's event time has come; None while it has none.
 
     The smallest of its partitions' largest ts; a partition that was read to its end a minute ago or more does not hold it back.
@@ -42,7 +50,7 @@ def watermark(reaches: Sequence[Reach], ended_us: int | None, now_us: int) -> in
     knows what lies there.
 
     Args:
-        ended_us: when an end-of-stream event of the model was taken in; None where there is none.
+        end: the last end-of-stream event of the model; None where there is none. What came with a later ts has taken it back.
 
     >>> watermark([Reach(10, None, 0), Reach(7, None, 0)], None, 0)
     7
@@ -50,7 +58,8 @@ def watermark(reaches: Sequence[Reach], ended_us: int | None, now_us: int) -> in
     if not reaches:
         return None
     furthest = max(r.max_ts_us for r in reaches)
-    if ended_us is not None and all(r.idle_since_us is not None and r.checked_us >= ended_us for r in reaches):
+    ended = end is not None and furthest <= end.ts_us
+    if end and ended and all(r.idle_since_us is not None and r.checked_us >= end.received_us for r in reaches):
         return ENDED_US
     busy = [r for r in reaches if r.idle_since_us is None or r.checked_us - r.idle_since_us < IDLE_AFTER_US]
     if busy:
@@ -84,14 +93,14 @@ def of_models(db: Database, workspace: str, now_us: int) -> dict[str, int]:
     return {model: mark for model, mark in found.items() if mark is not None}
 
 
-def _ended(connection: sa.Connection, workspace: str) -> dict[str, int]:
-    """When the end of each model's stream was taken in; "" stands for all models."""
+def _ended(connection: sa.Connection, workspace: str) -> dict[str, End]:
+    """The last end of each model's stream; "" stands for all models."""
     query = (
-        sa.select(events.c.model, sa.func.max(events.c.received_us))
+        sa.select(events.c.model, events.c.received_us, events.c.ts_us)
         .where(events.c.workspace == workspace, events.c.kind == END_OF_STREAM)
-        .group_by(events.c.model)
+        .order_by(events.c.ts_us, events.c.received_us)
     )
-    return {row[0]: row[1] for row in connection.execute(query)}
+    return {model: End(*of) for model, *of in connection.execute(query)}
 
 
 def furthest(db: Database, workspace: str, models: Sequence[str]) -> dict[str, int]:

@@ -42,9 +42,17 @@ def test_a_handful_of_bad_rows_wakes_nobody() -> None:
 def test_without_rows_there_is_no_rate() -> None:
     rows = np.array([100, 0, 0])
     found = burn(np.array([50, 0, 0]), rows, OBJECTIVE, PAIRS[0])
-    assert np.isnan(found.rate[1:]).all()
-    assert not found.called[1:].any()
+    assert found.called.tolist() == [True, False, False]
+    assert found.rate[1:].tolist() == [0.0, 0.0]  # what came to an end burns no more
+    assert np.isnan(burn(rows * 0, rows * 0, OBJECTIVE, PAIRS[0]).rate).all()
     assert budget_left(0, 0, OBJECTIVE) is None
+
+
+@pytest.mark.parametrize("objective", [0.5, 0.8, 0.9, 0.95])
+def test_a_service_that_only_fails_is_called_however_low_its_objective(objective) -> None:
+    rows = np.full(900, 10)
+    for pair in PAIRS:
+        assert burn(rows, rows, objective, pair).called[-1], pair.metric
 
 
 def test_an_objective_that_allows_nothing_is_refused() -> None:

@@ -120,6 +120,21 @@ def test_windows_of_five_minutes_and_service_levels_do_not_replace_one_another(w
     assert [row.value for row in workspace.decided(metric="rows", size="5m")] == [50.0] * 24
 
 
+def test_other_objectives_begin_their_counts_anew(workspace, traffic) -> None:
+    """Five minutes that nobody counted are no downtime, and rows that were held against another limit are no budget."""
+    records = served(6)
+    traffic.send(PREDICTIONS, records[:1_200])
+    models.declare(workspace.db, "default", Model("m"), 0)
+    traffic.send(PREDICTIONS, records[1_200:2_400])
+    models.declare(workspace.db, "default", Model("m", objectives=Objectives(latency=0.9, latency_ms=1.0)), 0)
+    traffic.send(PREDICTIONS, records[2_400:])
+    traffic.end()
+    workspace.evaluator().step()
+    assert [row.value for row in workspace.decided(metric="uptime")] == [1.0, 1.0]
+    budget = workspace.decided(metric="error_budget", column="latency")
+    assert [row.value for row in budget] == pytest.approx([1 - 1 / 0.1] * 2)
+
+
 def test_a_model_without_objectives_counts_nothing(workspace, messages) -> None:
     traffic = Traffic(workspace.sink(), workspace.clock, messages)
     traffic.send(PREDICTIONS, served(1, failing=(0, 1)))

@@ -59,7 +59,7 @@ def test_the_profile_holds_scripts_lengths_and_words_as_counted_one_by_one(works
     cyrillic = sum(not text.isascii() for text in texts)
     assert profile.columns["feature.comment"].cells.rows.tolist() == [len(texts) - cyrillic, cyrillic]
     for name, measure in (("length", len), ("words", lambda text: len(text.split()))):
-        column = profile.columns[f"feature.{name}(comment)"]
+        column = profile.columns[f"text.{name}(comment)"]
         assert (column.values, column.missing) == (len(texts), 1)
         assert column.moments.mean == pytest.approx(np.mean([measure(text) for text in texts]))
     assert columns.dictionaries(workspace.db, "default", "m").get("feature.comment") is None

@@ -1,6 +1,6 @@
 """Traffic and latency of windows that went through the collector, held against what is usual of the model."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,10 +48,11 @@ def live(workspace, messages, tmp_path) -> Iterator[Callable[..., Any]]:
     now = replace(workspace, folder=tmp_path / "live", clock=ManualClock(START_US))
     traffic, worker = started(now, messages), now.evaluator()
 
-    def pass_day(day: int, *records: dict, look: bool = True):
+    def pass_day(day: int, *records: dict, events: Sequence[dict] = (), look: bool = True):
         end_us = START_US + (day + 1) * DAY_US
         now.clock.advance(max(0, end_us - now.clock.now_us()))
         traffic.send(PREDICTIONS, records)
+        traffic.send(EVENTS, events)
         for _ in range(2):  # a minute apart, so that the partition is known to be idle
             traffic.sink.note_idle(traffic.offsets)
             now.clock.advance(2 * MINUTE_US)
@@ -149,6 +150,16 @@ def test_the_window_in_which_a_stream_ends_is_not_judged(workspace, traffic) -> 
     workspace.evaluator().step()
     last = workspace.decided(metric="traffic")[-1]
     assert (last.value, last.status, last.usual) == (1.0, "ok", None)
+
+
+def test_a_model_that_goes_on_after_an_end_of_stream_is_held_against_what_is_usual_again(live) -> None:
+    for day in range(3):
+        workspace = live(day, *a_day(day))
+    end = {"kind": "end-of-stream", "ts": to_rfc3339(workspace.clock.now_us()), "title": "a replay is over"}
+    for day in range(3, 45):
+        workspace = live(day, *a_day(day, sunday=1.0), events=[end] if day == 3 else [], look=day > 40)
+    workspace = live(45)
+    assert found(workspace)[45] == (0.0, "degraded")
 
 
 def test_after_the_end_of_a_stream_nothing_is_silent(workspace, traffic) -> None:
