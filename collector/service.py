@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from collector.gather import Place, Records
 from kernel.arrays import whole
+from kernel.measurement import SERVICE_SPAN_US
 from store.models import Objectives
-from store.service_counts import BUCKET_US, CountKey, Counts
+from store.service_counts import CountKey, Counts
 
 
 def count_service(records: Records, promised: Mapping[str, Objectives]) -> dict[CountKey, Counts]:
@@ -23,7 +24,9 @@ def count_service(records: Records, promised: Mapping[str, Objectives]) -> dict[
 
 
 def _of(place: Place, rows: pa.Table, objectives: Objectives) -> Iterator[tuple[CountKey, Counts]]:
-    starts, bucket = np.unique(rows["ts"].cast(pa.int64()).to_numpy() // BUCKET_US * BUCKET_US, return_inverse=True)
+    starts, bucket = np.unique(
+        rows["ts"].cast(pa.int64()).to_numpy() // SERVICE_SPAN_US * SERVICE_SPAN_US, return_inverse=True
+    )
     failed = np.zeros(len(bucket), np.bool_)
     if "error" in rows.column_names:
         failed = whole(rows["error"]).is_valid().to_numpy(zero_copy_only=False)

@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from detectors.pair import FloatArray
 from kernel.clock import DAY_US, HOUR_US, MINUTE_US
+from kernel.measurement import SERVICE_SPAN_US
 
-BUCKET_US = 5 * MINUTE_US
 _OF_THE_HIGHEST = 0.9
 LEAST_BAD = 5  # bad rows in the long span before anything is called
 
@@ -71,7 +71,7 @@ def burn(bad: IntArray, rows: IntArray, objective: float, pair: Pair) -> Burn:
     if not 0 < objective < 1:
         raise ValueError(f"an objective lies between 0 and 1, got {objective}")
     (long_bad, long_rows), (short_bad, short_rows) = (
-        (_trailing(bad, span // BUCKET_US), _trailing(rows, span // BUCKET_US))
+        (_trailing(bad, span // SERVICE_SPAN_US), _trailing(rows, span // SERVICE_SPAN_US))
         for span in (pair.long_us, pair.short_us)
     )
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from detectors.burn_rate import BUCKET_US, PAIRS, budget_left, burn
+from detectors.burn_rate import PAIRS, budget_left, burn
 from kernel.clock import DAY_US, HOUR_US, Clock
-from kernel.measurement import Measurement, Status
+from kernel.measurement import SERVICE_SPAN_US, Measurement, Status
 from store import service_counts, service_levels
 from store.database import Database
 from store.models import Model, Objectives, hold
@@ -42,20 +42,22 @@ class ServiceLevels:
         promised = [
             name
             for name, model in sorted(models.items())
-            if model.objectives and name in marks and self._done.get(name, 0) + BUCKET_US <= min(marks[name], now_us)
+            if model.objectives
+            and name in marks
+            and self._done.get(name, 0) + SERVICE_SPAN_US <= min(marks[name], now_us)
         ]
         known = service_counts.span(self._db, self._workspace, promised) if promised else {}
         return sum(self._model(models[name], known[name], marks[name]) for name in promised if name in known)
 
     def _model(self, model: Model, known: tuple[int, int], mark_us: int) -> int:
-        end_us = min(mark_us, self._clock.now_us()) // BUCKET_US * BUCKET_US
+        end_us = min(mark_us, self._clock.now_us()) // SERVICE_SPAN_US * SERVICE_SPAN_US
         if mark_us > self._clock.now_us():  # a stream that has ended, or a clock that is behind
-            end_us = min(end_us, known[1] + BUCKET_US)
+            end_us = min(end_us, known[1] + SERVICE_SPAN_US)
         with self._db.write() as tx:
             hold(tx, self._workspace, model.name)
             done_us = service_levels.come_to(tx, self._workspace, model.name)
             since_us = max(known[0] if done_us is None else done_us, end_us - _BEHIND_US)
-            self._done[model.name] = min(mark_us, self._clock.now_us()) // BUCKET_US * BUCKET_US
+            self._done[model.name] = min(mark_us, self._clock.now_us()) // SERVICE_SPAN_US * SERVICE_SPAN_US
             if since_us >= end_us:
                 return 0
             first_us = max(known[0], min(since_us - PAIRS[-1].long_us, end_us - _BUDGET_US))
@@ -63,7 +65,7 @@ class ServiceLevels:
             found = measure_service(counts, model.objectives, first_us, since_us)
             service_levels.write(tx, self._workspace, model.name, found, end_us, self._clock.now_us())
             service_counts.expire(tx, self._workspace, model.name, end_us - _KEPT_US)
-        return (end_us - since_us) // BUCKET_US
+        return (end_us - since_us) // SERVICE_SPAN_US
 
 
 def measure_service(
@@ -74,7 +76,7 @@ def measure_service(
     Args:
         counts: by name (rows, errors, timed, slow), of consecutive five minutes, the first of which starts at `first_us`.
     """
-    starts = first_us + BUCKET_US * np.arange(len(counts["rows"]))
+    starts = first_us + SERVICE_SPAN_US * np.arange(len(counts["rows"]))
     for column, objective, bad, rows in _promised(counts, objectives):
         for pair in PAIRS:
             found = burn(bad, rows, objective, pair)
@@ -85,14 +87,14 @@ def measure_service(
                 measured = Measurement(pair.metric, column, rate, status, found.limit, rows=rows_of, basis=basis)
                 yield int(starts[i]), measured
         for i in _hours(starts, since_us):
-            span = slice(max(0, i + 1 - _BUDGET_US // BUCKET_US), i + 1)
+            span = slice(max(0, i + 1 - _BUDGET_US // SERVICE_SPAN_US), i + 1)
             total = int(rows[span].sum())
             left = budget_left(int(bad[span].sum()), total, objective)
             if left is not None:
                 yield int(starts[i]), Measurement("error_budget", column, left, Status.OK, rows=total, basis="30 days")
     up = counts["rows"] > counts["errors"]
     for i in _hours(starts, since_us):
-        of = up[max(0, i + 1 - _BUDGET_US // BUCKET_US) : i + 1]
+        of = up[max(0, i + 1 - _BUDGET_US // SERVICE_SPAN_US) : i + 1]
         yield int(starts[i]), Measurement("uptime", "", float(of.mean()), Status.OK, rows=len(of), basis="30 days")
 
 
@@ -105,4 +107,4 @@ def _promised(counts: Counts, objectives: Objectives) -> Iterator[tuple[str, flo
 
 def _hours(starts: np.ndarray, since_us: int) -> np.ndarray:
     """The places of the five minutes that end an hour."""
-    return np.flatnonzero((starts >= since_us) & ((starts + BUCKET_US) % HOUR_US == 0))
+    return np.flatnonzero((starts >= since_us) & ((starts + SERVICE_SPAN_US) % HOUR_US == 0))

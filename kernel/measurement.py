@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kernel.clock import MINUTE_US
+
 
 class Status(StrEnum):
     """What a measurement says."""
@@ -26,6 +28,7 @@ DECISIVE = (Status.OK.value, *ABNORMAL)
 
 SERVICE_LEVELS = ("burn_1h", "burn_6h", "burn_3d", "error_budget", "uptime")
 """Metrics of five minutes of a model's service, whatever its windows are."""
+SERVICE_SPAN_US = 5 * MINUTE_US
 
 
 @dataclass(frozen=True, slots=True)

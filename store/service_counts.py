@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from kernel.clock import MINUTE_US
+from kernel.measurement import SERVICE_SPAN_US
 from store.database import Database, Transaction, upsert
 from store.tables import service_counts as t
 from stream.message import Partition
-
-BUCKET_US = 5 * MINUTE_US
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,7 +57,7 @@ def add(tx: Transaction, workspace: str, added: Mapping[CountKey, Counts]) -> No
 
 def between(tx: Transaction, workspace: str, model: str, start_us: int, end_us: int) -> dict[str, np.ndarray]:
     """By name of Counts, the sums of each five minutes in [start, end), which are whole ones, shape (buckets,)."""
-    found = {name: np.zeros((end_us - start_us) // BUCKET_US, np.int64) for name in _NAMES}
+    found = {name: np.zeros((end_us - start_us) // SERVICE_SPAN_US, np.int64) for name in _NAMES}
     query = (
         sa.select(t.c.start_us, *(sa.func.sum(t.c[name]) for name in _NAMES))
         .where(t.c.workspace == workspace, t.c.model == model, t.c.start_us >= start_us, t.c.start_us < end_us)
@@ -67,7 +65,7 @@ def between(tx: Transaction, workspace: str, model: str, start_us: int, end_us: 
     )
     for at_us, *sums in tx.execute(query):
         for name, value in zip(_NAMES, sums, strict=True):
-            found[name][(at_us - start_us) // BUCKET_US] = value
+            found[name][(at_us - start_us) // SERVICE_SPAN_US] = value
     return found
 
 

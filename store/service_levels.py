@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from kernel.measurement import ABNORMAL, Measurement, SeriesKey
+from kernel.measurement import ABNORMAL, SERVICE_SPAN_US, Measurement, SeriesKey
 from store.database import Transaction, upsert
 from store.tables import cursors, decisions, measurements
 from store.windows import Window, measurement_row
@@ -45,4 +45,4 @@ def _consumer(model: str) -> str:
 
 
 def _window(model: str, start_us: int) -> Window:
-    return Window(model, SIZE, start_us, start_us + 300_000_000, "measured", 0, 0, 0, 0, 0, 0, None)
+    return Window(model, SIZE, start_us, start_us + SERVICE_SPAN_US, "measured", 0, 0, 0, 0, 0, 0, None)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from detectors.burn_rate import BUCKET_US, PAIRS, budget_left, burn
+from detectors.burn_rate import PAIRS, budget_left, burn
+from kernel.measurement import SERVICE_SPAN_US
 
 OBJECTIVE = 0.99
 
@@ -15,7 +16,7 @@ def test_a_rate_is_the_smaller_of_both_spans() -> None:
     for pair in PAIRS:
         found = burn(bad, rows, OBJECTIVE, pair)
         for at in (0, 3, 500, 999):
-            spans = [slice(max(0, at + 1 - us // BUCKET_US), at + 1) for us in (pair.long_us, pair.short_us)]
+            spans = [slice(max(0, at + 1 - us // SERVICE_SPAN_US), at + 1) for us in (pair.long_us, pair.short_us)]
             rates = [bad[span].sum() / rows[span].sum() / (1 - OBJECTIVE) for span in spans]
             assert found.rate[at] == pytest.approx(min(rates))
             assert found.called[at] == (min(rates) >= pair.limit and bad[spans[0]].sum() >= 5)
