@@ -159,9 +159,9 @@ class Decider:
             series = [Seen(v.start_us, v.end_us, v.value, v.alpha) for v in values]
             mine = {v.start_us for v in values if v.start_us in opening or _stands(v, unchanged)} & set(starts)
             later = {v.start_us for v in values if v.candidate and v.start_us not in starts}
-            until_us = _changed_until(values, starts, work.size)
+            first_us, end_us = _touched(values, starts, work.size)
             judged = unusual.judge(
-                series, mine | {at for at in later if at <= until_us}, free, work.size, bad[test.metric]
+                series, mine | {at for at in later if first_us < at <= end_us}, free, work.size, bad[test.metric]
             )
             found[test] = _Unusual({v.start_us: v for v in values}, judged)
         return found
@@ -172,10 +172,10 @@ def _stands(value: Value, unchanged: Set[int]) -> bool:
     return value.called or (value.candidate and value.start_us in unchanged)
 
 
-def _changed_until(values: Sequence[Value], due: Sequence[int], size: WindowSize) -> int:
-    """Up to where the past of a later window has one of these in it that changed since it was decided; 0 for nowhere."""
+def _touched(values: Sequence[Value], due: Sequence[int], size: WindowSize) -> tuple[int, int]:
+    """Where windows lie that have one of these in their past which changed since it was decided: in (first, last]."""
     changed = [v.start_us for v in values if v.start_us in due and v.stood != v.value]
-    return max(changed) + reach_us(size) if changed else 0
+    return (min(changed), max(changed) + reach_us(size)) if changed else (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

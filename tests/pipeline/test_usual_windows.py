@@ -169,6 +169,26 @@ def test_after_the_end_of_a_stream_nothing_is_silent(workspace, traffic) -> None
     assert all(w.rows for w in windows.listing(workspace.db, "default", "m"))
 
 
+def test_a_past_reaches_back_however_many_windows_were_decided_after_it(workspace, traffic) -> None:
+    """More days than a past has: what was decided of the first ones is not decided again for the last ones."""
+    replayed(workspace, traffic, 130)
+    traffic.end()
+    worker = workspace.evaluator()
+    worker.step()
+    first = [row.basis for row in workspace.decided(metric="traffic")]
+    assert first[30:-1] == ["own past"] * 99
+    late = a_day(100)[:1]
+    late[0]["id"] = "late"
+    traffic.send(PREDICTIONS, late)
+    traffic.end()
+    before = {row.window_start_us: row for row in workspace.decided(metric="traffic")}
+    worker.step()
+    after = {row.window_start_us: row for row in workspace.decided(metric="traffic")}
+    changed = [(us - START_US) // DAY_US for us in after if after[us].usual != before[us].usual]
+    assert min(changed) > 90
+    assert [row.basis for row in after.values()][30:-1] == ["own past"] * 99
+
+
 def test_however_windows_come_the_decisions_are_those_of_all_at_once(workspace, messages, live) -> None:
     """A few days at a time, and some records of an early day only at the end."""
     days = [a_day(day, sunday=1.0)[: 20 if day in (35, 36, 44) else None] for day in range(50)]
