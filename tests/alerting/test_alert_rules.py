@@ -17,7 +17,7 @@ def test_the_defaults_watch_everything_and_tell_the_console():
         "burn": "P0",
         "slow-burn": "P2",
         "silence": "P0",
-        "latency": "P1",
+        "latency": "P2",
         "drift": "P1",
         "performance": "P1",
         "quality": "P2",
