@@ -13,8 +13,8 @@ import numpy.typing as npt
 from scipy import special, stats
 
 from detectors.pair import FloatArray
-from detectors.season import WEEK_US, IntArray, length_us
-from kernel.clock import DAY_US, HOUR_US
+from detectors.season import WEEK_US, IntArray, hours_of_week, length_us
+from kernel.clock import DAY_US
 from kernel.windows import WindowSize
 
 LEAST_WINDOWS = 30
@@ -130,7 +130,7 @@ def _groups(at_us: int, past_us: IntArray, size: WindowSize) -> tuple[IntArray, 
     """The hour of the week of each window (windows,) and of the one that starts at a moment; 0 of windows longer than a day."""
     if length_us(size) > DAY_US:
         return np.zeros(len(past_us), np.int64), 0
-    return past_us % WEEK_US // HOUR_US, at_us % WEEK_US // HOUR_US
+    return hours_of_week(past_us), int(hours_of_week(np.array([at_us]))[0])
 
 
 def _medians(values: FloatArray, place: npt.NDArray[np.intp]) -> FloatArray:

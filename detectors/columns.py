@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from detectors import shares
 from detectors.shares import Tally
-from kernel.column_spec import CONFIDENCE, OF_A_TEXT, POSITIVE_COLUMNS
+from kernel.column_names import is_compared
+from kernel.column_spec import OF_A_TEXT
 from kernel.measurement import Measurement, Status
 from kernel.profile import ColumnProfile, WindowProfile
 
@@ -32,8 +33,7 @@ def measure_columns(
     >>> [(m.metric, m.value, m.basis) for m in found]
     [('new_columns', 0.0, ''), ('constant_columns', 1.0, 'night')]
     """
-    derived = (CONFIDENCE, OF_A_TEXT)
-    judged = {name for name in window.columns if name not in POSITIVE_COLUMNS and not name.startswith(derived)}
+    judged = {name for name in window.columns if is_compared(name) and not name.startswith(OF_A_TEXT)}
     fresh = {name: _new_p(window, name, reference, alpha) for name in sorted(judged - reference.columns.keys())}
     yield _counted("new_columns", fresh, names, window, reference, alpha)
     still = {

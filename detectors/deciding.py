@@ -151,18 +151,17 @@ class Decider:
         """What is usual of each such series in the due windows, and in later ones whose past has changed."""
         bad = unusual.sides(self._settings.least_traffic, self._settings.latency_rise)
         tests = decisions.tests_of(*work.place, starts, bad.keys())
+        due = set(starts)
         span_us = starts[0] - reach_us(work.size), 2**62
         free = events.holidays(work.tx, work.workspace, work.model.name, span_us) if tests else []
         found = {}
         for test in tests:
             values = decisions.values(*work.place, None, [test], span_us, span_us[0]).get(test, [])
             series = [Seen(v.start_us, v.end_us, v.value, v.alpha) for v in values]
-            mine = {v.start_us for v in values if v.start_us in opening or _stands(v, unchanged)} & set(starts)
-            later = {v.start_us for v in values if v.candidate and v.start_us not in starts}
-            first_us, end_us = _touched(values, starts, work.size)
-            judged = unusual.judge(
-                series, mine | {at for at in later if first_us < at <= end_us}, free, work.size, bad[test.metric]
-            )
+            first_us, end_us = _touched(values, due, work.size)
+            now = {v.start_us for v in values if v.start_us in opening or _stands(v, unchanged)} & due
+            again = {v.start_us for v in values if v.candidate and first_us < v.start_us <= end_us} - due
+            judged = unusual.judge(series, now | again, free, work.size, bad[test.metric])
             found[test] = _Unusual({v.start_us: v for v in values}, judged)
         return found
 
@@ -172,7 +171,7 @@ def _stands(value: Value, unchanged: Set[int]) -> bool:
     return value.called or (value.candidate and value.start_us in unchanged)
 
 
-def _touched(values: Sequence[Value], due: Sequence[int], size: WindowSize) -> tuple[int, int]:
+def _touched(values: Sequence[Value], due: Set[int], size: WindowSize) -> tuple[int, int]:
     """Where windows lie that have one of these in their past which changed since it was decided: in (first, last]."""
     changed = [v.start_us for v in values if v.start_us in due and v.stood != v.value]
     return (min(changed), max(changed) + reach_us(size)) if changed else (0, 0)
@@ -180,7 +179,7 @@ def _touched(values: Sequence[Value], due: Sequence[int], size: WindowSize) -> t
 
 @dataclass(frozen=True, slots=True)
 class _Unusual:
-    """A series that is held against what is usual: its values, and what those from the first due one on come to."""
+    """A series that is held against what is usual: its values by start, and what those that were judged come to."""
 
     values: Mapping[int, Value]
     judged: Mapping[int, Found]

@@ -25,16 +25,16 @@ from detectors.label_drift import measure_label_drift
 from detectors.lookback import Look
 from detectors.outcomes import Task, outcomes
 from detectors.performance import measure_performance
+from detectors.season import length_us
 from detectors.service_levels import ServiceLevels
 from detectors.settings import DetectorSettings
 from kernel.clock import DAY_US, SECOND_US, Clock
-from kernel.column_spec import CONFIDENCE, FEATURE, LABEL, OF_A_TEXT, POSITIVE_COLUMNS, PREDICTION, SCORE
+from kernel.column_names import is_compared, measured_name
 from kernel.errors import UnavailableError
 from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
 from kernel.profiling import GroupKey, segment_columns
 from kernel.windows import WindowSize
-from kernel.written_text import MEASURES
 from store import label_searches, profiles, references, watermarks, windows
 from store import models as model_rows
 from store.database import Database
@@ -236,27 +236,14 @@ class Evaluator:
     def _alpha(self, model: Model, looks: Looks, columns: int) -> float:
         """The level of each planned test: its fixed part of the dial."""
         series, versions = max(1, len(looks)), max(1, len({version for version, _ in looks}))
-        days = [(size.end(size.start(0)) - size.start(0)) / DAY_US for size in model.sizes]
+        days = [length_us(size) / DAY_US for size in model.sizes]
         tests = dial.planned_tests(columns, series, versions)
         return dial.alpha(self._settings.false_alarms, dial.windows_per_quarter(*days), tests)
 
 
 def drift_columns(reference: WindowProfile) -> dict[str, str]:
     """The columns that are tested for drift: name in a measurement -> name in the profiles."""
-    return {
-        column_name(stored): stored
-        for stored in sorted(reference.columns)
-        if stored not in POSITIVE_COLUMNS and not stored.startswith(CONFIDENCE)
-    }
-
-
-def column_name(stored: str) -> str:
-    """What a column is called in a measurement: a feature by its own name, unless that is taken."""
-    if stored.startswith(OF_A_TEXT):
-        return stored.removeprefix(OF_A_TEXT)
-    name = stored.removeprefix(FEATURE)
-    taken = name in (PREDICTION, LABEL) or name.startswith((SCORE, FEATURE, *MEASURES))
-    return stored if stored != name and taken else name
+    return {measured_name(stored): stored for stored in sorted(reference.columns) if is_compared(stored)}
 
 
 def _alone(own: profiles.ByStart, window: Window) -> Looks:
@@ -297,7 +284,7 @@ def _of_profiles(
     if against is None:
         return
     if whole.profile is not None:
-        names = {stored: column_name(stored) for stored in look.whole.columns}
+        names = {stored: measured_name(stored) for stored in look.whole.columns}
         for found in measure_columns(look.whole, whole.profile, names, test.alpha, test.min_rows):
             yield replace(whole.said_of(found), span_start_us=look.span_start_us)
     itself = against.reference.provisional and against.reference.provenance.get("start_us") == window.start_us

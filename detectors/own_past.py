@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from detectors import season
 from detectors.delta import DELTA
 from detectors.pair import FloatArray
+from detectors.season import IntArray
 from kernel.clock import DAY_US, HOUR_US
 from kernel.windows import WindowSize
 
@@ -27,7 +29,6 @@ _STILL = 1e-9  # a deviation of cube roots under this is none
 _LONGEST_US = 91 * DAY_US
 _FEWEST, _MOST = 60, 2_184  # windows; as many hours as 13 weeks have
 
-IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
@@ -37,8 +38,7 @@ def most_windows(size: WindowSize) -> int:
     >>> [most_windows(WindowSize(text)) for text in ("5m", "1h", "1d", "1mo")]
     [2184, 2184, 91, 60]
     """
-    length_us = size.end(size.start(0)) - size.start(0)
-    return min(_MOST, max(_FEWEST, _LONGEST_US // length_us))
+    return min(_MOST, max(_FEWEST, _LONGEST_US // season.length_us(size)))
 
 
 def hours_of_week(starts_us: IntArray, size: WindowSize) -> IntArray:
@@ -49,9 +49,9 @@ def hours_of_week(starts_us: IntArray, size: WindowSize) -> IntArray:
     >>> hours_of_week(np.array([0, 24 * HOUR_US, 168 * HOUR_US]), WindowSize("1d")).tolist()
     [0, 24, 0]
     """
-    if not HOUR_US <= size.end(size.start(0)) - size.start(0) <= DAY_US:
+    if not HOUR_US <= season.length_us(size) <= DAY_US:
         return np.zeros(len(starts_us), np.int64)
-    return np.asarray(starts_us // HOUR_US % 168, np.int64)
+    return season.hours_of_week(starts_us)
 
 
 def p_own_past(value: float, hour: int, past: FloatArray, hours: IntArray) -> float | None:

@@ -26,6 +26,15 @@ def length_us(size: WindowSize) -> int:
     return size.end(size.start(0)) - size.start(0)
 
 
+def hours_of_week(moments_us: IntArray) -> IntArray:
+    """The hour of the week of each moment, from 0 on; weeks are counted from the epoch, a Thursday. Same shape.
+
+    >>> hours_of_week(np.array([0, 25 * HOUR_US, WEEK_US])).tolist()
+    [0, 25, 0]
+    """
+    return np.asarray(moments_us % WEEK_US // HOUR_US, np.int64)
+
+
 def groups(at_us: int, past_us: IntArray, size: WindowSize) -> tuple[IntArray, int]:
     """Which group each window (windows,) of a past is in, and which one the window is that starts at a moment; microseconds.
 

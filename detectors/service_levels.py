@@ -50,20 +50,21 @@ class ServiceLevels:
         return sum(self._model(models[name], known[name], marks[name]) for name in promised if name in known)
 
     def _model(self, model: Model, known: tuple[int, int], mark_us: int) -> int:
-        end_us = min(mark_us, self._clock.now_us()) // SERVICE_SPAN_US * SERVICE_SPAN_US
-        if mark_us > self._clock.now_us():  # a stream that has ended, or a clock that is behind
-            end_us = min(end_us, known[1] + SERVICE_SPAN_US)
+        now_us = self._clock.now_us()
+        reached_us = min(mark_us, now_us) // SERVICE_SPAN_US * SERVICE_SPAN_US
+        ended = mark_us > now_us  # or the clock is behind
+        end_us = min(reached_us, known[1] + SERVICE_SPAN_US) if ended else reached_us
         with self._db.write() as tx:
             hold(tx, self._workspace, model.name)
             done_us = service_levels.come_to(tx, self._workspace, model.name)
             since_us = max(known[0] if done_us is None else done_us, end_us - _BEHIND_US)
-            self._done[model.name] = min(mark_us, self._clock.now_us()) // SERVICE_SPAN_US * SERVICE_SPAN_US
+            self._done[model.name] = reached_us
             if since_us >= end_us:
                 return 0
             first_us = max(known[0], min(since_us - PAIRS[-1].long_us, end_us - _BUDGET_US))
             counts = service_counts.between(tx, self._workspace, model.name, first_us, end_us)
             found = measure_service(counts, model.objectives, first_us, since_us)
-            service_levels.write(tx, self._workspace, model.name, found, end_us, self._clock.now_us())
+            service_levels.write(tx, self._workspace, model.name, found, end_us, now_us)
             service_counts.expire(tx, self._workspace, model.name, end_us - _KEPT_US)
         return (end_us - since_us) // SERVICE_SPAN_US
 

@@ -5,15 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import sqlalchemy as sa
 
-from kernel.column_spec import OF_A_TEXT
+from kernel.column_names import profile_name
 from kernel.grid import Grid
 from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.profile_codec import decode_profile
-from kernel.written_text import MEASURES
 from store.database import Database
 from store.tables import categories, grids, profiles, references
-
-_WHOLE_MODEL = ("prediction", "latency_ms", "queue_ms", "cost", "label")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +38,6 @@ class ColumnView:
         return all(both) and len({(p.kind, p.grid) for p in both if p}) == 1
 
 
-def wire_name(column: str) -> str:
-    """The name a column is stored under.
-
-    >>> wire_name("dep_delay"), wire_name("score.late"), wire_name("words(comment)")
-    ('feature.dep_delay', 'score.late', 'text.words(comment)')
-    """
-    if column.startswith(MEASURES):
-        return OF_A_TEXT + column
-    known = column in _WHOLE_MODEL or column.startswith(("score.", "feature."))
-    return column if known else f"feature.{column}"
-
-
 def column_view(
     db: Database, workspace: str, model: str, version: str, column: str, start_us: int, end_us: int
 ) -> ColumnView:
@@ -62,7 +47,7 @@ def column_view(
         version: "" for all versions.
         column: as measurements name it.
     """
-    name = wire_name(column)
+    name = profile_name(column)
     with db.read() as connection:
         current = _current(connection, workspace, model, version, start_us, end_us).columns.get(name)
         reference = _reference(connection, workspace, model).columns.get(name)

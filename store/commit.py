@@ -16,6 +16,7 @@ from store import service_counts
 from store.database import Database, upsert
 from store.service_counts import CountKey, Counts
 from store.tables import events, label_searches, offsets, profiles, watermarks, windows
+from store.windows import window_row
 from stream.codecs.batch import Event
 from stream.message import Partition
 
@@ -196,16 +197,7 @@ def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush) -> N
     touched = sorted({*flush.data, *flush.labels})
     if not touched:
         return
-    rows = [
-        {
-            "workspace": workspace,
-            "model": k.model,
-            "size": k.size,
-            "start_us": k.start_us,
-            "end_us": WindowSize(k.size).end(k.start_us),
-        }
-        for k in touched
-    ]
+    rows = [window_row(workspace, k.model, WindowSize(k.size), k.start_us) for k in touched]
     upsert(connection, windows, rows)
     at = windows.c
     statement = (

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from kernel.clock import SECOND_US
 from kernel.measurement import SERVICE_LEVELS, Measurement, SeriesKey
+from kernel.windows import WindowSize
 from store.database import Database, database_now_us, upsert
 from store.models import Model, hold
 from store.tables import measurements, windows
@@ -124,17 +125,7 @@ def fill(db: Database, workspace: str, model: Model, until_us: int, longest_us: 
             last_us = start_us
         elif start_us not in known and start_us - last_us <= longest_us and size.end(start_us) <= until_us:
             missing.append(start_us)
-    rows = [
-        {
-            "workspace": workspace,
-            "model": model.name,
-            "size": size.text,
-            "start_us": start_us,
-            "end_us": size.end(start_us),
-        }
-        | {"data_revision": 1}
-        for start_us in missing
-    ]
+    rows = [window_row(workspace, model.name, size, start_us) | {"data_revision": 1} for start_us in missing]
     if not rows:
         return 0
     with db.write() as connection:
@@ -187,6 +178,12 @@ def release(db: Database, workspace: str, held: Lease) -> None:
     mine = sa.and_(windows.c.workspace == workspace, windows.c.token == held.token)
     with db.write() as connection:
         connection.execute(sa.update(windows).where(mine).values(token="", until_us=0))
+
+
+def window_row(workspace: str, model: str, size: WindowSize, start_us: int) -> dict[str, Any]:
+    """A new window as a row of its table."""
+    place = {"workspace": workspace, "model": model, "size": size.text, "start_us": start_us}
+    return place | {"end_us": size.end(start_us)}
 
 
 def touch_for_labels(db: Database, workspace: str, model: Model, moments_us: Sequence[int]) -> None:

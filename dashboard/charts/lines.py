@@ -94,15 +94,20 @@ def tooltip(*, interval: bool = False, usual: bool = False, more: Sequence[alt.T
     return shown
 
 
+def graded(field: str, names: Sequence[str], colours: Palette) -> alt.Color:
+    """From light to dark by the order of three names, with a legend above."""
+    return alt.Color(
+        field,
+        title=None,
+        scale=alt.Scale(domain=list(names), range=list(colours.latency)),
+        legend=alt.Legend(orient="top", direction="horizontal", symbolType="stroke"),
+    )
+
+
 def latency(data: pd.DataFrame, colours: Palette) -> alt.LayerChart:
     """The latency quantiles over time, in milliseconds; the frame holds the three metrics."""
     data = data.assign(quantile=data["metric"].map(LATENCIES))
-    colour = alt.Color(
-        "quantile:N",
-        title=None,
-        scale=alt.Scale(domain=list(LATENCIES.values()), range=list(colours.latency)),
-        legend=alt.Legend(orient="top", direction="horizontal", symbolType="stroke"),
-    )
+    colour = graded("quantile:N", list(LATENCIES.values()), colours)
     y = alt.Y("value:Q", title="latency, ms", axis=alt.Axis(tickCount=4))
     base = alt.Chart(data).encode(x=when(data), y=y)
     lines = base.mark_line(strokeWidth=1.6).encode(color=colour)

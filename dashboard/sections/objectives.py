@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import reads
-from dashboard.charts.lines import tooltip
+from dashboard.charts.lines import graded, tooltip
 from dashboard.charts.time_axis import HEIGHT, frame, when
 from dashboard.palette import Palette, palette
 from dashboard.scene import Scene
@@ -50,12 +50,7 @@ def _newest(data: pd.DataFrame, metric: str, column: str = "") -> float | None:
 
 def _burn(data: pd.DataFrame, colours: Palette) -> alt.LayerChart:
     data = data.assign(span=data["metric"].map(_RATES))
-    colour = alt.Color(
-        "span:N",
-        title=None,
-        scale=alt.Scale(domain=list(_RATES.values()), range=list(colours.latency)),
-        legend=alt.Legend(orient="top", direction="horizontal", symbolType="stroke"),
-    )
+    colour = graded("span:N", list(_RATES.values()), colours)
     y = alt.Y("value:Q", title="burn rate", scale=alt.Scale(type="symlog"), axis=alt.Axis(tickCount=4))
     base = alt.Chart(data).encode(x=when(data), y=y)
     called = base.mark_point(shape="diamond", filled=True, size=14, opacity=1, color=colours.alarm)
