@@ -29,7 +29,7 @@ def show(scene: Scene) -> None:
     chart = latency(data[data["metric"].isin(list(LATENCIES))], colours)
     right.altair_chart(chart + marks if marks else chart, key="health-latency", alt="Latency p50, p90, p99 over time")
     st.caption(
-        "Orange diamond: degraded. Grey band, and dashed line of the latency: what is usual by the last 13 weeks, once there "
-        "are 30 windows. Upright line: an event that was reported."
+        "Orange diamond: degraded. Grey band, and dashed line of the latency: what is usual by the last 13 weeks, once "
+        "enough of them are known. Upright line: an event that was reported."
     )
     objectives.show(scene)

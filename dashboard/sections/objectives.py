@@ -15,6 +15,7 @@ from dashboard.text import share
 from kernel.clock import DAY_US
 
 _RATES = {"burn_1h": "1 hour", "burn_6h": "6 hours", "burn_3d": "3 days"}
+_TICKS = [0, 1, 6, 14.4, 100]  # the limits among them
 _SHOWN = 576  # five minutes of two days
 _SIZE = "5m"
 
@@ -51,7 +52,7 @@ def _newest(data: pd.DataFrame, metric: str, column: str = "") -> float | None:
 def _burn(data: pd.DataFrame, colours: Palette) -> alt.LayerChart:
     data = data.assign(span=data["metric"].map(_RATES))
     colour = graded("span:N", list(_RATES.values()), colours)
-    y = alt.Y("value:Q", title="burn rate", scale=alt.Scale(type="symlog"), axis=alt.Axis(tickCount=4))
+    y = alt.Y("value:Q", title="burn rate", scale=alt.Scale(type="symlog"), axis=alt.Axis(values=_TICKS))
     base = alt.Chart(data).encode(x=when(data), y=y)
     called = base.mark_point(shape="diamond", filled=True, size=14, opacity=1, color=colours.alarm)
     hover = base.mark_point(size=60, opacity=0, filled=True).encode(
