@@ -36,7 +36,7 @@ class FeatureSums:
         for place, tile in zip(self.scaled.places, relabelling.tiles(self.scaled.places), strict=True):
             angles = self.scaled.rows(place) @ frequencies
             waves = torch().cat([angles.cos(), angles.sin()], dim=1)
-            labels = torch().from_numpy(tile.astype(np.float32)).to(self.scaled.device)
+            labels = torch().from_numpy(tile.copy()).to(self.scaled.device).float()
             inside += (labels @ waves).double()
             total += waves.sum(0, dtype=torch().float64)
         n, m = relabelling.window, relabelling.rows - relabelling.window

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.multivariate.rows import Rows
+from detectors.multivariate.rows import AnyFloats, Rows
 from detectors.pair import FloatArray
 
 
@@ -21,14 +21,15 @@ class Pooled:
         """The rows of both sides."""
         return self.window.count + self.reference.count
 
-    def take(self, start: int, stop: int) -> FloatArray:
-        """Return a copy of the rows from `start` to before `stop`, shape (stop - start, columns)."""
+    def take(self, start: int, stop: int) -> AnyFloats:
+        """Return a copy of the rows from `start` to before `stop`, float32 or float64 of shape (stop - start, columns)."""
         first = self.window.count
         sides = (
-            self.window.take(slice(min(start, first), min(stop, first))),
-            self.reference.take(slice(max(start - first, 0), max(stop - first, 0))),
+            self.window.stored(slice(min(start, first), min(stop, first))),
+            self.reference.stored(slice(max(start - first, 0), max(stop - first, 0))),
         )
-        return np.concatenate(sides)
+        single = all(side.dtype.itemsize <= np.dtype(np.float32).itemsize for side in sides)
+        return np.concatenate(sides, dtype=np.float32 if single else np.float64)
 
     def mean(self) -> FloatArray:
         """Return the mean of every column, shape (columns,); NaN without rows."""

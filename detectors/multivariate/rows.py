@@ -36,8 +36,12 @@ class Rows:
 
     def take(self, places: npt.NDArray[np.intp] | slice) -> FloatArray:
         """Return a copy of the rows at these places among those that count, shape (places, columns)."""
-        rows = places if self.kept is None else self.kept[places]
-        return self.values[rows].astype(np.float64)
+        return self.stored(places).astype(np.float64)
+
+    def stored(self, places: npt.NDArray[np.intp] | slice) -> AnyFloats:
+        """Return those rows in the type of the array, perhaps without a copy."""
+        found: AnyFloats = self.values[places if self.kept is None else self.kept[places]]
+        return found
 
     def only(self, places: npt.NDArray[np.intp]) -> "Rows":
         """Return the view of the rows at these places among those that count."""

@@ -2,9 +2,8 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from detectors.multivariate.pooled import Pooled
 from detectors.multivariate.torch_backend import torch
@@ -36,5 +35,9 @@ class Scaled:
 
     def rows(self, place: tuple[int, int]) -> Any:
         """Return a tile's rows, float32 of shape (rows, columns)."""
-        values = (self.pooled.take(*place) - self.centre) / (self.bandwidth * math.sqrt(2))
-        return torch().from_numpy(values.astype(np.float32)).to(self.device)
+        values = torch().from_numpy(self.pooled.take(*place)).to(self.device).double()
+        return values.sub_(self._centre).div_(self.bandwidth * math.sqrt(2)).float()
+
+    @cached_property
+    def _centre(self) -> Any:
+        return torch().from_numpy(self.centre).to(self.device)
