@@ -126,7 +126,7 @@ def default_rules() -> tuple[Rule, ...]:
         {"name": "slow-burn", "tier": "P2", "metrics": ["burn_3d"], "resolve_after": 1},
         {"name": "silence", "tier": "P0", "metrics": ["traffic"], "resolve_after": 1},
         {"name": "latency", "tier": "P2", "metrics": ["latency_p99"]},
-        {"name": "drift", "tier": "P1", "metrics": ["psi"], "escalate_after": "4h"},
+        {"name": "drift", "tier": "P1", "metrics": ["psi", "domain_auc"], "escalate_after": "4h"},
         {
             "name": "performance",
             "tier": "P1",

@@ -23,7 +23,7 @@ _KINDS: dict[ColumnType, Kind] = {
     "numeric": Kind.NUMERIC,
     "categorical": Kind.CATEGORICAL,
     "boolean": Kind.BOOLEAN,
-    "text": Kind.TEXT,  # an embedding is accepted and kept, but not profiled, so it has no kind
+    "text": Kind.TEXT,  # an embedding is measured from samples of rows and has no profile, so no kind
 }
 
 
@@ -102,6 +102,11 @@ class Declaration(BaseModel):
     objectives: ObjectivesDeclaration | None = Field(
         None,
         description="What is promised of the service: {availability, latency, latency_ms}, shares of good rows such as 0.999.",
+    )
+
+    multivariate: bool = Field(
+        False,
+        description="Whether its features are measured together as well, from samples of rows; references put from then on.",
     )
 
     @field_validator("rollups")
@@ -188,6 +193,7 @@ def write(db: Database, workspace: str, name: str, declared: Declaration, now_us
         declared.segments,
         declared.min_rows,
         objectives=Objectives(**declared.objectives.model_dump()) if declared.objectives else Objectives(),
+        multivariate=declared.multivariate,
     )
     models.declare(db, workspace, model, now_us)
     kinds = {FEATURE + c.name: _KINDS[c.type] for c in declared.schema_ if c.type in _KINDS}

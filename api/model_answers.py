@@ -83,6 +83,7 @@ class ModelOut(BaseModel):
     segments: list[str]
     min_rows: int
     objectives: dict[str, float] = Field(description="What is promised of the service; empty where nothing is.")
+    multivariate: bool = Field(description="Whether its features are measured together as well.")
 
 
 class ModelDetail(ModelOut):
@@ -143,6 +144,7 @@ def _fields(model: Model, columns: Iterable[Column]) -> dict[str, object]:
         "segments": list(model.segments),
         "min_rows": model.min_rows,
         "objectives": {name: value for name, value in asdict(model.objectives).items() if value is not None},
+        "multivariate": model.multivariate,
     }
 
 

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from api.numbers import plain
+from api.reference_sample import ReferenceSample
 from detectors.label_drift import Tally, tally
+from detectors.multivariate.sample import columns_of
 from detectors.outcomes import Task, outcomes
 from detectors.performance import estimates
 from driftglass_client.wire import LABEL, LABEL_VALUE, SCORE_PREFIX, TS
@@ -78,6 +80,7 @@ class Built:
     Attributes:
         profile, segments: of all its rows, and of those of each segment.
         labels: rows with a label; label_counts: how often each was (detectors/label_drift.py).
+        sample: rows that are kept of it, where some are measured together.
         rejected: rows that break the contract; refusals: of the first 1,000 of them, each by its row among all.
     """
 
@@ -87,6 +90,7 @@ class Built:
     labels: int
     label_counts: Tally
     provenance: Mapping[str, str | int]
+    sample: pa.Table | None = None
     rejected: int = 0
     refusals: Sequence[Refusal] = ()
 
@@ -103,6 +107,7 @@ def put(place: Place, model: str, built: Built) -> str:
         place.clock.now_us(),
         built.segments,
         built.label_counts,
+        built.sample,
     )
 
 
@@ -133,7 +138,7 @@ def from_rows(place: Place, model: str, sent: Sent, key: str) -> Built:
     provenance = {**sent.provenance, "from": to_rfc3339(min(moments)), "to": to_rfc3339(max(moments))}
     profile, segments = building.profiles()
     of_labels = _of_labels(pa.concat_tables(joined), building.model)
-    return Built(profile, segments, *of_labels, provenance, rows.rejected, rows.refusals)
+    return Built(profile, segments, *of_labels, provenance, building.sample(), rows.rejected, rows.refusals)
 
 
 def _sampled(place: Place, model: str, sent: Sent) -> pa.Table | None:
@@ -160,7 +165,7 @@ def from_log(place: Place, model: str, reader: RecordReader, start_us: int, end_
         between = f"{to_rfc3339(start_us)} and {to_rfc3339(end_us)}"
         raise NotFoundError(f"the record log has no prediction of {model!r} between {between}")
     provenance = {"source": FROM_LOG, "from": to_rfc3339(start_us), "to": to_rfc3339(end_us)}
-    return Built(profile, segments, *_of_labels(joined, building.model), provenance)
+    return Built(profile, segments, *_of_labels(joined, building.model), provenance, building.sample())
 
 
 @dataclass(slots=True)
@@ -222,12 +227,14 @@ class _Building:
         self._registry, self.model = _registered(place, model)
         self._max_segments = place.max_segments
         self._parts: dict[str, list[WindowProfile]] = defaultdict(list)
+        self._sample = ReferenceSample()
         if sample is not None:
             self._specs(sample)
 
     def add(self, table: pa.Table) -> None:
         """Count some rows."""
         specs, features = self._specs(table), self.model.segments
+        self._sample.add(table)
         segments = profile_segments(table, specs, features, self._max_segments)
         for segment, part in {"": profile_rows(table, specs), **segments}.items():
             parts = self._parts[segment]
@@ -239,6 +246,11 @@ class _Building:
         """What was counted of all rows, and of those of each segment."""
         found = {segment: WindowProfile.merge(parts) for segment, parts in self._parts.items()}
         return found.pop("", WindowProfile()), found
+
+    def sample(self) -> pa.Table | None:
+        """The rows of all that are kept; None where nothing is measured together."""
+        rows = self._sample.rows()
+        return None if rows is None else columns_of(rows, multivariate=self.model.multivariate)
 
     def _specs(self, table: pa.Table) -> Mapping[str, ColumnSpec]:
         return self._registry.specs(self.model.name, table, segments=self.model.segments, provisional=False)

@@ -10,6 +10,11 @@ NONE = "–"  # noqa: RUF001 - a dash stands for what does not exist
 METRICS: Mapping[str, str] = {
     "psi": "PSI",
     "js_distance": "Jensen-Shannon distance",
+    "domain_auc": "Area of the domain classifier",
+    "reconstruction_error": "Reconstruction error",
+    "mmd": "Squared MMD",
+    "mahalanobis": "Mahalanobis distance of the means",
+    "frechet": "Fréchet distance",
     "missing_share": "Missing share",
     "hellinger": "Hellinger distance",
     "tvd": "Total variation distance",

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
+from detectors.multivariate.sample import TS
 from kernel.measurement import Measurement
 from kernel.profile import WindowProfile
 from kernel.profile_difference import without
@@ -43,10 +46,12 @@ class Against:
 
     Attributes:
         segments: the reference's profile of each segment, "" for all of its rows; a segment that it lacks is not among them.
+        sample: rows of it (detectors/multivariate/sample.py); None where nothing is measured together.
     """
 
     reference: Reference
     segments: Mapping[str, WindowProfile]
+    sample: pa.Table | None = None
 
     def shared(self, span: Span) -> str:
         """What becomes of the rows of a span: "" where the reference was not taken from it.
@@ -60,6 +65,20 @@ class Against:
         if log is None or span[1] <= log[0] or log[1] <= span[0]:
             return ""
         return ITS_OWN_TAKEN if log[0] <= span[0] and span[1] <= log[1] else SHARES
+
+    def sampled(self, span: Span) -> pa.Table | None:
+        """Its sample without the rows that the span may share with it.
+
+        >>> log = {"source": "record log", "from": "1970-01-01T00:00:01Z", "to": "1970-01-01T00:00:02Z"}
+        >>> rows = pa.table({"ts": [1_000_000, 1_700_000], "feature.e": [[1.0], [2.0]]})
+        >>> against = Against(Reference("r", WindowProfile(), {}, {}, log, False, 0), {}, rows)
+        >>> against.sampled((1_500_000, 2_000_000)).num_rows, against.sampled((2_000_000, 3_000_000)).num_rows
+        (1, 2)
+        """
+        if self.sample is None or not self.shared(span):
+            return self.sample
+        ts_us = self.sample[TS].cast(pa.int64()).to_numpy()
+        return self.sample.filter(pa.array((ts_us < span[0]) | (ts_us >= span[1])))
 
     def before(self, segment: str, rows: WindowProfile, span: Span) -> Before:
         """What the rows of a segment in a span are held against: where all of them are the reference's, it without them.

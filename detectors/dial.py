@@ -35,10 +35,13 @@ def windows_per_quarter(*window_days: float) -> int:
     return sum(math.ceil(LONGEST_QUARTER_DAYS / days) for days in window_days)
 
 
-def planned_tests(columns: int, series: int = 1, versions: int = 1) -> int:
+def planned_tests(columns: int, series: int = 1, versions: int = 1, together: int = 0) -> int:
     """Return how many tests each window plans, of so many columns in so many series (versions and segments).
+
+    Args:
+        together: tests of many columns at once that each version has: domain_auc of the features, and of every vector.
 
     >>> planned_tests(columns=12)
     54
     """
-    return series * (_OF_A_COLUMN * columns + _OF_A_SERIES) + versions * _OF_A_VERSION + _OF_A_MODEL
+    return series * (_OF_A_COLUMN * columns + _OF_A_SERIES) + versions * (_OF_A_VERSION + together) + _OF_A_MODEL

@@ -23,6 +23,9 @@ from detectors.deciding import Decider
 from detectors.health import measure_health, measure_traffic
 from detectors.label_drift import measure_label_drift
 from detectors.lookback import Look
+from detectors.metrics import TOGETHER
+from detectors.multivariate.sample import MOST_ROWS, columns_of
+from detectors.multivariate.together import Sides, measure_together
 from detectors.outcomes import Task, outcomes
 from detectors.performance import measure_performance
 from detectors.season import length_us
@@ -35,7 +38,7 @@ from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
 from kernel.profiling import GroupKey, segment_columns
 from kernel.windows import WindowSize
-from store import label_searches, profiles, references, watermarks, windows
+from store import label_searches, profiles, references, samples, watermarks, windows
 from store import models as model_rows
 from store.database import Database
 from store.models import Model
@@ -141,7 +144,8 @@ class Evaluator:
                 found = self._window(model, window, looks[window.start_us], against, rows if expected else None)
                 now_us = self._clock.now_us()
                 name = "" if against is None else against.reference.name
-                done += windows.finish(self._db, self._workspace, held, window, found, labels, now_us, name)
+                kept = TOGETHER if _only_labels(window) else ()
+                done += windows.finish(self._db, self._workspace, held, window, found, labels, now_us, name, kept)
         except UnavailableError:
             windows.release(self._db, self._workspace, held)
             raise
@@ -190,6 +194,8 @@ class Evaluator:
             parts = _by_segment(looks[window.start_us])
             whole = parts.pop("", None)
             if whole is not None and whole.rows >= model.min_rows:
+                span = window.start_us, window.end_us
+                rows = self._reader.sample(model.name, None, span, MOST_ROWS)
                 references.put_provisional(
                     self._db,
                     self._workspace,
@@ -199,6 +205,7 @@ class Evaluator:
                     {"window": window.size, "start_us": window.start_us, "end_us": window.end_us},
                     self._clock.now_us(),
                     held.token,
+                    None if rows is None else columns_of(rows, multivariate=model.multivariate),
                 )
                 return references.active(self._db, self._workspace, model.name)
         return None
@@ -209,14 +216,15 @@ class Evaluator:
             return None
         segments = {segment for of in looks.values() for _, segment in of if segment}
         parts = references.of_segments(self._db, self._workspace, model.name, reference.name, segments)
-        return Against(reference, parts | {"": reference.profile})
+        sample = samples.of_reference(self._db, self._workspace, model.name, reference.name)
+        return Against(reference, parts | {"": reference.profile}, sample)
 
     def _window(
         self, model: Model, window: Window, looks: Looks, against: Against | None, joined: pa.Table | None
     ) -> Measured:
         columns = 0 if against is None else len(drift_columns(against.reference.profile))
         test = Test(
-            self._alpha(model, looks, columns),
+            self._alpha(model, looks, columns, 0 if against is None else _tests_together(against)),
             self._settings.delta,
             model.min_rows,
             self._settings.distances,
@@ -231,19 +239,55 @@ class Evaluator:
             found.setdefault(key, []).extend(_of_profiles(model, window, segment, look, against, test))
             if joined is not None and not segment:
                 found[key] += _of_labels(model, window, version, joined, against, test)
+            if against is not None and not segment and not _only_labels(window):
+                found[key] += self._together(model, window, version, look, against, test)
         return found
 
-    def _alpha(self, model: Model, looks: Looks, columns: int) -> float:
+    def _together(
+        self, model: Model, window: Window, version: str, look: Look, against: Against, test: Test
+    ) -> Iterator[Measurement]:
+        """Many columns at once, from samples of the rows; the window that is the reference itself is held against nothing."""
+        span = look.span_start_us, window.end_us
+        before = against.sampled(span)
+        if before is None or _is_itself(window, against):
+            return
+        rows = self._reader.sample(model.name, version, span, MOST_ROWS)
+        now = None if rows is None else columns_of(rows, multivariate=model.multivariate)
+        kinds = {name: column.kind for name, column in against.reference.profile.columns.items()}
+        sides = Sides(before.slice(0, 0) if now is None else now, before, kinds)
+        for found in measure_together(sides, test.alpha, test.delta):
+            yield replace(found, span_start_us=look.span_start_us)
+
+    def _alpha(self, model: Model, looks: Looks, columns: int, together: int) -> float:
         """The level of each planned test: its fixed part of the dial."""
         series, versions = max(1, len(looks)), max(1, len({version for version, _ in looks}))
         days = [length_us(size) / DAY_US for size in model.sizes]
-        tests = dial.planned_tests(columns, series, versions)
+        tests = dial.planned_tests(columns, series, versions, together)
         return dial.alpha(self._settings.false_alarms, dial.windows_per_quarter(*days), tests)
 
 
 def drift_columns(reference: WindowProfile) -> dict[str, str]:
     """The columns that are tested for drift: name in a measurement -> name in the profiles."""
     return {measured_name(stored): stored for stored in sorted(reference.columns) if is_compared(stored)}
+
+
+def _tests_together(against: Against) -> int:
+    if against.sample is None:
+        return 0
+    sides = Sides(against.sample, against.sample, {})
+    beside = against.sample.num_columns - 1 - len(sides.vectors)  # ts is the one
+    return len(sides.vectors) + int(beside > 0)
+
+
+def _only_labels(window: Window) -> bool:
+    """Whether nothing but labels came since it was measured: many columns at once are not measured again for that."""
+    return window.measured_us is not None and window.measured_data_revision == window.data_revision
+
+
+def _is_itself(window: Window, against: Against) -> bool:
+    """Whether a window was made the provisional reference."""
+    reference = against.reference
+    return reference.provisional and reference.provenance.get("start_us") == window.start_us
 
 
 def _alone(own: profiles.ByStart, window: Window) -> Looks:
@@ -287,7 +331,7 @@ def _of_profiles(
         names = {stored: measured_name(stored) for stored in look.whole.columns}
         for found in measure_columns(look.whole, whole.profile, names, test.alpha, test.min_rows):
             yield replace(whole.said_of(found), span_start_us=look.span_start_us)
-    itself = against.reference.provisional and against.reference.provenance.get("start_us") == window.start_us
+    itself = _is_itself(window, against)
     same = segment_columns(segment, model.segments)
     for name, stored in drift_columns(against.reference.profile).items():
         if stored in same:

@@ -11,7 +11,9 @@ DISTANCES = (
     "wasserstein",
     "chi2",
 )  # further views of what psi decides
-DRIFT = ("psi", *DISTANCES)
+SHIFT = ("psi", *DISTANCES)
+TOGETHER = ("domain_auc", "reconstruction_error", "mmd", "mahalanobis", "frechet")  # of many columns; the first decides
+DRIFT = (*SHIFT, TOGETHER[0])
 QUALITY = ("missing_share", "misfit_share", "unseen_share", "out_of_range_share")
 CONFIDENCE = ("confidence_entropy", "confidence_margin", "low_confidence_share")
 COLUMNS = ("new_columns", "constant_columns")
@@ -22,4 +24,4 @@ HEALTH = (
 PERFORMANCE = (
     "label_coverage", "accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "mae", "rmse", "bias",
 )  # fmt: skip
-METRICS = (*DRIFT, *QUALITY, *COLUMNS, *CONFIDENCE, *HEALTH, *SERVICE_LEVELS, *PERFORMANCE)
+METRICS = (*DRIFT, *TOGETHER[1:], *QUALITY, *COLUMNS, *CONFIDENCE, *HEALTH, *SERVICE_LEVELS, *PERFORMANCE)

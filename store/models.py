@@ -42,6 +42,7 @@ class Model:
         positive_class: of a binary task; "" where not declared.
         segments: features by whose values everything is measured once more.
         min_rows: a window with fewer looks back over earlier ones.
+        multivariate: whether its features are measured together, too.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Model:
     min_rows: int = 500
     declared: bool = False
     objectives: Objectives = Objectives()
+    multivariate: bool = False
 
     @property
     def sizes(self) -> tuple[WindowSize, ...]:
@@ -127,6 +129,7 @@ def _row(workspace: str, model: Model, now_us: int) -> dict[str, Any]:
         "min_rows": model.min_rows,
         "declared": model.declared,
         "objectives": {name: value for name, value in asdict(model.objectives).items() if value is not None},
+        "multivariate": model.multivariate,
         "registered_us": now_us,
     }
 
@@ -143,4 +146,5 @@ def _model(row: Any) -> Model:
         min_rows=row.min_rows,
         declared=row.declared,
         objectives=Objectives(**row.objectives),
+        multivariate=row.multivariate,
     )

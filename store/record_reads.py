@@ -125,6 +125,32 @@ class RecordReader:
             if found is not None and found.num_rows:
                 yield from_stored(found, kind)
 
+    def sample(self, model: str, version: str | None, span: Span, most: int) -> pa.Table | None:
+        """At most so many of a model's predictions with ts in [start, end), each identity once, each as likely as it weighs.
+
+        The same ones whenever it is asked, because the hash of its id stands for chance. Source: Efraimidis and Spirakis,
+        "Weighted random sampling with a reservoir" (2006).
+
+        Args:
+            version: only this version; None for all.
+
+        Returns:
+            All flat columns, in random order; None where there are no predictions.
+        """
+        of_version = "" if version is None else "and version = ?"
+        here = f"from records where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ? {of_version}"
+        query = f"""
+            with known as (select version, id, coalesce(weight, 1) as weight {here} {_IDENTITY}),
+            drawn as (
+                select version, id, ln(((md5_number_lower(id) >> 11)::double + 0.5) / {2**53}) / weight as key
+                from known order by key desc, version, id limit {most}),
+            rows as (select * {here})
+            select rows.* from rows join drawn using (version, id) {_IDENTITY}
+            order by drawn.key desc, version, id"""
+        values = [model, *span, *([] if version is None else [version])]
+        found = self._query(RecordKind.PREDICTIONS, query, values * 2, files=of_days([span]))
+        return from_stored(found, RecordKind.PREDICTIONS) if found is not None and found.num_rows else None
+
     def labelled(self, model: str, windows: Sequence[Span]) -> pa.Table | None:
         """A model's predictions in some windows beside their labels, each identity once a window.
 

@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
+import pyarrow as pa
 import sqlalchemy as sa
 
 from kernel.clock import from_datetime
 from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile, encode_profile
 from kernel.windows import Span
+from store import samples
 from store.database import Database, in_parts
 from store.models import hold
 from store.pages import decode_cursor, encode_cursor
@@ -123,6 +125,7 @@ def put_provisional(
     provenance: Mapping[str, Any],
     now_us: int,
     token: str,
+    sample: pa.Table | None = None,
 ) -> None:
     """Put a reference in force where there is none: the first window that was large enough.
 
@@ -130,12 +133,17 @@ def put_provisional(
 
     Args:
         token: of the lease under which this is done; its windows are about to be held against the new reference.
+        sample: see put.
     """
     at = windows.c
     with db.write() as connection:
         hold(connection, workspace, model)
         if _in_force(connection, workspace, model) is None:
-            _insert(connection, workspace, model, profile, segments, {}, {}, provenance, now_us, provisional=True)
+            name = _insert(
+                connection, workspace, model, profile, segments, {}, {}, provenance, now_us, provisional=True
+            )
+            if sample is not None:
+                samples.insert(connection, workspace, model, name, sample)
             bare = sa.or_(at.measured_us.is_not(None), at.token != "")
             _measure_again(connection, workspace, model, bare, at.token != token)
 
@@ -150,12 +158,14 @@ def put(
     now_us: int,
     segments: Mapping[str, WindowProfile] | None = None,
     labels: Mapping[str, Any] | None = None,
+    sample: pa.Table | None = None,
 ) -> str:
     """Put a reference in force and return its name; every window is then due to be measured again.
 
     Args:
         profile, segments: of all its rows, and of those of each segment.
         performance, labels: see Reference.
+        sample: rows of it that are kept (detectors/multivariate/sample.py); None where none are measured together.
     """
     at = references.c
     with db.write() as connection:
@@ -165,6 +175,8 @@ def put(
         name = _insert(
             connection, workspace, model, profile, segments or {}, performance, labels or {}, provenance, now_us
         )
+        if sample is not None:
+            samples.insert(connection, workspace, model, name, sample)
         _measure_again(connection, workspace, model)
     return name
 

@@ -53,6 +53,7 @@ models = sa.Table(
     _text("window", "1d"), _json("rollups"), _text("lateness", "1h"), _text("positive_class"),
     _json("segments"), _integer("min_rows", 500), _flag("declared"), _integer("registered_us"),
     sa.Column("objectives", sa.JSON, nullable=False, server_default="{}"),  # store/models.py Objectives
+    _flag("multivariate"),  # whether features are measured together, too
 )  # fmt: skip
 
 columns = sa.Table(
@@ -126,6 +127,11 @@ reference_segments = sa.Table(
     "reference_segments", metadata, _key("workspace"), _key("model"), _key("reference"),
     _key("segment"),  # COLUMN=VALUE, as profiles have it
     _integer("rows"), sa.Column("blob", sa.LargeBinary, nullable=False),
+)  # fmt: skip
+
+reference_samples = sa.Table(
+    "reference_samples", metadata, _key("workspace"), _key("model"), _key("reference"),
+    sa.Column("rows", sa.LargeBinary, nullable=False),  # an Arrow stream (store/samples.py)
 )  # fmt: skip
 
 measurements = sa.Table(

@@ -1,7 +1,7 @@
 """Calendar windows and their life: open, closed, measured; re-opened by late records and labels. Work on them is leased."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,12 +141,14 @@ def finish(
     labels: int,
     now_us: int,
     reference: str = "",
+    kept: Collection[str] = (),
 ) -> bool:
     """Replace a window's measurements, for the revisions that were read; it is then due to be decided (store/decisions.py).
 
     Args:
         reference: what they were held against. Another one than before begins to count the window's looks anew.
         labels: distinct labels that have a prediction in the window.
+        kept: metrics whose measurements stay as they are.
 
     Returns:
         False, and nothing written, where the lease no longer holds.
@@ -165,7 +167,7 @@ def finish(
             return False
         m = measurements.c
         here = (m.workspace == workspace, m.model == window.model, m.size == window.size)
-        of_it = (m.window_start_us == window.start_us, m.metric.not_in(SERVICE_LEVELS))
+        of_it = (m.window_start_us == window.start_us, m.metric.not_in((*SERVICE_LEVELS, *kept)))
         connection.execute(sa.delete(measurements).where(*here, *of_it))
         rows = [measurement_row(workspace, window, key, m) for key, all_ in found.items() for m in all_]
         if rows:

@@ -156,7 +156,7 @@ def labelled(task: Task, drawn: list[Shape], measured: tuple[str, ...]) -> Subje
 
 ON_BINS = ("psi", "js_distance", "hellinger", "tvd", "linf", "chi2")
 OF_CLASSES = ("label_coverage", "accuracy", "precision", "recall", "f1", "log_loss")
-OF_NUMBERS = (*metrics.DRIFT, "missing_share", "misfit_share", "out_of_range_share")
+OF_NUMBERS = (*metrics.SHIFT, "missing_share", "misfit_share", "out_of_range_share")
 
 X, SCORE = "feature.x", "score.late"
 SUBJECTS = {

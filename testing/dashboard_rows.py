@@ -204,6 +204,18 @@ def _measure_model(
     _measure(rows, *where, "label_coverage", value=coverage)
 
 
+def _measure_together(rows: Rows, where: tuple[str, str, str, int], rng: np.random.Generator, day: int) -> None:
+    """Features that go together otherwise for a month, and vectors that move away."""
+    turned, away = 0.22 if 200 <= day < 230 else 0.0, max(0.0, day - 250) * 0.005
+    for column, moved in (("", turned), ("embedding", away)):
+        area = min(0.99, 0.5 + moved + rng.normal(0, 0.008))
+        status = "drift" if area > 0.6 else "ok"
+        _measure(rows, *where, "domain_auc", column=column, value=area, expected=0.5, lower=area - 0.018,
+                 upper=area + 0.018, status=status)  # fmt: skip
+    _measure(rows, *where, "reconstruction_error", value=1.9 + 2 * turned + rng.normal(0, 0.02), expected=1.9)
+    _measure(rows, *where, "mmd", column="embedding", value=away**2 / 8 + rng.normal(0, 0.0004), expected=0.0)
+
+
 def _serve(rows: Rows, model: str, rng: np.random.Generator) -> None:
     """Service levels of the last two days, with an hour in which every tenth row fails."""
     first_us = START_US + (DAYS - 2) * DAY_US
@@ -249,6 +261,7 @@ def add_model(rows: Rows, model: str, rng: np.random.Generator, scale: float, sh
             where = (model, version, "1d", start_us)
             _measure_columns(rows, where, window, reference)
             _measure_model(rows, where, rng, day + shift, scale)
+            _measure_together(rows, where, rng, day + shift)
     for start_us, parts in months.items():
         where = (model, "", "1mo", start_us)
         _measure_columns(rows, where, WindowProfile.merge(parts), reference)

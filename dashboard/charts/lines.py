@@ -131,6 +131,8 @@ def axis_title(metric: str) -> str:
         "error_rate": "error rate, % of rows",
         "label_coverage": "labelled, % of rows",
         "log_loss": "log loss, nats",
+        "domain_auc": "area under the ROC curve",
+        "reconstruction_error": "error, deviations",
         "confidence_entropy": "mean entropy, of the most",
         "low_confidence_share": "low confidence, % of rows",
     }

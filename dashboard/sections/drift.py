@@ -1,4 +1,4 @@
-"""Drift: every column over time, and one of them opened."""
+"""Drift: every column over time, one of them opened; and many columns at once."""
 
 import pandas as pd
 import streamlit as st
@@ -6,7 +6,7 @@ import streamlit as st
 from dashboard.charts.heat_map import PICK, heat_map
 from dashboard.palette import palette
 from dashboard.scene import Scene
-from dashboard.sections import column
+from dashboard.sections import column, together
 from dashboard.text import metric_name, short_name, window
 from store.fleet import COLUMN_METRICS
 
@@ -15,6 +15,11 @@ _MAP = "heat-map"
 
 def show(scene: Scene) -> None:
     """Draw it."""
+    _columns(scene)
+    together.show(scene)
+
+
+def _columns(scene: Scene) -> None:
     boxes = st.columns([5, 2, 3], vertical_alignment="bottom")
     metric = boxes[0].segmented_control(
         "Measure",

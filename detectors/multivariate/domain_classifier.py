@@ -31,10 +31,26 @@ class DomainAuc:
         estimate: 0.5 where nothing tells them apart, 1 where all does, with DeLong's interval; no value with under 50 rows
             on a side.
         p: P(an area at least as large) where nothing moved; None without a value.
+        error: of the area; the larger one of DeLong's and of what it is where nothing moved.
     """
 
     estimate: Estimate
     p: float | None
+    error: float | None = None
+
+    def p_over(self, tolerance: float) -> float | None:
+        """Return P(an area at least as large) where the true one is `tolerance`; None without a value.
+
+        Normal, by Hoeffding, "A class of statistics with asymptotically normal distribution" (1948).
+
+        >>> DomainAuc(Estimate(0.7, 0.6, 0.8, 100.0, ""), 0.001, error=0.05).p_over(0.6) < 0.025
+        True
+        """
+        if self.estimate.value is None or self.error is None:
+            return None
+        if self.error == 0:
+            return 0.0 if self.estimate.value > tolerance else 1.0
+        return float(special.ndtr((tolerance - self.estimate.value) / self.error))
 
 
 def measure(window: AnyFloats, reference: AnyFloats, seed: int = 0, level: float = 0.95) -> DomainAuc:
@@ -71,7 +87,7 @@ def measure(window: AnyFloats, reference: AnyFloats, seed: int = 0, level: float
     error, noise = math.sqrt(errors @ errors) / scored, math.sqrt(variances.sum()) / scored
     area = float(areas.mean())
     p = float(special.ndtr((0.5 - area) / noise)) if noise else 1.0
-    return DomainAuc(clusters.interval(area, sum(counts), error, None, level, (0.0, 1.0)), p)
+    return DomainAuc(clusters.interval(area, sum(counts), error, None, level, (0.0, 1.0)), p, max(error, noise))
 
 
 def _some(side: Rows, generator: np.random.Generator) -> FloatArray:

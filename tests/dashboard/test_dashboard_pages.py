@@ -167,6 +167,16 @@ def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str
     drawn(tab, "Low-confidence share over time")
 
 
+def test_drift_shows_many_columns_at_once(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard)
+    heading(tab, "Features together")
+    heading(tab, "Vectors: embedding")
+    for name in ("Area of the domain classifier", "Reconstruction error", "Squared MMD"):
+        drawn(tab, f"{name} over time")
+    both = '[data-testid=stVegaLiteChart][aria-label="Area of the domain classifier over time"]'
+    expect(tab.locator(both)).to_have_count(2)
+
+
 def test_a_crossing_in_sight_is_told_under_its_chart(tab: Page, dashboard: str) -> None:
     def told(way: str, limit: str) -> Locator:
         return tab.get_by_text(

@@ -70,7 +70,7 @@ def assert_same(found: Measurement, other: Measurement) -> None:
     assert (found.status, found.basis) == (other.status, other.basis)
     numbers, others = numbers_of(found), numbers_of(other)
     largest = max((abs(numbers[name]) for name in VALUES if numbers[name] is not None), default=0.0)
-    within = max(ROUNDING * largest, ROOT_OF_ROUNDING if found.metric in metrics.DRIFT else 0.0)
+    within = max(ROUNDING * largest, ROOT_OF_ROUNDING if found.metric in metrics.SHIFT else 0.0)
     for name, number in numbers.items():
         if number is None or others[name] is None:
             assert number == others[name], (name, found, other)
@@ -81,8 +81,9 @@ def assert_same(found: Measurement, other: Measurement) -> None:
 
 
 def test_every_metric_is_in_a_case() -> None:
-    """Service levels are measured of counts and not of rows: tests/detectors/test_burn_rate.py."""
-    assert {metric for *_, metric in CASES} == set(metrics.METRICS) - set(SERVICE_LEVELS) >= set(DISTANCES)
+    """Service levels are measured of counts and not of rows (test_burn_rate.py), many columns of samples (test_together.py)."""
+    elsewhere = {*SERVICE_LEVELS, *metrics.TOGETHER}
+    assert {metric for *_, metric in CASES} == set(metrics.METRICS) - elsewhere >= set(DISTANCES)
 
 
 @pytest.mark.parametrize(("subject", "shape"), dict.fromkeys(case[:2] for case in CASES))
@@ -134,7 +135,7 @@ def test_a_stored_profile_is_measured_like_a_new_one(subject, shape, metric) -> 
             assert stored == fresh
 
 
-ON_VALUES = (*metrics.DRIFT, "unseen_share", "out_of_range_share")
+ON_VALUES = (*metrics.SHIFT, "unseen_share", "out_of_range_share")
 EMPTY = [
     case for case in CASES if case[1] in ("empty", "all missing", "not a number", "infinities alone", "texts alone")
 ]
@@ -164,7 +165,7 @@ def test_rows_beside_themselves_have_not_moved(subject, shape, metric) -> None:
     now = looks(subject, shape)[0].now
     found = SUBJECTS[subject].measured(now, now)[metric]
     assert found.status in (Status.OK, Status.INSUFFICIENT)
-    if metric in metrics.DRIFT or metric in ("unseen_share", "out_of_range_share"):
+    if metric in metrics.SHIFT or metric in ("unseen_share", "out_of_range_share"):
         assert found.value is None or found.value == pytest.approx(0.0, abs=ROOT_OF_ROUNDING)
     elif metric in metrics.QUALITY or metric == "error_rate":
         assert found.value == found.expected

@@ -10,8 +10,10 @@ import pytest
 from detectors import column_drift
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
+from detectors.delta import DELTA
 from detectors.health import measure_health, measure_traffic
 from detectors.metrics import DISTANCES, METRICS
+from detectors.multivariate.together import Sides, measure_together
 from detectors.outcomes import Outcomes, Task
 from detectors.performance import measure_performance
 from detectors.service_levels import measure_service
@@ -29,7 +31,7 @@ _ROWS = 200
 @pytest.fixture
 def measured() -> list[Measurement]:
     """All measurements of a small window that has every kind of column and of outcome."""
-    return [*_of_profiles(), *_of_labels(_classes()), *_of_labels(_numbers())]
+    return [*_of_profiles(), *_together(), *_of_labels(_classes()), *_of_labels(_numbers())]
 
 
 def _of_profiles() -> Iterator[Measurement]:
@@ -68,6 +70,14 @@ def _of_profiles() -> Iterator[Measurement]:
         yield from column_drift.measure_column(
             plain, name, profile, profile, column_drift.Test(1e-4, distances=DISTANCES[1:])
         )
+
+
+def _together() -> Iterator[Measurement]:
+    generator = np.random.default_rng(0)
+    features = {f"feature.{name}": generator.normal(size=2 * _ROWS) for name in "xyz"}
+    rows = pa.table({**features, "feature.e": [[x, -x, x * x] for x in features["feature.x"].tolist()]})
+    sides = Sides(rows.slice(0, _ROWS), rows.slice(_ROWS), dict.fromkeys(features, Kind.NUMERIC))
+    yield from measure_together(sides, 1e-4, DELTA)
 
 
 def _classes() -> Outcomes:

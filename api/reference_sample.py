@@ -1,0 +1,51 @@
+"""The rows of a reference that are kept beside its profile: a random sample of them."""
+
+import numpy as np
+import pyarrow as pa
+
+from detectors.multivariate.sample import MOST_ROWS
+from kernel.grid import Float64Array
+from store.record_schema import from_stored, to_stored
+from stream.codecs.topics import RecordKind
+
+_WEIGHT = "weight"
+
+
+class ReferenceSample:
+    """A random sample of flat rows that come in parts, each row as likely as it weighs; no more than `MOST_ROWS` are held.
+
+    Source: Efraimidis and Spirakis, "Weighted random sampling with a reservoir" (2006).
+
+    >>> sample = ReferenceSample()
+    >>> for day in range(3):
+    ...     moments = pa.array([day] * 1_000, pa.timestamp("us", "UTC"))
+    ...     sample.add(pa.table({"ts": moments, "feature.x": np.full(1_000, float(day))}))
+    >>> rows = sample.rows()
+    >>> rows.num_rows, round(float(np.mean(rows["feature.x"])))
+    (2000, 1)
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._generator = np.random.default_rng(seed)
+        self._keys: Float64Array = np.empty(0)
+        self._held: pa.Table | None = None  # as the record log keeps rows: a feature may change its type between parts
+
+    def add(self, table: pa.Table) -> None:
+        """Let some more rows take part."""
+        weighed = _WEIGHT in table.column_names
+        weights = table[_WEIGHT].fill_null(1.0).to_numpy() if weighed else np.ones(table.num_rows)
+        drawn = np.log(1 - self._generator.random(table.num_rows)) / weights
+        likely = _largest(drawn)
+        some = to_stored(table.take(pa.array(likely)), RecordKind.PREDICTIONS)
+        held = some if self._held is None else pa.concat_tables([self._held, some.cast(self._held.schema)])
+        keys = np.concatenate([self._keys, drawn[likely]])
+        kept = _largest(keys)
+        self._keys, self._held = keys[kept], held.take(pa.array(kept)).combine_chunks()
+
+    def rows(self) -> pa.Table | None:
+        """The sample in random order, as flat columns; None without rows."""
+        return None if self._held is None else from_stored(self._held, RecordKind.PREDICTIONS)
+
+
+def _largest(keys: Float64Array) -> np.ndarray:
+    return np.argsort(-keys, kind="stable")[:MOST_ROWS]
