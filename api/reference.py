@@ -1,6 +1,6 @@
 """The reference of a model: rows that were sent, or a window of its own record log."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
 import msgspec
@@ -10,10 +10,11 @@ from starlette.concurrency import run_in_threadpool
 
 from api.caller import Admin, Caller
 from api.moments import read_moment
-from api.reference_building import Built, Place, Sent, from_log, from_rows, put
+from api.reference_building import Built, Place, Sent, from_log, from_rows, of_earlier, put
 from api.reference_files import NOWHERE, from_body
 from driftglass_client.wire import CONTENT_ARROW, CONTENT_JSON, CONTENT_NDJSON, HEADER_MODEL
 from kernel.errors import ContractError
+from kernel.moving import LAG, ROLLING, Moving
 from store.record_reads import RecordReader
 from stream.codecs.row_files import Format
 from stream.message import Message
@@ -27,13 +28,15 @@ _BODIES = {
     "content": {
         CONTENT_JSON: {
             "schema": {
-                "description": "One prediction, an array of them, each with an optional label; or a window of the record log.",
+                "description": "One prediction, an array of them, each with an optional label; or a window of the record "
+                "log; or how it moves.",
                 "anyOf": [
                     {"type": "array", "items": {"type": "object"}},
                     {
                         "type": "object",
                         "properties": {name: {"type": "string", "format": "date-time"} for name in ("from", "to")},
                     },
+                    *({"type": "object", "properties": {name: {"type": "string"}}} for name in (ROLLING, LAG)),
                 ],
             }
         },
@@ -83,7 +86,8 @@ async def put_reference(
     """Put a reference in force: every window is then measured again. A new model is registered.
 
     The rows are predictions as POST /v1/predictions takes them, each with an optional "label" (a class, or a number); or
-    {"from": ts, "to": ts} takes a window of the model's own record log with the labels that came. Of a Parquet or CSV file a column
+    {"from": ts, "to": ts} takes a window of the model's own record log with the labels that came; or {"rolling": "28d"} holds every
+    window against the 28 days before it, {"lag": "7d"} against the same span a week earlier. Of a Parquet or CSV file a column
     that the wire does not know is a feature of its name; without a column ts its rows are of now.
     """
     body = await request.body()
@@ -93,8 +97,11 @@ async def put_reference(
 
 def _put(model: str, body: bytes, content_type: str, caller: Caller) -> ReferencePut:
     place = Place(caller.db, caller.workspace, caller.parts.clock, caller.parts.max_segments)
-    window = _window(body) if content_type in ("", CONTENT_JSON) else None
-    if window is not None:
+    asked = _object(body) if content_type in ("", CONTENT_JSON) else {}
+    window, moving = _window(asked), _moving(asked)
+    if moving is not None:
+        built = of_earlier(place, model, moving)
+    elif window is not None:
         with caller.parts.log_lock:
             built = from_log(place, model, RecordReader(caller.parts.log, caller.workspace), *window)
     else:
@@ -113,19 +120,37 @@ class _Window(msgspec.Struct, forbid_unknown_fields=True):
     until: str = msgspec.field(name="to")
 
 
-def _window(body: bytes) -> tuple[int, int] | None:
-    """The window that a body names; None where it holds rows."""
+def _object(body: bytes) -> dict[str, Any]:
+    """A body that is one object; {} where it is none."""
     try:
         found = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
-        return None  # the codecs say what is wrong with it
-    if not isinstance(found, dict) or not {"from", "to"} & found.keys():
+        return {}  # the codecs say what is wrong with it
+    return found if isinstance(found, dict) else {}
+
+
+def _window(asked: dict[str, Any]) -> tuple[int, int] | None:
+    """The window that a body names; None where it holds rows."""
+    if not {"from", "to"} & asked.keys():
         return None
     try:
-        window = msgspec.convert(found, _Window)
+        window = msgspec.convert(asked, _Window)
     except msgspec.ValidationError as error:
         raise ContractError("", f'a window is {{"from": ts, "to": ts}}: {error}') from error
     return _moment("from", window.since), _moment("to", window.until)
+
+
+def _moving(asked: dict[str, Any]) -> Moving | None:
+    """How the reference is to move that a body asks for; None where it asks for none."""
+    kind = next((kind for kind in (ROLLING, LAG) if kind in asked), None)
+    if kind is None or "model" in asked:
+        return None
+    if len(asked) > 1:
+        raise ContractError(kind, "stands alone: a reference that moves has no rows and no other property")
+    try:
+        return Moving(kind, str(asked[kind]))
+    except ValueError as error:
+        raise ContractError(kind, str(error)) from error
 
 
 def _moment(field: str, text: str) -> int:

@@ -18,6 +18,7 @@ from driftglass_client.wire import LABEL, LABEL_VALUE, SCORE_PREFIX, TS
 from kernel.clock import Clock, to_rfc3339
 from kernel.column_spec import ColumnSpec
 from kernel.errors import ContractError, FullError, NotFoundError
+from kernel.moving import Moving
 from kernel.profile import WindowProfile
 from kernel.profiling import profile_rows, profile_segments
 from store import columns, models, references
@@ -81,6 +82,7 @@ class Built:
         profile, segments: of all its rows, and of those of each segment.
         labels: rows with a label; label_counts: how often each was (detectors/label_drift.py).
         sample: rows that are kept of it, where some are measured together.
+        moving: how it moves with the windows; it then has no rows of its own.
         rejected: rows that break the contract; refusals: of the first 1,000 of them, each by its row among all.
     """
 
@@ -93,6 +95,7 @@ class Built:
     sample: pa.Table | None = None
     rejected: int = 0
     refusals: Sequence[Refusal] = ()
+    moving: Moving | None = None
 
 
 def put(place: Place, model: str, built: Built) -> str:
@@ -108,6 +111,7 @@ def put(place: Place, model: str, built: Built) -> str:
         built.segments,
         built.label_counts,
         built.sample,
+        built.moving,
     )
 
 
@@ -166,6 +170,21 @@ def from_log(place: Place, model: str, reader: RecordReader, start_us: int, end_
         raise NotFoundError(f"the record log has no prediction of {model!r} between {between}")
     provenance = {"source": FROM_LOG, "from": to_rfc3339(start_us), "to": to_rfc3339(end_us)}
     return Built(profile, segments, *_of_labels(joined, building.model), provenance, building.sample())
+
+
+def of_earlier(place: Place, model: str, moving: Moving) -> Built:
+    """The reference that moves with the windows.
+
+    Raises:
+        ContractError: the model's windows, or one of its roll-ups, cannot be held against it.
+        NotFoundError: there is no such model.
+    """
+    known = models.one(place.db, place.workspace, model)
+    problem = moving.problem(known.window)
+    if problem:
+        raise ContractError(moving.kind, f"is {moving.length!r}; it {problem}")
+    provenance = {"source": moving.kind, "length": moving.length}
+    return Built(WindowProfile(), {}, {}, 0, {}, provenance, moving=moving)
 
 
 @dataclass(slots=True)

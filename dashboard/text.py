@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from kernel.clock import DAY_US, to_datetime
+from kernel.moving import ROLLING, Moving
 
 NONE = "–"  # noqa: RUF001 - a dash stands for what does not exist
 
@@ -151,6 +152,17 @@ def windows(number_of: int, size: str) -> str:
     if word is None:
         return f"{number_of} windows of {size}"
     return f"{number_of} {word}" + ("s" if number_of != 1 else "")
+
+
+def moving(reference: Moving) -> str:
+    """What a reference that moves is.
+
+    >>> moving(Moving("rolling", "28d")), moving(Moving("lag", "7d"))
+    ('the 28d before each window', 'each window 7d before')
+    """
+    if reference.kind == ROLLING:
+        return f"the {reference.length} before each window"
+    return f"each window {reference.length} before"
 
 
 def named(names: Sequence[str], longest: int) -> str:

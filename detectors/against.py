@@ -1,7 +1,7 @@
 """What windows are held against: the reference, without the rows that a window shares with it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -47,11 +47,24 @@ class Against:
     Attributes:
         segments: the reference's profile of each segment, "" for all of its rows; a segment that it lacks is not among them.
         sample: rows of it (detectors/multivariate/sample.py); None where nothing is measured together.
+        earlier: of a reference that moves, its profile by segment and by the span that is held against it.
     """
 
     reference: Reference
     segments: Mapping[str, WindowProfile]
     sample: pa.Table | None = None
+    earlier: Mapping[tuple[str, Span], WindowProfile] = field(default_factory=dict)
+
+    def profile(self, segment: str, span: Span) -> WindowProfile | None:
+        """The reference's rows of a segment, "" for all of them, that a span is held against; None where it has none.
+
+        >>> from kernel.moving import Moving
+        >>> moving = Reference("r", WindowProfile(), {}, {}, {}, False, 0, Moving("rolling", "1d"))
+        >>> against = Against(moving, {}, earlier={("", (5, 6)): WindowProfile(7)})
+        >>> against.profile("", (5, 6)).rows, against.profile("", (6, 7))
+        (7, None)
+        """
+        return self.segments.get(segment) if self.reference.moving is None else self.earlier.get((segment, span))
 
     def shared(self, span: Span) -> str:
         """What becomes of the rows of a span: "" where the reference was not taken from it.
@@ -88,7 +101,7 @@ class Against:
         >>> against.before("", WindowProfile(2), (1_000_000, 2_000_000)).profile.rows
         3
         """
-        held, shared = self.segments.get(segment), self.shared(span)
+        held, shared = self.profile(segment, span), self.shared(span)
         if held is None:
             return Before()
         return Before(without(held, rows) if shared == ITS_OWN_TAKEN else held, shared)

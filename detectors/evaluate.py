@@ -35,9 +35,10 @@ from kernel.clock import DAY_US, SECOND_US, Clock
 from kernel.column_names import is_compared, measured_name
 from kernel.errors import UnavailableError
 from kernel.measurement import Measurement, SeriesKey, Status
+from kernel.moving import Moving
 from kernel.profile import WindowProfile
 from kernel.profiling import GroupKey, segment_columns
-from kernel.windows import WindowSize
+from kernel.windows import Span, WindowSize
 from store import label_searches, profiles, references, samples, watermarks, windows
 from store import models as model_rows
 from store.database import Database
@@ -134,7 +135,7 @@ class Evaluator:
         """Measure the windows of a lease; returns how many were finished."""
         try:
             looks = self._looks(model, held)
-            against = self._against(model, self._reference(model, held, looks), looks)
+            against = self._against(model, self._reference(model, held, looks), held, looks)
             joined = self._reader.labelled(model.name, [(w.start_us, w.end_us) for w in held.windows])
             done = 0
             for window in held.windows:
@@ -210,19 +211,37 @@ class Evaluator:
                 return references.active(self._db, self._workspace, model.name)
         return None
 
-    def _against(self, model: Model, reference: Reference | None, looks: Mapping[int, Looks]) -> Against | None:
-        """The reference with its profiles of the segments that there are."""
+    def _against(
+        self, model: Model, reference: Reference | None, held: Lease, looks: Mapping[int, Looks]
+    ) -> Against | None:
+        """The reference with its profiles of the segments that there are; one that moves, with those of earlier windows."""
         if reference is None:
             return None
+        if reference.moving is not None:
+            return Against(reference, {}, earlier=self._earlier(model, reference.moving, held, looks))
         segments = {segment for of in looks.values() for _, segment in of if segment}
         parts = references.of_segments(self._db, self._workspace, model.name, reference.name, segments)
         sample = samples.of_reference(self._db, self._workspace, model.name, reference.name)
         return Against(reference, parts | {"": reference.profile}, sample)
 
+    def _earlier(
+        self, model: Model, moving: Moving, held: Lease, looks: Mapping[int, Looks]
+    ) -> dict[tuple[str, Span], WindowProfile]:
+        """What a moving reference is to each span that is held against it, over all versions, by segment."""
+        spans = {(w.start_us, w.end_us) for w in held.windows}
+        spans |= {(look.span_start_us, w.end_us) for w in held.windows for look in looks[w.start_us].values()}
+        before = {span: moving.before(span) for span in spans}
+        stored = profiles.within(self._db, self._workspace, model.name, list(before.values()))
+        parts: dict[tuple[str, Span], list[WindowProfile]] = defaultdict(list)
+        for (_, segment), of in stored.items():
+            for span, (first_us, end_us) in before.items():
+                parts[segment, span] += [profile for start, profile in of.items() if first_us <= start < end_us]
+        return {key: profiles.merged(of) for key, of in parts.items() if of}
+
     def _window(
         self, model: Model, window: Window, looks: Looks, against: Against | None, joined: pa.Table | None
     ) -> Measured:
-        columns = 0 if against is None else len(drift_columns(against.reference.profile))
+        columns = len(drift_columns(_whole(against, (window.start_us, window.end_us))))
         test = Test(
             self._alpha(model, looks, columns, 0 if against is None else _tests_together(against)),
             self._settings.delta,
@@ -269,6 +288,11 @@ class Evaluator:
 def drift_columns(reference: WindowProfile) -> dict[str, str]:
     """The columns that are tested for drift: name in a measurement -> name in the profiles."""
     return {measured_name(stored): stored for stored in sorted(reference.columns) if is_compared(stored)}
+
+
+def _whole(against: Against | None, span: Span) -> WindowProfile:
+    """All rows of the reference that a span is held against."""
+    return (against and against.profile("", span)) or WindowProfile()
 
 
 def _tests_together(against: Against) -> int:
@@ -333,7 +357,7 @@ def _of_profiles(
             yield replace(whole.said_of(found), span_start_us=look.span_start_us)
     itself = _is_itself(window, against)
     same = segment_columns(segment, model.segments)
-    for name, stored in drift_columns(against.reference.profile).items():
+    for name, stored in drift_columns(_whole(against, (look.span_start_us, window.end_us))).items():
         if stored in same:
             continue
         if whole.profile is None:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from detectors.delta import DELTA
+from kernel.moving import MOST_LOOKBACK
 from kernel.settings import Section
 
 Further = Literal["hellinger", "tvd", "linf", "ks", "wasserstein", "chi2"]
@@ -20,7 +21,10 @@ class DetectorSettings(Section):
         20.0, ge=0, description="Seconds between two measurings of a window for new labels alone."
     )
     lookback_windows: int = Field(
-        30, ge=0, description="Windows of the calendar that one with too few rows looks back over, at most."
+        30,
+        ge=0,
+        le=MOST_LOOKBACK,
+        description="Windows of the calendar that one with too few rows looks back over, at most.",
     )
     delta: float = Field(DELTA, ge=0, description="PSI up to which a shift is of no interest.")
     distances: tuple[Further, ...] = Field(

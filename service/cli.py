@@ -221,15 +221,24 @@ def apply(
 @app.command()
 def reference(
     model: Annotated[str, typer.Argument(help="The model; a new one is registered.")],
-    file: Annotated[Path, typer.Argument(help="Its rows: Parquet, CSV, or Arrow (a stream, a file, Feather).")],
+    file: Annotated[
+        Path | None, typer.Argument(help="Its rows: Parquet, CSV, or Arrow (a stream, a file, Feather).")
+    ] = None,
+    rolling: Annotated[str, typer.Option(help="Instead of a file: so long before each window, such as 28d.")] = "",
+    lag: Annotated[str, typer.Option(help="Instead of a file: the same span so long before, such as 7d.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Hold a model against the rows of a file, each with an optional label; every window is then measured again."""
+    """Hold a model against a file's rows, each with an optional label, or against earlier windows; all are measured again."""
     from service import put_reference
 
+    if sum(map(bool, (file, rolling, lag))) != 1:
+        raise typer.BadParameter("name one of FILE, --rolling and --lag")
     with ExitStack() as closing:
-        heard = closing.enter_context(_share_bar(f"reading {file.name}"))
-        answer = put_reference.run(_wiring(closing), model, file, heard)
+        if file is None:
+            answer = put_reference.of_earlier_windows(_wiring(closing), model, rolling, lag)
+        else:
+            heard = closing.enter_context(_share_bar(f"reading {file.name}"))
+            answer = put_reference.run(_wiring(closing), model, file, heard)
     _say(answer, put_reference.as_text(model, answer), as_json)
 
 

@@ -1,4 +1,4 @@
-"""Putting a reference from a file, as the command does it."""
+"""Putting a reference, as the command does it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,8 +6,10 @@ from typing import Any
 from uuid import uuid4
 
 from api.reference import ReferencePut
-from api.reference_building import Place, from_rows, put
+from api.reference_building import Place, from_rows, of_earlier, put
 from api.reference_files import from_file
+from kernel.errors import ContractError
+from kernel.moving import LAG, ROLLING, Moving
 from service.wiring import Wiring
 
 _TOLD = 20  # refusals on the terminal
@@ -19,14 +21,39 @@ def run(wiring: Wiring, model: str, path: Path, heard: Callable[[float], None]) 
     Raises:
         DriftglassError: the file is not there, cannot be read, or no row of it is good: nothing is put in force.
     """
-    settings = wiring.settings
-    place = Place(wiring.db, settings.workspace, wiring.clock, settings.collector.max_segments)
+    place = _place(wiring)
     built = from_rows(place, model, from_file(path, model, wiring.clock.now_us(), heard), uuid4().hex)
     return ReferencePut.of(put(place, model, built), built).model_dump(mode="json")
 
 
+def of_earlier_windows(wiring: Wiring, model: str, rolling: str, lag: str) -> dict[str, Any]:
+    """Have a model's windows held against earlier ones, by one of the two lengths; the same answer.
+
+    Raises:
+        DriftglassError: the length does not suit the model, or there is no such model.
+    """
+    kind, length = (ROLLING, rolling) if rolling else (LAG, lag)
+    try:
+        moving = Moving(kind, length)
+    except ValueError as error:
+        raise ContractError(kind, str(error)) from error
+    place = _place(wiring)
+    built = of_earlier(place, model, moving)
+    return ReferencePut.of(put(place, model, built), built).model_dump(mode="json")
+
+
+def _place(wiring: Wiring) -> Place:
+    settings = wiring.settings
+    return Place(wiring.db, settings.workspace, wiring.clock, settings.collector.max_segments)
+
+
 def as_text(model: str, answer: dict[str, Any]) -> str:
     """The answer for people."""
+    length = answer["provenance"].get("length")
+    if answer["provenance"]["source"] == ROLLING:
+        return f"Every window of {model} is held against the {length} before it from now on."
+    if answer["provenance"]["source"] == LAG:
+        return f"Every window of {model} is held against the same span {length} earlier from now on."
     refused = f"{answer['rejected']} {'was' if answer['rejected'] == 1 else 'were'} refused"
     lines = [
         f"{model} is held against {answer['rows']} rows of {answer['provenance']['name']} from now on, "

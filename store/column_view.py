@@ -7,8 +7,10 @@ import sqlalchemy as sa
 
 from kernel.column_names import profile_name
 from kernel.grid import Grid
+from kernel.moving import parse
 from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.profile_codec import decode_profile
+from kernel.windows import Span
 from store.database import Database
 from store.tables import categories, grids, profiles, references
 
@@ -41,7 +43,7 @@ class ColumnView:
 def column_view(
     db: Database, workspace: str, model: str, version: str, column: str, start_us: int, end_us: int
 ) -> ColumnView:
-    """A column's profile over the base windows that start in [start, end), beside the active reference's.
+    """A column's profile over the base windows that start in [start, end), beside what these are held against.
 
     Args:
         version: "" for all versions.
@@ -50,7 +52,7 @@ def column_view(
     name = profile_name(column)
     with db.read() as connection:
         current = _current(connection, workspace, model, version, start_us, end_us).columns.get(name)
-        reference = _reference(connection, workspace, model).columns.get(name)
+        reference = _reference(connection, workspace, model, (start_us, end_us)).columns.get(name)
         known = current or reference
         kind = known.kind if known else None
         grid = _grid(connection, workspace, model, name, known.grid) if known and kind is Kind.NUMERIC else None
@@ -74,11 +76,14 @@ def _current(
     return WindowProfile.merge(decode_profile(blob) for blob in connection.scalars(query))
 
 
-def _reference(connection: sa.Connection, workspace: str, model: str) -> WindowProfile:
+def _reference(connection: sa.Connection, workspace: str, model: str, span: Span) -> WindowProfile:
     r = references.c
-    query = sa.select(r.blob).where(r.workspace == workspace, r.model == model, r.active).order_by(r.created_us.desc())
-    blob = connection.scalars(query).first()
-    return decode_profile(blob) if blob else WindowProfile()
+    query = sa.select(r.blob, r.moving).where(r.workspace == workspace, r.model == model, r.active)
+    found = connection.execute(query.order_by(r.created_us.desc())).first()
+    if found is None:
+        return WindowProfile()
+    moving = parse(found.moving)
+    return _current(connection, workspace, model, "", *moving.before(span)) if moving else decode_profile(found.blob)
 
 
 def _grid(connection: sa.Connection, workspace: str, model: str, name: str, version: int) -> Grid | None:

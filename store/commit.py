@@ -12,11 +12,12 @@ from kernel.profile_batch import ProfileBatch
 from kernel.profile_codec import decode_profiles, encode_profiles
 from kernel.profiling import GroupKey
 from kernel.windows import WindowSize
-from store import service_counts
+from store import references, service_counts
 from store.database import Database, upsert
+from store.models import hold
 from store.service_counts import CountKey, Counts
 from store.tables import events, label_searches, offsets, profiles, watermarks, windows
-from store.windows import window_row
+from store.windows import touch_later, window_row
 from stream.codecs.batch import Event
 from stream.message import Partition
 
@@ -197,6 +198,11 @@ def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush) -> N
     touched = sorted({*flush.data, *flush.labels})
     if not touched:
         return
+    moving = references.moving(connection, workspace, {key.model for key in touched if flush.data.get(key)})
+    for model in sorted(moving):
+        hold(
+            connection, workspace, model
+        )  # whoever measures holds it too: later windows are touched beyond the order of keys
     rows = [window_row(workspace, k.model, WindowSize(k.size), k.start_us) for k in touched]
     upsert(connection, windows, rows)
     at = windows.c
@@ -221,6 +227,10 @@ def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush) -> N
         revisions = {"dr": int(data > 0), "lr": int(key in flush.labels)}
         values.append({"m": key.model, "s": key.size, "w": key.start_us, "d": data} | revisions)
     connection.execute(statement, values)
+    for key in touched:
+        if key.model in moving and flush.data.get(key):
+            reach_us = moving[key.model].reach_us(WindowSize(key.size))
+            touch_later(connection, workspace, key.model, key.size, (key.start_us, key.start_us + reach_us))
 
 
 def _add_searches(connection: sa.Connection, workspace: str, searches: Sequence[tuple[Partition, int, int]]) -> None:

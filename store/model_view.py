@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from kernel.errors import NotFoundError
+from kernel.moving import Moving, parse
 from store.database import Database
 from store.tables import events, measurements, models, references
 
@@ -27,6 +28,7 @@ class ReferenceCard:
     Attributes:
         performance: by metric; empty where the reference has no labels.
         provisional: taken from the first rows, because nobody gave one.
+        moving: how it moves with the windows; None where it does not.
     """
 
     reference: str
@@ -34,6 +36,7 @@ class ReferenceCard:
     performance: dict[str, Bounds]
     provisional: bool
     created_us: int
+    moving: Moving | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def model_card(db: Database, workspace: str, model: str) -> ModelCard:
         .order_by(sa.func.max(m.window_start_us).desc(), m.version.desc())
     )
     active = (
-        sa.select(r.reference, r.rows, r.performance, r.provisional, r.created_us)
+        sa.select(r.reference, r.rows, r.performance, r.provisional, r.created_us, r.moving)
         .where(r.workspace == workspace, r.model == model, r.active)
         .order_by(r.created_us.desc())
     )
@@ -96,7 +99,6 @@ def model_card(db: Database, workspace: str, model: str) -> ModelCard:
             raise NotFoundError(f"no model {model!r} has sent anything to workspace {workspace!r}")
         seen = tuple(connection.scalars(versions))
         reference = connection.execute(active).first()
-    performance = _performance(reference.performance) if reference else {}
     return ModelCard(
         model,
         row.task,
@@ -104,10 +106,13 @@ def model_card(db: Database, workspace: str, model: str) -> ModelCard:
         tuple(sorted(seen, key=lambda version: version != "")),
         row.min_rows,
         row.positive_class,
-        ReferenceCard(reference.reference, reference.rows, performance, reference.provisional, reference.created_us)
-        if reference
-        else None,
+        _reference(reference) if reference else None,
     )
+
+
+def _reference(row: Any) -> ReferenceCard:
+    performance = _performance(row.performance)
+    return ReferenceCard(row.reference, row.rows, performance, row.provisional, row.created_us, parse(row.moving))
 
 
 def _performance(stored: Mapping[str, Any]) -> dict[str, Bounds]:

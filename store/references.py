@@ -11,6 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from kernel.clock import from_datetime
+from kernel.moving import Moving, parse
 from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile, encode_profile
 from kernel.windows import Span
@@ -35,6 +36,8 @@ class Reference:
         labels: how often each label was (detectors/label_drift.py); empty without labels.
         provenance: where its rows came from.
         provisional: made from the first window, because none was given yet.
+        moving: how it moves with the windows; None where it does not. Of one that does the rows are those of other windows, and
+            the profile here has none.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Reference:
     provenance: Mapping[str, Any]
     provisional: bool
     created_us: int
+    moving: Moving | None = None
 
     @property
     def log_span(self) -> Span | None:
@@ -62,7 +66,7 @@ def active(db: Database, workspace: str, model: str) -> Reference | None:
         return None
     return Reference(
         row.reference, decode_profile(row.blob), row.performance, row.labels, row.provenance, row.provisional,
-        row.created_us,
+        row.created_us, parse(row.moving),
     )  # fmt: skip
 
 
@@ -97,6 +101,18 @@ def history(
         rows = connection.execute(query.order_by(*(column.desc() for column in order)).limit(limit + 1)).all()
     found = [Entry(*row) for row in rows[:limit]]
     return found, encode_cursor([found[-1].created_us, found[-1].name]) if len(rows) > limit else None
+
+
+def moving(connection: sa.Connection, workspace: str, models: Collection[str]) -> dict[str, Moving]:
+    """How the references in force move of these models, of those that do."""
+    at = references.c
+    found: dict[str, Moving] = {}
+    for part in in_parts(sorted(models), _KEYS_A_QUERY):
+        query = sa.select(at.model, at.moving).where(
+            at.workspace == workspace, at.model.in_(part), at.active, at.moving != ""
+        )
+        found |= {model: moves for model, text in connection.execute(query) if (moves := parse(text))}
+    return found
 
 
 def of_segments(
@@ -159,12 +175,13 @@ def put(
     segments: Mapping[str, WindowProfile] | None = None,
     labels: Mapping[str, Any] | None = None,
     sample: pa.Table | None = None,
+    moving: Moving | None = None,
 ) -> str:
     """Put a reference in force and return its name; every window is then due to be measured again.
 
     Args:
         profile, segments: of all its rows, and of those of each segment.
-        performance, labels: see Reference.
+        performance, labels, moving: see Reference.
         sample: rows of it that are kept (detectors/multivariate/sample.py); None where none are measured together.
     """
     at = references.c
@@ -173,7 +190,7 @@ def put(
         former = sa.update(references).where(at.workspace == workspace, at.model == model, at.active)
         connection.execute(former.values(active=False))
         name = _insert(
-            connection, workspace, model, profile, segments or {}, performance, labels or {}, provenance, now_us
+            connection, workspace, model, profile, segments or {}, performance, labels or {}, provenance, now_us, moving
         )
         if sample is not None:
             samples.insert(connection, workspace, model, name, sample)
@@ -197,6 +214,7 @@ def _insert(
     labels: Mapping[str, Any],
     provenance: Mapping[str, Any],
     now_us: int,
+    moving: Moving | None = None,
     *,
     provisional: bool = False,
 ) -> str:
@@ -211,6 +229,7 @@ def _insert(
         "provisional": provisional,
         "active": True,
         "created_us": now_us,
+        "moving": moving.text if moving else "",
     }
     connection.execute(sa.insert(references).values(**row))
     parts = [

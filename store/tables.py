@@ -121,6 +121,9 @@ references = sa.Table(
     _json("performance"),  # metric -> {"value", "lower", "upper", "rows"}; {} without labels
     sa.Column("labels", sa.JSON, nullable=False, server_default="{}"),  # detectors/label_drift.py
     _json("provenance"), _flag("provisional"), _flag("active"), _integer("created_us"),
+    _text("moving"),  # how it moves with the windows (kernel/moving.py); "" where it does not
+    sa.Index("ix_references_moving", "workspace", "model",
+             sqlite_where=sa.text("active = 1 AND moving != ''"), postgresql_where=sa.text("active AND moving != ''")),
 )  # fmt: skip
 
 reference_segments = sa.Table(

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from kernel.clock import SECOND_US
 from kernel.measurement import SERVICE_LEVELS, Measurement, SeriesKey
-from kernel.windows import WindowSize
-from store.database import Database, database_now_us, upsert
+from kernel.windows import Span, WindowSize
+from store.database import Database, Transaction, database_now_us, upsert
 from store.models import Model, hold
 from store.tables import measurements, windows
 
@@ -199,6 +199,15 @@ def touch_for_labels(db: Database, workspace: str, model: Model, moments_us: Seq
             connection.execute(
                 sa.update(windows).where(*here).values(label_revision=at.label_revision + 1, state=state)
             )
+
+
+def touch_later(tx: Transaction, workspace: str, model: str, size: str, within: Span) -> None:
+    """What starts in (start, end] and was measured, or is just now, is to be measured again: a reference of it has changed."""
+    at = windows.c
+    here = (at.workspace == workspace, at.model == model, at.size == size, at.state != "sealed")
+    later = (at.start_us > within[0], at.start_us <= within[1], sa.or_(at.measured_us.is_not(None), at.token != ""))
+    state = sa.case((at.state == "measured", "closed"), else_=at.state)
+    tx.execute(sa.update(windows).where(*here, *later).values(data_revision=at.data_revision + 1, state=state))
 
 
 def _key(workspace: str, window: Window) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from dashboard import reads
 from dashboard.palette import TIER_BADGES, status_text
 from dashboard.scene import Scene
 from dashboard.sections import alerts, drift, headline, health, performance
-from dashboard.text import moment, short, windows
+from dashboard.text import moment, moving, short, windows
 from store.model_view import ModelCard
 from store.series import Scope
 
@@ -83,5 +83,7 @@ def _facts(card: ModelCard, scene: Scene) -> list[str]:
     )
     if card.reference is None:
         return [*facts, "no reference yet"]
+    if card.reference.moving is not None:
+        return [*facts, f"reference: {moving(card.reference.moving)}"]
     provisional = " (provisional: the first rows seen)" if card.reference.provisional else ""
     return [*facts, f"reference {short(card.reference.reference)}, {card.reference.rows:,} rows{provisional}"]

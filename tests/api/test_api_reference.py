@@ -12,6 +12,7 @@ from sklearn import metrics
 
 from driftglass_client.wire import CONTENT_ARROW, CONTENT_JSON, CONTENT_NDJSON
 from kernel.clock import DAY_US, to_datetime, to_rfc3339
+from kernel.moving import Moving
 from kernel.profile import WindowProfile
 from kernel.profile_codec import encode_profile
 from kernel.profiling import profile_rows
@@ -185,6 +186,9 @@ def test_bad_rows_are_told_apart(api: Any) -> None:
         (422, CONTENT_JSON, b'[{"model": "flights", "ts": 1}]', "ts"),
         (422, CONTENT_JSON, b'[{"model": "boats", "ts": "2013-03-01T00:00:00Z"}]', "'boats'"),
         (404, CONTENT_JSON, b'{"from": "2013-03-01T00:00:00Z", "to": "2013-03-02T00:00:00Z"}', "no model 'flights'"),
+        (404, CONTENT_JSON, b'{"rolling": "28d"}', "no model 'flights'"),
+        (422, CONTENT_JSON, b'{"rolling": 28}', "rolling: '28' is no duration"),
+        (422, CONTENT_JSON, b'{"lag": "7d", "from": "2013-03-01T00:00:00Z", "to": "2013-03-02T00:00:00Z"}', "lag"),
     ],
 )
 def test_what_is_no_reference_says_why(api: Any, status: int, content_type: str, body: bytes, said: str) -> None:
@@ -271,3 +275,14 @@ def counts(profile: WindowProfile) -> Any:
         n: (c.kind, c.cells.index.tolist(), c.cells.rows.tolist(), c.missing) for n, c in profile.columns.items()
     }
     return profile.rows, columns
+
+
+def test_a_reference_that_moves_is_put_and_listed(api: Any) -> None:
+    Registry(api.db, "default", api.clock).refresh({"flights"})
+    answer = put(api, b'{"rolling": "28d"}', CONTENT_JSON)
+    assert (answer["rows"], answer["provenance"]) == (0, {"source": "rolling", "length": "28d"})
+    (entry,) = api.http.get("/v1/models/flights/references").json()["items"]
+    assert (entry["active"], entry["provenance"]) == (True, {"source": "rolling", "length": "28d"})
+    stored = references.active(api.db, "default", "flights")
+    assert stored is not None
+    assert stored.moving == Moving("rolling", "28d")

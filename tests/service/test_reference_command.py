@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kernel.moving import Moving
 from store import references
 from store.database import Database
 
@@ -82,3 +83,31 @@ def test_what_cannot_be_put_is_one_sentence(run: Run, file: str, said: str) -> N
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert said in line
+
+
+def test_windows_are_held_against_earlier_ones(run: Run, tmp_path: Path) -> None:
+    run("reference", "flights", "training.csv")
+    said = run("reference", "flights", "--rolling", "28d")
+    assert said.stdout == "Every window of flights is held against the 28d before it from now on.\n"
+    said = run("reference", "flights", "--lag", "7d")
+    assert said.stdout == "Every window of flights is held against the same span 7d earlier from now on.\n"
+    db = Database(f"sqlite:///{tmp_path}/state.db")
+    stored = references.active(db, "default", "flights")
+    db.close()
+    assert stored is not None
+    assert (stored.moving, stored.provenance) == (Moving("lag", "7d"), {"source": "lag", "length": "7d"})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["flights", "--lag", "soon"], "lag: 'soon' is no duration"),
+        (["nobody", "--lag", "7d"], "no model 'nobody'"),
+        (["flights"], "name one of FILE, --rolling and --lag"),
+        (["flights", "training.csv", "--lag", "7d"], "name one of FILE, --rolling and --lag"),
+    ],
+)
+def test_what_earlier_windows_cannot_be(run: Run, options: list[str], said: str) -> None:
+    done = run("reference", *options)
+    assert done.returncode != 0
+    assert said in done.stderr

@@ -1,0 +1,187 @@
+"""References that move: the time before each window, or the same time a week earlier; and late records that change them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import entropy
+
+from api.reference_building import Place, of_earlier, put
+from detectors.column_drift import SMALL_REFERENCE
+from kernel.clock import DAY_US
+from kernel.errors import ContractError, NotFoundError
+from kernel.measurement import Status
+from kernel.moving import Moving
+from kernel.windows import WindowSize
+from store import models
+from store.column_view import column_view
+from store.models import Model
+from testing.measured_days import PREDICTIONS, START_US, Traffic, a_day
+
+ROWS = 1_500
+
+
+@pytest.fixture
+def traffic(workspace, messages) -> Traffic:
+    declared = replace(Model("m"), segments=("c",), rollups=(WindowSize("1w"),))
+    models.declare(workspace.db, "default", declared, 0)
+    return Traffic(workspace.sink(), workspace.clock, messages)
+
+
+def move(workspace, kind: str, length: str) -> None:
+    place = Place(workspace.db, "default", workspace.clock, 50)
+    put(place, "m", of_earlier(place, "m", Moving(kind, length)))
+
+
+def days_of(traffic: Traffic, shifts: list[float]) -> list[list[dict]]:
+    days = [a_day(day, rows=ROWS, shift=shift) for day, shift in enumerate(shifts)]
+    for day in days:
+        traffic.send(PREDICTIONS, day)
+    return days
+
+
+def psi_of(before: list[dict], now: list[dict]) -> float:
+    """The batch answer on raw rows, on the deciles of what is compared with."""
+    x, y = (np.array([row["features"]["x"] for row in rows]) for rows in (before, now))
+    edges = np.quantile(x, np.linspace(0, 1, 11)[1:-1])
+    q, p = (np.bincount(np.searchsorted(edges, v), minlength=10) / len(v) for v in (x, y))
+    return float(entropy(p, q) + entropy(q, p))
+
+
+def psi(workspace, size: str = "1d", segment: str = "", column: str = "x") -> dict[int, object]:
+    rows = workspace.measured(metric="psi", column=column, size=size, segment=segment)
+    return {(m.window_start_us - START_US) // DAY_US: m for m in rows}
+
+
+def test_each_window_is_held_against_the_days_before_it(traffic, workspace) -> None:
+    days = days_of(traffic, [0, 0, 0, 0.8, 0.8, 0.8, 0.8])
+    traffic.end()
+    move(workspace, "rolling", "3d")
+    workspace.evaluator().step()
+    found = psi(workspace)
+    assert found.keys() == set(range(1, 7))  # before the first day there is nothing
+    for day, measured in found.items():
+        before = [row for other in days[max(0, day - 3) : day] for row in other]
+        assert measured.value == pytest.approx(psi_of(before, days[day]), rel=0.1, abs=0.004)
+        assert measured.reference_rows == len(before)
+    assert [found[day].status for day in (2, 3, 6)] == [Status.OK, Status.DRIFT, Status.OK]  # what lasts becomes usual
+    assert SMALL_REFERENCE in found[3].basis
+
+
+def test_segments_are_held_against_their_own_earlier_rows(traffic, workspace) -> None:
+    models.declare(workspace.db, "default", replace(Model("m"), segments=("c",), min_rows=100), 0)
+    days = days_of(traffic, [0, 0.8])
+    traffic.end()
+    move(workspace, "rolling", "1d")
+    workspace.evaluator().step()
+    for value in "abc":
+        before, now = ([row for row in day if row["features"]["c"] == value] for day in days)
+        found = psi(workspace, segment=f"c={value}")[1]
+        assert found.value == pytest.approx(psi_of(before, now), rel=0.1)
+        assert (found.rows, found.reference_rows) == (len(now), len(before))
+
+
+def test_a_lag_is_the_same_span_so_long_before(traffic, workspace) -> None:
+    shifts = [0.7 if day % 7 == 2 else 0.0 for day in range(16)]  # a rhythm of the week
+    days = days_of(traffic, [*shifts[:-1], 0.7])
+    traffic.end()
+    move(workspace, "lag", "7d")
+    workspace.evaluator().step()
+    found = psi(workspace)
+    assert found.keys() == set(range(7, 16))
+    for day in (9, 10, 15):
+        assert found[day].value == pytest.approx(psi_of(days[day - 7], days[day]), rel=0.1, abs=0.004)
+    assert {day for day, m in found.items() if m.status == Status.DRIFT} == {15}
+
+
+def test_a_roll_up_is_held_against_whole_lags_before_it(traffic, workspace) -> None:
+    days = days_of(traffic, [0.0] * 17 + [0.8] * 4)
+    traffic.end()
+    move(workspace, "lag", "7d")
+    workspace.evaluator().step()
+    first = (WindowSize("1w").start(START_US) - START_US) // DAY_US
+    for start, measured in psi(workspace, size="1w").items():
+        now = [row for day in days[max(0, start) : start + 7] for row in day]
+        before = [row for day in days[max(0, start - 7) : max(0, start)] for row in day]
+        assert start > first
+        assert measured.value == pytest.approx(psi_of(before, now), rel=0.1, abs=0.004)
+
+
+def test_a_late_record_has_windows_measured_again_that_it_is_the_reference_of(traffic, workspace) -> None:
+    days = days_of(traffic, [0.0] * 6)
+    traffic.end()
+    move(workspace, "rolling", "2d")
+    evaluator = workspace.evaluator()
+    evaluator.step()
+    before = psi(workspace)
+    late = a_day(1, rows=ROWS, seed=9, shift=2.0)
+    for i, row in enumerate(late):
+        row["id"] = f"late-{i}"
+    traffic.send(PREDICTIONS, late)
+    assert evaluator.step().measured >= 3
+    after = psi(workspace)
+    for day in (2, 3):
+        rows = [row for other in (day - 2, day - 1) for row in days[other]] + late
+        assert after[day].value == pytest.approx(psi_of(rows, days[day]), rel=0.1, abs=0.004)
+        assert after[day].reference_rows == len(rows)
+        assert after[day].value > before[day].value + 0.1
+    for day in (4, 5):
+        assert (after[day].value, after[day].reference_rows) == (before[day].value, before[day].reference_rows)
+    assert evaluator.step().measured == 0  # and what is measured again for it does not go on for ever
+
+
+def test_records_that_come_while_a_window_is_measured_have_it_measured_again(traffic, workspace) -> None:
+    days_of(traffic, [0.0] * 3)
+    traffic.end()
+    move(workspace, "rolling", "2d")
+    evaluator = workspace.evaluator()
+    measure = evaluator._window
+    late = a_day(0, rows=ROWS, seed=9, shift=2.0)
+    for i, row in enumerate(late):
+        row["id"] = f"late-{i}"
+
+    def meanwhile(*of):
+        found = measure(*of)
+        if late:
+            traffic.send(PREDICTIONS, list(late))
+            late.clear()
+        return found
+
+    evaluator._window = meanwhile
+    evaluator.step()
+    workspace.evaluator().step()
+    assert psi(workspace)[1].reference_rows == 2 * ROWS
+
+
+def test_a_small_window_that_looks_back_shares_no_row_with_its_reference(traffic, workspace) -> None:
+    for day, rows in enumerate((ROWS, ROWS, 300, 300)):
+        traffic.send(PREDICTIONS, a_day(day, rows=rows))
+    traffic.end()
+    move(workspace, "rolling", "1d")
+    workspace.evaluator().step()
+    found = psi(workspace)[3]
+    assert (found.span_start_us, found.rows, found.reference_rows) == (START_US + 2 * DAY_US, 600, ROWS)
+
+
+def test_a_column_opened_is_beside_what_its_window_is_held_against(traffic, workspace) -> None:
+    days_of(traffic, [0.0, 3.0, 0.0])
+    move(workspace, "rolling", "1d")
+    start_us = START_US + 2 * DAY_US
+    view = column_view(workspace.db, "default", "m", "", "x", start_us, start_us + DAY_US)
+    assert view.reference.moments.mean == pytest.approx(3.0, abs=0.1)
+    assert view.current.moments.mean == pytest.approx(0.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("moving", "told"),
+    [
+        (Moving("lag", "36h"), "lag: is '36h'; it must be a whole number of windows of 1d"),
+        (Moving("rolling", "1h"), "rolling: is '1h'; it must be a whole number of windows of 1d"),
+    ],
+)
+def test_a_length_that_no_window_fits_is_refused(traffic, workspace, moving, told) -> None:
+    place = Place(workspace.db, "default", workspace.clock, 50)
+    with pytest.raises(ContractError, match=told):
+        of_earlier(place, "m", moving)
+    with pytest.raises(NotFoundError):
+        of_earlier(place, "nobody", moving)
