@@ -98,10 +98,10 @@ async def put_reference(
 def _put(model: str, body: bytes, content_type: str, caller: Caller) -> ReferencePut:
     place = Place(caller.db, caller.workspace, caller.parts.clock, caller.parts.max_segments)
     asked = _object(body) if content_type in ("", CONTENT_JSON) else {}
-    window, moving = _window(asked), _moving(asked)
+    moving = _moving(asked)
     if moving is not None:
         built = of_earlier(place, model, moving)
-    elif window is not None:
+    elif (window := _window(asked)) is not None:
         with caller.parts.log_lock:
             built = from_log(place, model, RecordReader(caller.parts.log, caller.workspace), *window)
     else:
