@@ -81,8 +81,9 @@ def assert_same(found: Measurement, other: Measurement) -> None:
 
 
 def test_every_metric_is_in_a_case() -> None:
-    """Service levels are measured of counts and not of rows: tests/detectors/test_burn_rate.py."""
-    assert {metric for *_, metric in CASES} == set(metrics.METRICS) - set(SERVICE_LEVELS) >= set(DISTANCES)
+    """Service levels and GPUs are measured of counts and not of rows: test_burn_rate.py, tests/pipeline/test_gpu_windows.py."""
+    of_counts = {*SERVICE_LEVELS, *metrics.GPU}
+    assert {metric for *_, metric in CASES} == set(metrics.METRICS) - of_counts >= set(DISTANCES)
 
 
 @pytest.mark.parametrize(("subject", "shape"), dict.fromkeys(case[:2] for case in CASES))
