@@ -19,7 +19,7 @@ from store.gpu_settings import GpuSettings, GpuTarget
 
 _log = logging.getLogger("driftglass.gpu")
 
-_MOST_AT_ONCE = 8
+_MOST_AT_ONCE = 16
 _LARGEST_BYTES = 16 << 20
 _LEAST_LEASE_S = 30.0
 _ACCEPTED = {"Accept": "text/plain;version=0.0.4"}
