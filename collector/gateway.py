@@ -40,8 +40,18 @@ _STATUS: dict[type[DriftglassError], int] = {
 }
 
 
-def create_gateway(appender: Appender, db: Database, settings: GatewaySettings, clock: Clock) -> FastAPI:
-    """The application. It owns neither the appender nor the database: who made them closes them."""
+def create_gateway(
+    appender: Appender,
+    db: Database,
+    settings: GatewaySettings,
+    clock: Clock,
+    further_metrics: Callable[[], str] = str,
+) -> FastAPI:
+    """The application. It owns neither the appender nor the database: who made them closes them.
+
+    Args:
+        further_metrics: what the process tells Prometheus beside the gateway's own numbers, in the text format.
+    """
     metrics = GatewayMetrics()
     held = Held(settings.max_held_bytes)
     ingest = Ingest(appender, db, settings, clock, metrics)
@@ -74,7 +84,7 @@ def create_gateway(appender: Appender, db: Database, settings: GatewaySettings, 
 
     @app.get("/metrics")
     async def numbers() -> Response:
-        return Response(metrics.text(held.bytes), media_type=_METRICS_TYPE)
+        return Response(metrics.text(held.bytes) + further_metrics(), media_type=_METRICS_TYPE)
 
     @app.exception_handler(DriftglassError)
     async def refuse(_request: Request, error: DriftglassError) -> Response:

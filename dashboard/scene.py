@@ -28,7 +28,7 @@ class Scene:
         since_us = self.since_us if since_us is None else since_us
         return frame(reads.series(self.scope, metrics, since_us, column), self.scope.size)
 
-    def whole(self, metric: str) -> pd.DataFrame:
-        """A metric of all versions together over the period."""
+    def whole(self, *metrics: str) -> pd.DataFrame:
+        """These metrics of all versions together over the period."""
         scope = replace(self.scope, version="", segment="")
-        return frame(reads.series(scope, (metric,), self.since_us), scope.size)
+        return frame(reads.series(scope, metrics, self.since_us), scope.size)

@@ -43,6 +43,12 @@ METRICS: Mapping[str, str] = {
     "uptime": "Uptime",
     "error_rate": "Error rate",
     "label_coverage": "Label coverage",
+    "gpu_utilization": "GPU utilization",
+    "gpu_idle_share": "Idle GPUs",
+    "gpu_memory_share": "GPU memory",
+    "gpu_power_w": "GPU power",
+    "energy_per_1000": "Energy per 1,000 predictions",
+    "gpu_errors": "GPU errors",
 }
 
 SHORT: Mapping[str, str] = {

@@ -8,7 +8,7 @@ decide     detectors/deciding.py: from measurements to decisions, in window orde
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ from detectors.column_drift import Test, measure_column
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
 from detectors.deciding import Decider
+from detectors.gpu_windows import GpuWindows
 from detectors.health import measure_health, measure_traffic
 from detectors.label_drift import measure_label_drift
 from detectors.lookback import Look
@@ -42,6 +43,7 @@ from kernel.windows import Span, WindowSize
 from store import label_searches, profiles, references, samples, watermarks, windows
 from store import models as model_rows
 from store.database import Database
+from store.gpu_settings import GpuTarget
 from store.models import Model
 from store.record_reads import RecordReader
 from store.references import Reference
@@ -71,10 +73,18 @@ class Evaluator:
 
     Args:
         owner: this worker's name, for people who look at leases.
+        gpus: exporters of GPUs that serve models.
     """
 
     def __init__(
-        self, db: Database, reader: RecordReader, workspace: str, clock: Clock, settings: DetectorSettings, owner: str
+        self,
+        db: Database,
+        reader: RecordReader,
+        workspace: str,
+        clock: Clock,
+        settings: DetectorSettings,
+        owner: str,
+        gpus: Sequence[GpuTarget] = (),
     ) -> None:
         self._db = db
         self._reader = reader
@@ -86,6 +96,7 @@ class Evaluator:
         self._filled: dict[str, int] = {}  # up to where windows without a record were added, by model
         self._service = ServiceLevels(db, workspace, clock)
         self._decider = Decider(db, workspace, clock, settings)
+        self._gpus = GpuWindows(db, workspace, gpus)
 
     def step(self) -> Report:
         """Measure whatever is due now.
@@ -137,12 +148,14 @@ class Evaluator:
             looks = self._looks(model, held)
             against = self._against(model, self._reference(model, held, looks), held, looks)
             joined = self._reader.labelled(model.name, [(w.start_us, w.end_us) for w in held.windows])
+            gpus = self._gpus.of(model, held.windows)
             done = 0
             for window in held.windows:
                 rows = None if joined is None else labelled.between(joined, window.start_us, window.end_us)
                 labels = 0 if rows is None else labelled.labels(rows)
                 expected = labels > 0 or window.label_revision > 0
                 found = self._window(model, window, looks[window.start_us], against, rows if expected else None)
+                found[SeriesKey(model.name, "", "", window.size)] += gpus.get(window.start_us, ())
                 now_us = self._clock.now_us()
                 name = "" if against is None else against.reference.name
                 kept = TOGETHER if _only_labels(window) else ()

@@ -10,7 +10,8 @@ from detectors.pair import FloatArray
 _SIGNED = frozenset({"bias", "error_budget"})
 _LOSSES = frozenset({"log_loss", "mae", "rmse"})
 _ROOTED = frozenset({"js_distance", "hellinger", "tvd", "linf", "ks", "wasserstein"})
-_SHARES = frozenset({*QUALITY, *CONFIDENCE, *PERFORMANCE, "error_rate", "uptime"}) - _SIGNED - _LOSSES
+_OF_GPUS = frozenset({"gpu_utilization", "gpu_idle_share", "gpu_memory_share"})
+_SHARES = frozenset({*QUALITY, *CONFIDENCE, *PERFORMANCE, *_OF_GPUS, "error_rate", "uptime"}) - _SIGNED - _LOSSES
 
 
 class Scale(StrEnum):

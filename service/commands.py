@@ -34,7 +34,7 @@ def migrate(settings: Settings) -> str:
 
 
 def collect(wiring: Wiring, stop: Stop, *, gateway: bool, consume: bool) -> None:
-    """Serve the gateway and read the log until asked to stop; then drain, for as long as the settings give."""
+    """Serve the gateway, read the log and the GPU exporters until asked to stop; then drain, for as long as the settings give."""
     with ending_within(stop, wiring.settings.collector.drain_s):
         _collect(wiring, stop, gateway=gateway, consume=consume)
 
@@ -43,7 +43,8 @@ def _collect(wiring: Wiring, stop: Stop, *, gateway: bool, consume: bool) -> Non
     server = _gateway_server(wiring) if gateway else None
     try:
         if consume:
-            wiring.collector().run(lambda: stop.is_set() or _died(server))
+            with beside(lambda: _read_gpus(wiring, stop), stop):
+                wiring.collector().run(lambda: stop.is_set() or _died(server))
         else:
             while not (stop.wait(_LOOK_S) or _died(server)):
                 pass
@@ -52,6 +53,11 @@ def _collect(wiring: Wiring, stop: Stop, *, gateway: bool, consume: bool) -> Non
     finally:
         if server:
             server.stop(_DRAIN_S)
+
+
+def _read_gpus(wiring: Wiring, stop: Stop) -> None:
+    if wiring.settings.gpu.targets:
+        repeat(wiring.gpu_scraper().step, wiring.settings.gpu.interval_s, stop)
 
 
 def _gateway_server(wiring: Wiring) -> "Server":

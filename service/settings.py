@@ -11,6 +11,7 @@ from detectors.settings import DetectorSettings
 from kernel.settings import LogSettings, Section, SettingsTree, StoreSettings
 from kernel.settings_problem import PlacedError
 from shadow.settings import ShadowSettings
+from store.gpu_settings import GpuSettings
 from store.upkeep_settings import UpkeepSettings
 
 
@@ -35,6 +36,7 @@ class Settings(SettingsTree):
     dashboard: DashboardServer = DashboardServer()
     api: ApiSettings = ApiSettings()
     upkeep: UpkeepSettings = UpkeepSettings()
+    gpu: GpuSettings = GpuSettings()
     models: tuple[ModelDeclaration, ...] = Field(
         (), description="Models declared as code; `driftglass apply` reads them."
     )

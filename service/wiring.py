@@ -8,6 +8,7 @@ import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from collector.gpu.scrape_counts import ScrapeCounts
 from kernel.clock import Clock
 from kernel.errors import SettingsError
 from service.settings import Settings
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from alerting.pipeline import Alerting
+    from collector.gpu.scrape import GpuScraper
     from collector.run import Collector
     from collector.sink import Sink
     from detectors.evaluate import Evaluator
@@ -47,6 +49,7 @@ class Wiring:
         self.db = Database(settings.store.database)
         closing.callback(self.db.close)
         require_current(self.db)
+        self._gpu_counts = ScrapeCounts()
 
     def record_log(self) -> RecordLog:
         """The record log; one for each thread."""
@@ -59,7 +62,7 @@ class Wiring:
         ensure_topics(self.settings.log, sorted(_topics(self.settings)))
         appender = open_appender(self.settings.log)
         self._closing.callback(appender.close)
-        return create_gateway(appender, self.db, self.settings.gateway, self.clock)
+        return create_gateway(appender, self.db, self.settings.gateway, self.clock, self._gpu_counts.text)
 
     def collector(self) -> "Collector":
         """The collector with a sink a workspace."""
@@ -74,6 +77,14 @@ class Wiring:
             self.clock,
             self.settings.collector,
         )
+
+    def gpu_scraper(self) -> "GpuScraper":
+        """The reader of GPU exporters; it ends with the process."""
+        from collector.gpu.scrape import GpuScraper
+
+        scraper = GpuScraper(self.db, self.settings.workspace, self.clock, self.settings.gpu, owner(), self._gpu_counts)
+        self._closing.callback(scraper.close)
+        return scraper
 
     def _sink(self, workspace: str) -> "Sink":
         from collector.fold import Folder
@@ -93,7 +104,8 @@ class Wiring:
 
         workspace = self.settings.workspace
         reader = RecordReader(self.record_log(), workspace)
-        return Evaluator(self.db, reader, workspace, self.clock, self.settings.detectors, owner())
+        gpus = self.settings.gpu.targets
+        return Evaluator(self.db, reader, workspace, self.clock, self.settings.detectors, owner(), gpus)
 
     def record_upkeep(self) -> "RecordUpkeep":
         """The worker that keeps the record logs of all workspaces in order."""

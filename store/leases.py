@@ -5,7 +5,7 @@ import uuid
 import sqlalchemy as sa
 
 from kernel.clock import SECOND_US
-from store.database import Database, database_now_us, upsert
+from store.database import Database, Transaction, database_now_us, upsert
 from store.tables import leases as t
 
 
@@ -26,9 +26,14 @@ def take(db: Database, name: str, owner: str, seconds: float) -> str | None:
 
 def keep(db: Database, name: str, token: str, seconds: float) -> bool:
     """Renew a lease; False where it was lost."""
-    mine = sa.update(t).where(t.c.name == name, t.c.token == token, t.c.until_us >= database_now_us())
     with db.write() as connection:
-        return connection.execute(mine.values(until_us=_until(seconds))).rowcount == 1
+        return renew(connection, name, token, seconds)
+
+
+def renew(tx: Transaction, name: str, token: str, seconds: float) -> bool:
+    """Renew a lease in the transaction of what is written under it, which nobody else can be in then; False where it was lost."""
+    mine = sa.update(t).where(t.c.name == name, t.c.token == token, t.c.until_us >= database_now_us())
+    return tx.execute(mine.values(until_us=_until(seconds))).rowcount == 1
 
 
 def give_back(db: Database, name: str, token: str) -> None:

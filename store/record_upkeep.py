@@ -16,7 +16,7 @@ from deltalake.exceptions import DeltaError
 
 from kernel.clock import DAY_US, Clock
 from kernel.errors import FencedError, UnavailableError
-from store import leases
+from store import gpu_readings, leases
 from store.database import Database
 from store.record_compaction import compact, stored_files
 from store.record_expiry import expire
@@ -27,6 +27,7 @@ from stream.codecs.topics import RecordKind
 
 _log = logging.getLogger("driftglass.upkeep")
 
+_LONGEST_WINDOW_US = 31 * DAY_US
 KINDS = (RecordKind.PREDICTIONS, RecordKind.LABELS)
 
 
@@ -110,6 +111,8 @@ class RecordUpkeep:
         horizon_us = self._clock.now_us() - self._settings.retention_days * DAY_US
         gone = expire(self._db, workspace, tables, horizon_us)
         report.expired += [f"{workspace}/{day}" for day in gone]
+        with self._db.write() as tx:
+            gpu_readings.expire(tx, workspace, horizon_us - _LONGEST_WINDOW_US)
         for table, _ in tables.values():
             report.vacuumed += vacuum(table, self._settings.vacuum_delay_hours)
         self._swept_s[workspace] = self._clock.monotonic_s()

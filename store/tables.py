@@ -34,6 +34,10 @@ def _number(name: str) -> sa.Column[float]:
     return sa.Column(name, sa.Double)
 
 
+def _sum(name: str) -> sa.Column[float]:
+    return sa.Column(name, sa.Double, nullable=False, server_default="0")
+
+
 def _flag(name: str) -> sa.Column[bool]:
     return sa.Column(name, sa.Boolean, nullable=False, server_default=sa.false())
 
@@ -88,6 +92,18 @@ service_counts = sa.Table(
     "service_counts", metadata, _key("workspace"), _key("model"), _key_us("start_us"), _key("topic"), _key_us("partition"),
     _integer("rows"), _integer("errors"), _integer("timed"), _integer("slow"),
 )  # fmt: skip
+
+gpu_readings = sa.Table(
+    "gpu_readings", metadata, _key("workspace"), _key("target"), _key_us("start_us"), _key("gpu"),
+    _integer("readings"), _integer("idle"), _sum("busy"),  # shares of the time
+    _integer("memory_readings"), _sum("memory"),  # shares of the memory
+    _integer("power_readings"), _sum("power_w"),
+    _integer("energy_us"), _sum("energy_j"),  # what was drawn, in how much of the time
+    _integer("xid_readings"), _integer("errors"),
+    _us("counter_us"), _number("counter_j"),  # the energy counter as it was read last, and when
+    sa.Column("xid", sa.BigInteger),  # the last error's code, as it was read last
+)  # fmt: skip
+
 watermarks = sa.Table(
     "watermarks", metadata, _key("workspace"), _key("model"), _key("topic"), _key_us("partition"), _integer("max_ts_us"),
 )  # fmt: skip

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from detectors.gpu import measure_gpus
 from detectors.service_levels import measure_service
 from kernel.cells import Cells
 from kernel.clock import DAY_US, from_datetime
 from kernel.column_spec import ColumnSpec
+from kernel.gpu_use import GpuUse
 from kernel.grid import Grid
 from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.profile_codec import encode_profile
@@ -216,6 +218,16 @@ def _measure_together(rows: Rows, where: tuple[str, str, str, int], rng: np.rand
     _measure(rows, *where, "mmd", column="embedding", value=away**2 / 8 + rng.normal(0, 0.0004), expected=0.0)
 
 
+def _measure_gpus(rows: Rows, where: tuple[str, str, str, int], rng: np.random.Generator, day: int) -> None:
+    """Four GPUs, read from the 40th day on and shared with another model: busier on workdays, and one of them fell ill twice."""
+    busy = (0.58 if day % 7 < 5 else 0.31) * rng.uniform(0.95, 1.05)
+    power, full_day = 4 * (90 + 420 * busy), 288 if day > 40 else 100
+    use = GpuUse(4, 20_000, round(20_000 * (0.9 - busy) ** 2), 20_000 * busy, 20_000, 20_000 * (0.55 + day / 2_000), 288,
+                 288 * power, full_day, 300 * full_day * power, 20_000, int(day in (178, 179)))  # fmt: skip
+    for m in measure_gpus(use, DAY_US, 2_000_000, 2):
+        _measure(rows, *where, m.metric, value=m.value, status=m.status.value, basis=m.basis)
+
+
 def _serve(rows: Rows, model: str, rng: np.random.Generator) -> None:
     """Service levels of the last two days, with an hour in which every tenth row fails."""
     first_us = START_US + (DAYS - 2) * DAY_US
@@ -262,6 +274,8 @@ def add_model(rows: Rows, model: str, rng: np.random.Generator, scale: float, sh
             _measure_columns(rows, where, window, reference)
             _measure_model(rows, where, rng, day + shift, scale)
             _measure_together(rows, where, rng, day + shift)
+        if model == "flight-delay" and day >= 40:
+            _measure_gpus(rows, (model, "", "1d", start_us), np.random.default_rng(day), day)
     for start_us, parts in months.items():
         where = (model, "", "1mo", start_us)
         _measure_columns(rows, where, WindowProfile.merge(parts), reference)

@@ -135,5 +135,11 @@ def axis_title(metric: str) -> str:
         "reconstruction_error": "error, deviations",
         "confidence_entropy": "mean entropy, of the most",
         "low_confidence_share": "low confidence, % of rows",
+        "gpu_utilization": "busy, % of the time",
+        "gpu_idle_share": "idle, % of readings",
+        "gpu_memory_share": "used, % of memory",
+        "gpu_power_w": "all GPUs together, W",
+        "energy_per_1000": "joules per 1,000",
+        "gpu_errors": "XID errors a window",
     }
     return units.get(metric, METRICS.get(metric, metric))

@@ -7,7 +7,7 @@ from dashboard.charts.lines import LATENCIES, axis_title, latency, line
 from dashboard.charts.time_axis import events
 from dashboard.palette import palette
 from dashboard.scene import Scene
-from dashboard.sections import objectives
+from dashboard.sections import gpus, objectives
 
 
 def show(scene: Scene) -> None:
@@ -32,4 +32,5 @@ def show(scene: Scene) -> None:
         "Orange diamond: degraded. Grey band, and dashed line of the latency: what is usual by the last 13 weeks, once "
         "enough of them are known. Upright line: an event that was reported."
     )
+    gpus.show(scene, marks)
     objectives.show(scene)

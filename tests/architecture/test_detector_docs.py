@@ -14,6 +14,7 @@ import detectors
 READ_AND_WRITE = {
     "deciding": "reads and writes the store, and is tested in tests/pipeline",
     "evaluate": "reads and writes the store, and is tested in tests/pipeline",
+    "gpu_windows": "reads the store, and is tested in tests/pipeline",
     "service_levels": "reads and writes the store, and is tested in tests/pipeline",
 }
 NO_FORMULA = READ_AND_WRITE | {

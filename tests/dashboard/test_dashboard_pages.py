@@ -158,6 +158,28 @@ def test_health_shows_four_charts_and_the_objectives(tab: Page, dashboard: str) 
         drawn(tab, f"Burn rates of {name} over the last two days")
 
 
+def test_health_shows_the_gpus_of_a_model_that_has_some(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard, "&section=Health&version=3")
+    heading(tab, "GPUs")
+    for name in (
+        "GPU utilization",
+        "Idle GPUs",
+        "GPU memory",
+        "GPU power",
+        "Energy per 1,000 predictions",
+        "GPU errors",
+    ):
+        drawn(tab, f"{name} over time")
+    expect(tab.get_by_text("All versions together. Newest window: 4 GPUs, 2 models.")).to_be_visible()
+
+
+def test_health_shows_no_gpus_where_none_are_read(tab: Page, dashboard: str) -> None:
+    tab.goto(f"{dashboard}/model?model=card-fraud&section=Health")
+    drawn(tab, "Traffic over time")
+    heading(tab, "Objectives")
+    expect(tab.get_by_role("heading", name="GPUs", exact=True)).to_have_count(0)
+
+
 def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str) -> None:
     open_model(tab, dashboard, "&section=Performance")
     for name in ("Accuracy", "ROC AUC", "F1", "Precision", "Recall", "Log loss", "Label coverage"):

@@ -81,8 +81,10 @@ def assert_same(found: Measurement, other: Measurement) -> None:
 
 
 def test_every_metric_is_in_a_case() -> None:
-    """Service levels are measured of counts and not of rows (test_burn_rate.py), many columns of samples (test_together.py)."""
-    elsewhere = {*SERVICE_LEVELS, *metrics.TOGETHER}
+    """Service levels and GPUs are measured of counts (test_burn_rate.py, test_gpu_windows.py), many columns of samples
+    (test_together.py).
+    """
+    elsewhere = {*SERVICE_LEVELS, *metrics.GPU, *metrics.TOGETHER}
     assert {metric for *_, metric in CASES} == set(metrics.METRICS) - elsewhere >= set(DISTANCES)
 
 

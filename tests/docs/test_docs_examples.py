@@ -36,7 +36,7 @@ def test_the_yaml_examples_load(docs, no_variables, tmp_path) -> None:
 
 
 def test_the_alerting_example_says_what_the_page_says(docs, no_variables, tmp_path) -> None:
-    (example,) = docs.page("alerting.md").examples("yaml")
+    (example,) = docs.page("alerting.md").examples("yaml", "A whole example")
     file = tmp_path / "driftglass.yaml"
     file.write_text(example, encoding="utf-8")
     rules = {rule.name: rule for rule in load(Settings, file).alerting.rules}

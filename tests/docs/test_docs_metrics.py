@@ -11,6 +11,7 @@ from detectors import column_drift
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
 from detectors.delta import DELTA
+from detectors.gpu import measure_gpus
 from detectors.health import measure_health, measure_traffic
 from detectors.metrics import DISTANCES, METRICS
 from detectors.multivariate.together import Sides, measure_together
@@ -19,6 +20,7 @@ from detectors.performance import measure_performance
 from detectors.service_levels import measure_service
 from kernel.clock import DAY_US
 from kernel.column_spec import ColumnSpec
+from kernel.gpu_use import GpuUse
 from kernel.grid import Grid
 from kernel.measurement import Measurement, Status
 from kernel.profile import Kind
@@ -64,6 +66,7 @@ def _of_profiles() -> Iterator[Measurement]:
     yield measure_traffic([profile.rows], 1e-4)
     counts = {name: np.full(24, 10) for name in ("rows", "errors", "timed", "slow")}
     yield from (found for _, found in measure_service(counts, Objectives(0.9, 0.9, 100.0), 0, 0))
+    yield from measure_gpus(GpuUse(1, 20, 5, 10.0, 20, 5.0, 1, 400.0, 1, 120_000.0, 20, 0), 300_000_000, profile.rows)
     yield from measure_confidence(profile, profile, 1e-4, low_margin=0.2)
     for name in ("feature.delay", "feature.night", "feature.flag", "prediction", "score.late"):
         plain = name.removeprefix("feature.")

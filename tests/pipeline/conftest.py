@@ -20,6 +20,7 @@ from kernel.clock import DAY_US, ManualClock, to_rfc3339
 from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile
 from store.database import Database
+from store.gpu_settings import GpuTarget
 from store.migrate import migrate
 from store.record_reads import RecordReader
 from store.record_upkeep import RecordUpkeep
@@ -52,11 +53,11 @@ class Workspace:
         folder = Folder(Registry(self.db, "default", self.clock), settings.max_segments)
         return kind("default", self.db, RecordLog(str(self.folder / "records")), folder, self.clock, settings)
 
-    def evaluator(self, owner: str = "worker", **settings: Any) -> Evaluator:
+    def evaluator(self, owner: str = "worker", gpus: Sequence[GpuTarget] = (), **settings: Any) -> Evaluator:
         """A detector worker; labels are not debounced."""
         reader = RecordReader(RecordLog(str(self.folder / "records")), "default")
         chosen = DetectorSettings(**{"label_pause_s": 0.0, **settings})
-        return Evaluator(self.db, reader, "default", self.clock, chosen, owner)
+        return Evaluator(self.db, reader, "default", self.clock, chosen, owner, gpus)
 
     def upkeep(self, owner: str = "upkeep", **settings: Any) -> RecordUpkeep:
         """A worker of the record log's upkeep; two files make a merge."""
