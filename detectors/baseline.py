@@ -2,11 +2,11 @@
 
 For what no reference can say, such as how much traffic a Sunday night has. The past of a window are the windows of the 13 weeks
 before it, all of them: medians and clipped deviations bear an outage, so that no judgement hangs on the ones before it. What lasts
-is usual once it is half of that past.
+is usual once it is half of that past; and a rise that comes and goes, where that is asked for, once it has come three times.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ _LONGEST_US = 13 * WEEK_US
 _MOST = 8_064  # windows; as many of five minutes as four weeks have
 _STILL = 1e-9  # a deviation of cube roots under this is none
 _CLIPPED = 3.0  # deviations
+_RECURRING = 3  # rises in a past
 _OF_A_MEDIAN = math.pi / 2  # its variance to that of a mean, of normal values
 _NORMAL_MAD = 1.4826  # a normal deviation to the median of the deviations from the median
 
@@ -35,11 +36,13 @@ class Side:
         high: whether more than usual is bad; else less is.
         ratio: to what is expected: at least so many times it, or less than so many times it.
         counts: whether values are counts, which are never surer than Poisson's law.
+        recurs: whether a rise that the past has had several times, and that was over each time, is a thing that the series does.
     """
 
     high: bool
     ratio: float
     counts: bool = False
+    recurs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class Usual:
 
     Attributes:
         lower, upper: what is beyond them is unusual. On the bad side that is the prediction interval's end, or `ratio` times what
-            is expected, whichever is further out.
+            is expected, or `ratio` times a rise that recurs, whichever is furthest out.
         p: one-sided probability of a value as bad.
     """
 
@@ -96,16 +99,39 @@ def usual(
     off, _ = _clipped(roots - _medians(roots, place)[place], freedom)
     slope = float(apart @ off) / spread if spread > 0 else 0.0
     level = _medians(roots - slope * days, place)
-    _, deviation = _clipped(roots - slope * days - level[place], freedom)
+    rest = roots - slope * days - level[place]
+    _, deviation = _clipped(rest, freedom)
     ahead = float(days[group == own].mean())
     predicted = max(0.0, float(level[np.searchsorted(codes, own)]))
     widened = 1 + _OF_A_MEDIAN / same + (ahead**2 / spread if spread > 0 else 0.0)
-    return _interval(value, predicted, max(deviation * math.sqrt(widened), _STILL), freedom, side, alpha)
-
-
-def _interval(value: float, predicted: float, error: float, freedom: int, side: Side, alpha: float) -> Usual:
-    """From a predicted cube root and its error to the value's unit."""
+    error = max(deviation * math.sqrt(widened), _STILL)
     width = float(special.stdtrit(freedom, 1 - alpha)) * error
+    found = _interval(value, predicted, error, width, freedom, side, alpha)
+    rise = recurring(rest, width) if side.recurs else None
+    return found if rise is None else replace(found, upper=max(found.upper, side.ratio * (predicted + rise) ** 3))
+
+
+def recurring(rest: FloatArray, width: float) -> float | None:
+    """The rise that a series has had three times: the third largest of the peaks of its runs (windows,) above a width; None of fewer.
+
+    What lasts is one run, however long. Source: runs above a threshold as one event, Leadbetter, "Extremes and local dependence in
+    stationary sequences" (1983).
+
+    >>> recurring(np.array([0.0, 9.0, 8.0, 0.0, 7.0, 0.0, 5.0, 0.0]), 4.0), recurring(np.array([9.0, 8.0, 7.0, 0.0]), 4.0)
+    (5.0, None)
+    """
+    above = rest > width
+    begins = np.flatnonzero(above & ~np.concatenate([[False], above[:-1]]))
+    if begins.size < _RECURRING:
+        return None
+    peaks = np.maximum.reduceat(np.where(above, rest, -np.inf), begins)
+    return float(np.sort(peaks)[-_RECURRING])
+
+
+def _interval(
+    value: float, predicted: float, error: float, width: float, freedom: int, side: Side, alpha: float
+) -> Usual:
+    """From a predicted cube root, its error and the width of the interval to the value's unit."""
     expected, lower, upper = predicted**3, max(0.0, predicted - width) ** 3, (predicted + width) ** 3
     away = (float(np.cbrt(value)) - predicted) / error
     p = float(special.stdtr(freedom, -away if side.high else away))

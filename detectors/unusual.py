@@ -20,7 +20,7 @@ def sides(least_traffic: float, latency_rise: float) -> Mapping[str, Side]:
     """
     return {
         "traffic": Side(high=False, ratio=least_traffic, counts=True),
-        "latency_p99": Side(high=True, ratio=latency_rise),
+        "latency_p99": Side(high=True, ratio=latency_rise, recurs=True),
     }
 
 

@@ -64,9 +64,11 @@ def line(
 
 
 def _format(data: pd.DataFrame, *, percent: bool) -> dict[str, str]:
-    """Per cent for shares, thousands as k where there are tens of them, else as the ticks fall."""
+    """Per cent for shares, thousands as k where there are tens of them, whole ticks for a few counts, else as the ticks fall."""
     if percent:
         return {"format": ".3~%"}
+    if data["value"].max() < 4 and (data["value"].dropna() % 1 == 0).all():
+        return {"format": "d", "tickMinStep": 1}
     return {"format": ".3~s"} if data["value"].max() >= 10_000 else {}
 
 

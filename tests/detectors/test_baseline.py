@@ -1,5 +1,7 @@
 """What is usual of a series, and what of it is called."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -141,6 +143,44 @@ def test_an_outage_is_called_for_as_long_as_it_lasts_and_blinds_nobody_afterward
     step = max(1, a_day // 24)
     expected = [*range(first, first + days * a_day), values.size - 1]
     assert calls(values, window, step=step) == [i for i in expected if (values.size - 1 - i) % step == 0]
+
+
+def spiky(at: list[int], height: float = 30.0, days: int = 90) -> np.ndarray:
+    """A latency of about 5 that jumps on some days."""
+    values = np.random.default_rng(3).normal(5.0, 0.3, days)
+    values[at] = height
+    return values
+
+
+def test_a_rise_that_comes_and_goes_is_called_until_it_came_three_times() -> None:
+    spikes = [32, 40, 47, 55, 62, 70, 81]
+    assert calls(spiky(spikes), side=replace(MORE, recurs=True)) == [32, 40, 47]
+    assert calls(spiky(spikes), side=MORE) == spikes
+
+
+def test_a_rise_beyond_those_that_recur_is_called() -> None:
+    values = spiky([32, 40, 47, 55, 70])
+    values[62] = 1.6 * 30.0
+    assert calls(values, side=replace(MORE, recurs=True)) == [32, 40, 47, 62]
+
+
+def test_a_rise_that_lasts_is_one_and_called_for_as_long_as_it_lasts() -> None:
+    lasting = list(range(40, 50))
+    assert calls(spiky(lasting), side=replace(MORE, recurs=True)) == lasting
+
+
+def test_a_rise_recurs_beside_its_own_hour_and_not_beside_a_busier_one() -> None:
+    """By day the latency is 20 as a rule, at night 5: a night of 25 is called, however often a day has had that."""
+    rng = np.random.default_rng(4)
+    hour = np.arange(8 * 168)
+    values = np.where(hour % 24 < 8, 5.0, 20.0) + rng.normal(0, 0.3, hour.size)
+    values[7 * 168 + 3] = 25.0
+    assert calls(values, HOUR, replace(MORE, recurs=True)) == [7 * 168 + 3]
+
+
+def test_outages_that_recur_are_each_called() -> None:
+    silent = [32, 40, 47, 55, 62]
+    assert calls(100 * spiky(silent, height=0.0)) == silent
 
 
 def test_what_lasts_is_usual_once_it_is_half_of_the_past() -> None:
