@@ -112,7 +112,7 @@ def usual(
 
 
 def recurring(rest: FloatArray, width: float) -> float | None:
-    """The rise that a series has had three times: the third largest of the peaks of its runs (windows,) above a width; None of fewer.
+    """The rise that a series has had three times: the third largest peak of its runs (windows,) above a width; None of fewer runs.
 
     What lasts is one run, however long. Source: runs above a threshold as one event, Leadbetter, "Extremes and local dependence in
     stationary sequences" (1983).
