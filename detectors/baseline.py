@@ -2,7 +2,8 @@
 
 For what no reference can say, such as how much traffic a Sunday night has. The past of a window are the windows of the 13 weeks
 before it, all of them: medians and clipped deviations bear an outage, so that no judgement hangs on the ones before it. What lasts
-is usual once it is half of that past; and a rise that comes and goes, where that is asked for, once it has come three times.
+is usual once it is half of that past; and a rise that comes and
+goes, where that is asked for, once it has come three times.
 """
 
 import math
@@ -114,17 +115,23 @@ def usual(
 def recurring(rest: FloatArray, width: float) -> float | None:
     """The rise that a series has had three times: the third largest peak of its runs (windows,) above a width; None of fewer runs.
 
-    What lasts is one run, however long. Source: runs above a threshold as one event, Leadbetter, "Extremes and local dependence in
-    stationary sequences" (1983).
+    And None where the run that the next window would be in is longer than the third longest of the others: what comes and goes is
+    a thing that the series does, what lasts is not. Source: runs above a threshold as one event, Leadbetter, "Extremes and local
+    dependence in stationary sequences" (1983).
 
-    >>> recurring(np.array([0.0, 9.0, 8.0, 0.0, 7.0, 0.0, 5.0, 0.0]), 4.0), recurring(np.array([9.0, 8.0, 7.0, 0.0]), 4.0)
-    (5.0, None)
+    >>> spikes = np.array([0.0, 9.0, 8.0, 0.0, 7.0, 0.0, 5.0, 0.0])
+    >>> recurring(spikes, 4.0), recurring(np.append(spikes, 9.0), 4.0), recurring(spikes[:-3], 4.0)
+    (5.0, None, None)
     """
-    above = rest > width
-    begins = np.flatnonzero(above & ~np.concatenate([[False], above[:-1]]))
-    if begins.size < _RECURRING:
+    above = np.concatenate([[False], rest > width, [False]])
+    begins, ends = np.flatnonzero(above[1:] & ~above[:-1]), np.flatnonzero(above[:-1] & ~above[1:])
+    now = 1
+    if ends.size and ends[-1] == rest.size:
+        now += int(ends[-1] - begins[-1])
+        begins, ends = begins[:-1], ends[:-1]
+    if begins.size < _RECURRING or now > np.sort(ends - begins)[-_RECURRING]:
         return None
-    peaks = np.maximum.reduceat(np.where(above, rest, -np.inf), begins)
+    peaks = np.maximum.reduceat(np.where(above[1:-1], rest, -np.inf), begins)
     return float(np.sort(peaks)[-_RECURRING])
 
 

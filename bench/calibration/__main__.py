@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench.calibration import clean, power, restless
+from bench.calibration import clean, power, restless, rhythm
 from bench.calibration.plots import draw
 from service.demo.flights import load_flights
 
-MONTHS, MODELS, SERIES = 1_000, 20, 200
+MONTHS, MODELS, SERIES, DAYS = 1_000, 20, 200, 500
 ROWS = (100, 500, 1_000, 10_000)
 NULLS = ("flights", "ar1", "week")
 POWER_ROWS = (100, 1_000, 10_000)
@@ -34,6 +34,7 @@ class Figures:
     clean: list[clean.Clean]
     restless: list[restless.Restless]
     power: list[power.Power]
+    rhythm: list[rhythm.Rhythm]
 
 
 def main() -> int:
@@ -42,7 +43,7 @@ def main() -> int:
     if options.json:
         print(json.dumps(asdict(found), indent=2), flush=True)
     else:
-        _print(found.clean, found.restless, found.power)
+        _print(found)
     if options.plots:
         draw(found.power, found.restless, options.plots)
     return int(not all(months.passed for months in found.clean))
@@ -54,11 +55,12 @@ def _read(file: Path) -> Figures:
         [clean.Clean(**row) for row in stored["clean"]],
         [restless.Restless(**row) for row in stored["restless"]],
         [power.Power(**row) for row in stored["power"]],
+        [rhythm.Rhythm(**row) for row in stored["rhythm"]],
     )
 
 
 def _measure(months: int) -> Figures:
-    models, series = (max(1, months * of // MONTHS) for of in (MODELS, SERIES))
+    models, series, days = (max(1, months * of // MONTHS) for of in (MODELS, SERIES, DAYS))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
 
@@ -80,7 +82,12 @@ def _measure(months: int) -> Figures:
             for shift in SHIFTS
             for found in power.measure(rows, shift, series, telling(f"shift of {shift}, {rows:,} rows", series))
         ]
-    return Figures(quiet, moving, seen)
+        usual = [
+            rhythm.measure(kind, size, of, telling(f"{kind}, {size}", of))
+            for size, of in (("1h", models), ("1d", days))
+            for kind in rhythm.KINDS
+        ]
+    return Figures(quiet, moving, seen, usual)
 
 
 def _options() -> argparse.Namespace:
@@ -97,7 +104,8 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _print(quiet: Sequence[clean.Clean], moving: Sequence[restless.Restless], seen: Sequence[power.Power]) -> None:
+def _print(found: Figures) -> None:
+    quiet, moving, seen = found.clean, found.restless, found.power
     console = Console(width=140)
     title = f"nothing moves: {quiet[0].months:,} model-months each of {clean.COLUMNS} columns, dial 1 a quarter"
     _table(console, title, ("windows", "rows", "delta", "called", "alerts", "incidents", "99.9% worst", "allowed", "verdict"), [
@@ -113,6 +121,17 @@ def _print(quiet: Sequence[clean.Clean], moving: Sequence[restless.Restless], se
     _table(console, title, ("rows", "shift", "psi", "rule", "false a quarter", "seen at once", "in a week"), [
         (f"{s.rows:,}", s.shift, power.psi_of_shift(s.shift), s.rule, s.false, f"{s.at_once:.0%}", f"{s.in_a_week:.0%}")
         for s in seen
+    ])  # fmt: skip
+    title = "traffic and latency in which nothing is wrong, and failures of three windows"
+    rules = (
+        "called a quarter",
+        "its part of the dial",
+        "p < 0.001, over 0.001",
+        "failure seen at once",
+        "in three windows",
+    )
+    _table(console, title, ("kind", "windows", "models", *rules), [
+        (r.kind, r.size, r.models, r.called, r.part, r.level, f"{r.seen:.0%}", f"{r.soon:.0%}") for r in found.rhythm
     ])  # fmt: skip
 
 

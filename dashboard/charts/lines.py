@@ -63,7 +63,7 @@ def line(
     return alt.layer(*layers).properties(height=height)
 
 
-def _format(data: pd.DataFrame, *, percent: bool) -> dict[str, str]:
+def _format(data: pd.DataFrame, *, percent: bool) -> dict[str, str | int]:
     """Per cent for shares, thousands as k where there are tens of them, whole ticks for a few counts, else as the ticks fall."""
     if percent:
         return {"format": ".3~%"}

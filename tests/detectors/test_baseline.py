@@ -169,6 +169,11 @@ def test_a_rise_that_lasts_is_one_and_called_for_as_long_as_it_lasts() -> None:
     assert calls(spiky(lasting), side=replace(MORE, recurs=True)) == lasting
 
 
+def test_a_rise_that_lasts_longer_than_those_that_recur_is_called() -> None:
+    recurring = [32, 40, 47, 55]
+    assert calls(spiky([*recurring, 62, 63, 64, 65]), side=replace(MORE, recurs=True)) == [32, 40, 47, 63, 64, 65]
+
+
 def test_a_rise_recurs_beside_its_own_hour_and_not_beside_a_busier_one() -> None:
     """By day the latency is 20 as a rule, at night 5: a night of 25 is called, however often a day has had that."""
     rng = np.random.default_rng(4)
