@@ -160,7 +160,7 @@ def _encoded(sides: Sides) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatAr
     coded: list[tuple[FloatArray, FloatArray]] = []
     for name in sides.features:
         type_ = sides.reference.schema.field(name).type
-        if sides.kinds[name] in _AS_NUMBERS and not pa.types.is_string(type_):
+        if sides.kinds[name] in _AS_NUMBERS and _is_number(type_):
             numbers = _numbers(sides.window, name), _numbers(sides.reference, name)
             seen.append(numbers)
             coded.append((_squarable(numbers[0]), _squarable(numbers[1])))

@@ -87,6 +87,15 @@ def test_a_column_that_the_window_lacks_or_has_as_text_is_all_holes_there() -> N
         assert (found[0].status, found[0].value) == (Status.DRIFT, 1.0)
 
 
+def test_booleans_that_came_as_text_are_told_apart() -> None:
+    """The record log keeps texts in a dictionary."""
+    sides = [
+        pa.table({"feature.x": pa.array(drawn).dictionary_encode()}) for drawn in (["true"] * 300, ["false"] * 300)
+    ]
+    found = next(iter(measure_together(Sides(*sides, {"feature.x": Kind.BOOLEAN}), ALPHA, DELTA)))
+    assert (found.value, found.status) == (1.0, Status.DRIFT)
+
+
 def test_an_area_that_is_the_tolerance_is_called_as_often_as_alpha_says() -> None:
     """1,500 pairs of one normal column whose psi is delta: 5% within three standard errors, and not above it."""
     called = 0
