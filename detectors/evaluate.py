@@ -234,7 +234,8 @@ class Evaluator:
             return Against(reference, {}, earlier=self._earlier(model, reference.moving, held, looks))
         segments = {segment for of in looks.values() for _, segment in of if segment}
         parts = references.of_segments(self._db, self._workspace, model.name, reference.name, segments)
-        sample = samples.of_reference(self._db, self._workspace, model.name, reference.name)
+        rows = samples.of_reference(self._db, self._workspace, model.name, reference.name)
+        sample = None if rows is None else columns_of(rows, multivariate=model.multivariate)
         return Against(reference, parts | {"": reference.profile}, sample)
 
     def _earlier(

@@ -85,6 +85,18 @@ def test_a_model_that_does_not_ask_keeps_no_rows_and_has_none_of_it(workspace, m
     assert not [m for metric in TOGETHER for m in workspace.measured(metric=metric)]
 
 
+def test_a_model_that_asks_no_longer_has_none_of_it_any_more(traffic, workspace) -> None:
+    send(traffic, [a_paired_day(0, 1), a_paired_day(1, 1)])
+    workspace.evaluator().step()
+    assert workspace.measured(metric="domain_auc")
+    models.declare(workspace.db, "default", Model("m"), 0)
+    late = a_paired_day(1, 1)
+    late[0]["id"] = "late"
+    traffic.send(PREDICTIONS, late[:1])
+    assert workspace.evaluator().step().measured
+    assert not workspace.measured(metric="domain_auc")
+
+
 def test_vectors_are_measured_without_asking(workspace, messages) -> None:
     send(
         Traffic(workspace.sink(), workspace.clock, messages),
