@@ -92,7 +92,7 @@ def test_a_model_that_asks_no_longer_has_none_of_it_any_more(traffic, workspace)
     models.declare(workspace.db, "default", Model("m"), 0)
     late = a_paired_day(1, 1)
     late[0]["id"] = "late"
-    traffic.send(PREDICTIONS, late[:1])
+    send(traffic, [late[:1]])
     assert workspace.evaluator().step().measured
     assert not workspace.measured(metric="domain_auc")
 
