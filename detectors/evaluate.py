@@ -123,9 +123,12 @@ class Evaluator:
         return Report(measured, superseded)
 
     def _fill(self, model: Model, mark: int) -> None:
-        """Add the windows in which nothing came, each time that another window may close."""
-        until_us = model.window.start(min(mark, self._clock.now_us()) - model.lateness_us)
-        if mark < ENDED_US and until_us > self._filled.get(model.name, 0):
+        """Add the windows in which nothing came, each time that another window may close; none after the end of a stream."""
+        reached_us = min(mark, self._clock.now_us()) - model.lateness_us
+        if mark >= ENDED_US:
+            reached_us = min(reached_us, self._ends.get(model.name, reached_us))
+        until_us = model.window.start(reached_us)
+        if until_us > self._filled.get(model.name, 0):
             windows.fill(self._db, self._workspace, model, until_us, SILENCE_US)
             self._filled[model.name] = until_us
 

@@ -89,11 +89,14 @@ class WindowSize:
 
     def between(self, start_us: int, end_us: int) -> list[int]:
         """The starts of all windows that begin in [start, end), ascending."""
-        starts, at = [], self.start(start_us)
-        while at < end_us:
-            if at >= start_us:
-                starts.append(at)
-            at = self.end(at)
+        first = self.start(start_us)
+        first = first if first >= start_us else self.end(first)
+        if self.text != "1mo":
+            return list(range(first, end_us, parse_duration(self.text)))
+        starts = []
+        while first < end_us:
+            starts.append(first)
+            first = self.end(first)
         return starts
 
     def per_quarter(self) -> float:

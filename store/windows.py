@@ -108,16 +108,18 @@ def lease(
 def fill(db: Database, workspace: str, model: Model, until_us: int, longest_us: int) -> int:
     """Add the windows in which nothing came and that end by a moment, after those in which something did; returns how many.
 
-    A window without a record has nobody to make it, and what is silent would never be measured.
+    A window without a record has nobody to make it, and what is silent would never be measured. Looked at is what lies after the
+    first window that is not measured yet, so the windows of a gap are there whether records came as they were made or all at once.
 
     Args:
-        longest_us: how long after a window with records such windows are added; it also bounds how far back is looked.
+        longest_us: how long after a window with records such windows are added.
     """
     at, size = windows.c, model.window
-    here = (at.workspace == workspace, at.model == model.name, at.size == size.text)
-    since_us = size.start(max(0, until_us - 2 * longest_us))
-    query = sa.select(at.start_us, at.rows).where(*here, at.start_us >= since_us, at.start_us < until_us)
+    here = (at.workspace == workspace, at.model == model.name, at.size == size.text, at.start_us < until_us)
+    unmeasured = sa.select(sa.func.min(at.start_us)).where(*here, at.measured_us.is_(None), at.state != "sealed")
     with db.read() as connection:
+        first_us = min(until_us, connection.scalar(unmeasured) or until_us)
+        query = sa.select(at.start_us, at.rows).where(*here, at.start_us >= first_us - 2 * longest_us)
         known = {start_us: rows for start_us, rows in connection.execute(query)}  # noqa: C416 - rows are no pairs to mypy
     missing, last_us = [], -(2**62)
     for start_us in size.between(min(known, default=until_us), until_us):

@@ -144,6 +144,29 @@ def test_a_model_that_is_silent_for_good_is_measured_for_a_week(live) -> None:
     assert [(w.start_us - START_US) // DAY_US for w in silent] == [3, 4, 5, 6, 7, 8, 9]
 
 
+@pytest.mark.parametrize("ends", [True, False], ids=["with an end of stream", "without"])
+def test_a_gap_has_its_windows_however_the_records_came(workspace, messages, live, ends) -> None:
+    """Twenty silent days, of which the first week is looked at; the last day is open in one and closed in the other."""
+    days = [a_day(day) if not 5 <= day < 25 else [] for day in range(32)]
+    at_once = started(workspace, messages)
+    for day in days:
+        if day:
+            at_once.send(PREDICTIONS, day)
+    if ends:
+        at_once.end()
+    workspace.evaluator().step()
+    for number, day in enumerate(days):
+        passed = live(number, *day)
+    starts = [
+        [(w.start_us - START_US) // DAY_US for w in windows.listing(of.db, "default", "m")]
+        for of in (workspace, passed)
+    ]
+    assert starts[0] == starts[1] == [*range(12), *range(25, 32)]
+    assert {day: of for day, of in found(workspace).items() if day < 31} == {
+        day: of for day, of in found(passed).items() if day < 31
+    }
+
+
 def test_the_window_in_which_a_stream_ends_is_not_judged(workspace, traffic) -> None:
     replayed(workspace, traffic, 41, d40=a_day(40)[:1])
     traffic.end()
