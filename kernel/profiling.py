@@ -25,7 +25,7 @@ from kernel.written_text import beside, with_measures
 _THREADS_FROM = 100_000  # rows; fewer are counted before a thread has begun
 _COLUMNS_AT_ONCE = 4_000  # of all profiles together; of some hundred cells each they take 20 MB
 OTHER_SEGMENT = OTHER_VERSION = "other"
-_AS_A_SCORE, _AS_A_LATENCY = ColumnSpec(Kind.SCORE), ColumnSpec(Kind.POSITIVE)
+_AS_A_SCORE = ColumnSpec(Kind.SCORE)
 LONGEST_SEGMENT = 255  # characters of COLUMN=VALUE, which is part of a key
 
 
@@ -176,10 +176,10 @@ def count_groups(
     if any(name.startswith(SCORE) for name in counted):
         table = with_confidence(table)
         counted += [ENTROPY, MARGIN]
-    measured: dict[str, str] = {}  # the columns beside texts, and the text of each
+    measured: dict[str, tuple[str, ColumnSpec]] = {}  # the columns beside texts, and the text of each
     for text in [name for name in counted if any(name in of and of[name].kind is Kind.TEXT for of in specs)]:
         table = with_measures(table, text)
-        measured |= dict.fromkeys(beside(text), text)
+        measured |= {name: (text, spec) for name, spec in beside(text).items()}
     counted += measured
     of_column = partial(_count_column, table, groups, specs, measured)
     several = _each(of_column, counted, threads if len(table) >= _THREADS_FROM else 1)
@@ -198,13 +198,14 @@ def _count_column(
     table: pa.Table,
     groups: Groups,
     specs: Sequence[Mapping[str, ColumnSpec]],
-    measured: Mapping[str, str],
+    measured: Mapping[str, tuple[str, ColumnSpec]],
     name: str,
 ) -> list[ColumnCounts]:
     stored = stored_name(name)
-    if text := measured.get(name):
+    if name in measured:
+        text, as_spec = measured[name]
         of_texts = [text in spec and spec[text].kind is Kind.TEXT for spec in specs]
-        return count_column(table, name, groups, [_AS_A_LATENCY if told else None for told in of_texts])
+        return count_column(table, name, groups, [as_spec if told else None for told in of_texts])
     if name.startswith(CONFIDENCE):
         with_scores = [any(column.startswith(SCORE) for column in spec) for spec in specs]
         return count_column(table, name, groups, [_AS_A_SCORE if scored else None for scored in with_scores])
