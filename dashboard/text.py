@@ -19,6 +19,7 @@ METRICS: Mapping[str, str] = {
     "chi2": "Chi-square",
     "misfit_share": "Share of another type",
     "unseen_share": "Unseen share",
+    "oov_share": "Share of new words",
     "out_of_range_share": "Out-of-range share",
     "confidence_entropy": "Mean entropy",
     "confidence_margin": "Mean margin",
@@ -44,6 +45,7 @@ SHORT: Mapping[str, str] = {
     "missing_share": "Missing",
     "misfit_share": "Other type",
     "unseen_share": "Unseen",
+    "oov_share": "New words",
     "out_of_range_share": "Out of range",
 }
 """Names where several stand beside one another."""

@@ -3,7 +3,9 @@
 import math
 
 LONGEST_QUARTER_DAYS = 92
-_OF_A_COLUMN = 4  # psi with its distances, missing_share, misfit_share, and unseen_share or out_of_range_share
+_OF_A_COLUMN = (
+    4  # psi with its distances, missing_share, misfit_share, and unseen_share, oov_share or out_of_range_share
+)
 _OF_A_SERIES = 4  # error_rate, low_confidence_share, new_columns and constant_columns
 _OF_A_VERSION = 1  # latency_p99
 _OF_A_MODEL = 1  # traffic

@@ -12,7 +12,7 @@ DISTANCES = (
     "chi2",
 )  # further views of what psi decides
 DRIFT = ("psi", *DISTANCES)
-QUALITY = ("missing_share", "misfit_share", "unseen_share", "out_of_range_share")
+QUALITY = ("missing_share", "misfit_share", "unseen_share", "oov_share", "out_of_range_share")
 CONFIDENCE = ("confidence_entropy", "confidence_margin", "low_confidence_share")
 COLUMNS = ("new_columns", "constant_columns")
 HEALTH = (

@@ -168,7 +168,7 @@ SUBJECTS = {
         [*shapes.columns(X, shapes.CLASSES), shapes.weighted(X, shapes.CLASSES["ever new"])],
         (*ON_BINS, "missing_share", "misfit_share", "unseen_share"),
     ),
-    "text": column(X, Kind.TEXT, shapes.columns(X, shapes.TEXTS), (*ON_BINS, "missing_share")),
+    "text": column(X, Kind.TEXT, shapes.columns(X, shapes.TEXTS), (*ON_BINS, "missing_share", "oov_share")),
     "boolean": column(X, Kind.BOOLEAN, shapes.columns(X, shapes.BOOLEANS), (*ON_BINS, "missing_share", "misfit_share")),
     "boolean beside texts": column(
         X, Kind.BOOLEAN, shapes.strangers(X, shapes.BOOLEANS["booleans"]), (*ON_BINS, "missing_share", "misfit_share")

@@ -38,6 +38,7 @@ def _of_profiles() -> Iterator[Measurement]:
         {
             "feature.delay": values,
             "feature.night": values > 0.5,
+            "feature.comment": ["late again"] * _ROWS,
             "feature.flag": ["true"] * (_ROWS - 1) + ["perhaps"],
             "prediction": np.where(values > 0.5, "late", "on_time"),
             "score.late": values,
@@ -49,6 +50,7 @@ def _of_profiles() -> Iterator[Measurement]:
     specs = {
         "feature.delay": ColumnSpec(Kind.NUMERIC, grid=Grid.fit(values)),
         "feature.night": ColumnSpec(Kind.BOOLEAN),
+        "feature.comment": ColumnSpec(Kind.TEXT),
         "feature.flag": ColumnSpec(Kind.BOOLEAN),
         "prediction": ColumnSpec(Kind.CATEGORICAL, categories={"late": 1, "on_time": 2}),
         "score.late": ColumnSpec(Kind.SCORE),
@@ -63,7 +65,7 @@ def _of_profiles() -> Iterator[Measurement]:
     counts = {name: np.full(24, 10) for name in ("rows", "errors", "timed", "slow")}
     yield from (found for _, found in measure_service(counts, Objectives(0.9, 0.9, 100.0), 0, 0))
     yield from measure_confidence(profile, profile, 1e-4, low_margin=0.2)
-    for name in ("feature.delay", "feature.night", "feature.flag", "prediction", "score.late"):
+    for name in ("feature.delay", "feature.night", "feature.comment", "feature.flag", "prediction", "score.late"):
         plain = name.removeprefix("feature.")
         yield from column_drift.measure_column(
             plain, name, profile, profile, column_drift.Test(1e-4, distances=DISTANCES[1:])
