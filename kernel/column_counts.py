@@ -17,7 +17,7 @@ from kernel.counting import Counted, Spans, count_numbers, count_places, distinc
 from kernel.grid import Float64Array, Grid
 from kernel.profile import KINDS, Kind
 from kernel.profile_batch import COLUMN
-from kernel.samples import WORDS, Size, count_sample
+from kernel.samples import ROWS, WORDS, Size, count_sample
 from kernel.scores import SCORE_CELLS, score_cells
 from kernel.vocabulary import word_hashes
 from kernel.written_text import scripts
@@ -178,6 +178,10 @@ def _words(part: _Part) -> Counted:
     return _sampled(hashes, weights, spans, WORDS)
 
 
+def _rows(part: _Part) -> Counted:
+    return _sampled(part.column.to_numpy(), part.groups.weights, part.spans(part.groups), ROWS)
+
+
 def _sampled(hashes: Int64Array, weights: Float64Array | None, spans: Spans, size: Size) -> Counted:
     cells, held = count_sample(hashes, weights, *spans, size.most)
     columns = np.zeros(len(held), COLUMN)
@@ -223,4 +227,5 @@ _COUNTERS: Mapping[Kind, Callable[[_Part], Counted]] = {
     Kind.SCORE: _scores,
     Kind.TEXT: _texts,
     Kind.WORDS: _words,
+    Kind.ROWS: _rows,
 }

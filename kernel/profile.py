@@ -26,6 +26,7 @@ class Kind(StrEnum):
     POSITIVE = "positive"  # latencies and other positive scales, relative error under 1%
     TEXT = "text"  # by script (kernel/written_text.py)
     WORDS = "words"  # a sample of what is distinct (kernel/samples.py), of the words of texts
+    ROWS = "rows"  # likewise, of rows by their features
 
 
 KINDS = tuple(Kind)

@@ -14,18 +14,30 @@ import pyarrow as pa
 from kernel.arrays import whole
 from kernel.cells import Int64Array, joined_cells
 from kernel.column_counts import ColumnCounts, Groups, count_column, distinct_texts
-from kernel.column_spec import CONFIDENCE, FEATURE, FLAGS, SCORE, VERSION, ColumnSpec, is_profiled, stored_name, texts
+from kernel.column_spec import (
+    CONFIDENCE,
+    DISTINCT_ROWS,
+    FEATURE,
+    FLAGS,
+    SCORE,
+    VERSION,
+    ColumnSpec,
+    is_profiled,
+    stored_name,
+    texts,
+)
 from kernel.confidence import ENTROPY, MARGIN, with_confidence
 from kernel.grid import Float64Array
 from kernel.profile import Kind, WindowProfile, profiles_of
 from kernel.profile_batch import COLUMN, PROFILE, ProfileBatch
+from kernel.row_hashes import with_row_hashes
 from kernel.windows import WindowSize
 from kernel.written_text import beside, with_measures
 
 _THREADS_FROM = 100_000  # rows; fewer are counted before a thread has begun
 _COLUMNS_AT_ONCE = 4_000  # of all profiles together; of some hundred cells each they take 20 MB
 OTHER_SEGMENT = OTHER_VERSION = "other"
-_AS_A_SCORE = ColumnSpec(Kind.SCORE)
+_AS_A_SCORE, _OF_ROWS = ColumnSpec(Kind.SCORE), ColumnSpec(Kind.ROWS)
 LONGEST_SEGMENT = 255  # characters of COLUMN=VALUE, which is part of a key
 
 
@@ -79,6 +91,7 @@ def profile_models(
     Yields:
         What each profile is about, its model's place among `models` first; and the profiles.
     """
+    table = with_row_hashes(table)
     for segment in ["", *sorted({s for model in models for s in model.segments})]:
         mine = [i for i, model in enumerate(models) if not segment or segment in model.segments]
         part = table if len(mine) == len(models) else _rows_of(table, models, mine)
@@ -169,7 +182,7 @@ def count_groups(
         specs: of each model, by stored column name.
         threads: see profile_models.
     """
-    groups = replace(groups, weights=_weights(table))
+    table, groups = with_row_hashes(table), replace(groups, weights=_weights(table))
     counted = [
         c.name for c in table.schema if is_profiled(c.name, c.type) and any(stored_name(c.name) in s for s in specs)
     ]
@@ -180,7 +193,7 @@ def count_groups(
     for text in [name for name in counted if any(name in of and of[name].kind is Kind.TEXT for of in specs)]:
         table = with_measures(table, text)
         measured |= {name: (text, spec) for name, spec in beside(text).items()}
-    counted += measured
+    counted += [*measured, *({DISTINCT_ROWS} & set(table.column_names))]
     of_column = partial(_count_column, table, groups, specs, measured)
     several = _each(of_column, counted, threads if len(table) >= _THREADS_FROM else 1)
     parts = [(stored_name(name), part) for name, found in zip(counted, several, strict=True) for part in found]
@@ -206,6 +219,9 @@ def _count_column(
         text, as_spec = measured[name]
         of_texts = [text in spec and spec[text].kind is Kind.TEXT for spec in specs]
         return count_column(table, name, groups, [as_spec if told else None for told in of_texts])
+    if name == DISTINCT_ROWS:
+        with_features = [any(column.startswith(FEATURE) for column in spec) for spec in specs]
+        return count_column(table, name, groups, [_OF_ROWS if told else None for told in with_features])
     if name.startswith(CONFIDENCE):
         with_scores = [any(column.startswith(SCORE) for column in spec) for spec in specs]
         return count_column(table, name, groups, [_AS_A_SCORE if scored else None for scored in with_scores])

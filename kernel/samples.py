@@ -40,8 +40,8 @@ class Size:
         return 1 << self.bits
 
 
-WORDS = Size(most=2_048, bits=24)
-SIZES: Mapping[int, Size] = MappingProxyType({6: WORDS})
+WORDS, ROWS = Size(most=2_048, bits=24), Size(most=512, bits=40)
+SIZES: Mapping[int, Size] = MappingProxyType({6: WORDS, 7: ROWS})
 """Of each kind of column that is a sample, by its place in kernel.profile.KINDS."""
 
 

@@ -7,6 +7,7 @@ is a word from mark to mark. Hashes are FNV-1a (Fowler, Noll, Vo 1991), mixed: t
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from kernel.cells import Int64Array
 from kernel.compiled import compiled
@@ -33,10 +34,32 @@ def word_hashes(texts: pa.Array) -> tuple[Int64Array, Int64Array]:
     if pc.all(plain).as_py() is False:
         rest = pc.utf8_lower(texts.filter(pc.invert(plain)))
         texts = pc.replace_with_mask(texts, pc.invert(plain), pc.replace_substring_regex(rest, _NO_LETTERS, " "))
+    return _hash_words(*bytes_of(texts))  # type: ignore[no-any-return]
+
+
+def text_hashes(texts: pa.Array) -> NDArray[np.uint64]:
+    """A hash of 64 bits of each whole text, byte by byte, shape (n,); texts have no nulls."""
+    if not len(texts):
+        return np.empty(0, np.uint64)
+    return _hash_texts(*bytes_of(texts))  # type: ignore[no-any-return]
+
+
+def bytes_of(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """All bytes, and where each text's begin and end."""
     _, offsets, data = texts.buffers()
     bounds = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    letters = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
-    return _hash_words(letters, bounds)  # type: ignore[no-any-return]
+    return np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8), bounds
+
+
+@compiled
+def _hash_texts(letters, bounds):  # type: ignore[no-untyped-def]
+    found = np.empty(bounds.size - 1, np.uint64)
+    for text in range(found.size):
+        hashed = _BASIS
+        for at in range(bounds[text], bounds[text + 1]):
+            hashed = (hashed ^ np.uint64(letters[at])) * _PRIME
+        found[text] = mixed(hashed)
+    return found
 
 
 @compiled
