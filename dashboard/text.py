@@ -24,6 +24,7 @@ METRICS: Mapping[str, str] = {
     "confidence_entropy": "Mean entropy",
     "confidence_margin": "Mean margin",
     "low_confidence_share": "Low-confidence share",
+    "duplicate_share": "Duplicate share",
     "accuracy": "Accuracy",
     "precision": "Precision",
     "recall": "Recall",

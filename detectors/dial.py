@@ -6,7 +6,7 @@ LONGEST_QUARTER_DAYS = 92
 _OF_A_COLUMN = (
     4  # psi with its distances, missing_share, misfit_share, and unseen_share, oov_share or out_of_range_share
 )
-_OF_A_SERIES = 4  # error_rate, low_confidence_share, new_columns and constant_columns
+_OF_A_SERIES = 5  # error_rate, low_confidence_share, new_columns, constant_columns and duplicate_share
 _OF_A_VERSION = 1  # latency_p99
 _OF_A_MODEL = 1  # traffic
 
@@ -41,6 +41,6 @@ def planned_tests(columns: int, series: int = 1, versions: int = 1) -> int:
     """Return how many tests each window plans, of so many columns in so many series (versions and segments).
 
     >>> planned_tests(columns=12)
-    54
+    55
     """
     return series * (_OF_A_COLUMN * columns + _OF_A_SERIES) + versions * _OF_A_VERSION + _OF_A_MODEL

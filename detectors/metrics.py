@@ -15,6 +15,7 @@ DRIFT = ("psi", *DISTANCES)
 QUALITY = ("missing_share", "misfit_share", "unseen_share", "oov_share", "out_of_range_share")
 CONFIDENCE = ("confidence_entropy", "confidence_margin", "low_confidence_share")
 COLUMNS = ("new_columns", "constant_columns")
+DUPLICATES = ("duplicate_share",)
 HEALTH = (
     "rows", "traffic", "throughput", "error_rate",
     "latency_p50", "latency_p90", "latency_p99", "queue_p50", "queue_p90", "queue_p99", "cost_per_1000",
@@ -22,4 +23,4 @@ HEALTH = (
 PERFORMANCE = (
     "label_coverage", "accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "mae", "rmse", "bias",
 )  # fmt: skip
-METRICS = (*DRIFT, *QUALITY, *COLUMNS, *CONFIDENCE, *HEALTH, *SERVICE_LEVELS, *PERFORMANCE)
+METRICS = (*DRIFT, *QUALITY, *COLUMNS, *DUPLICATES, *CONFIDENCE, *HEALTH, *SERVICE_LEVELS, *PERFORMANCE)

@@ -31,6 +31,7 @@ PROBABILITIES = ("p_value", "p_change", "alpha")
 SHARES = (
     *metrics.QUALITY,
     *metrics.CONFIDENCE,
+    *metrics.DUPLICATES,
     "error_rate",
     "label_coverage",
     "accuracy",

@@ -10,6 +10,7 @@ import pytest
 from detectors import column_drift
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
+from detectors.duplicate_share import measure_duplicates
 from detectors.health import measure_health, measure_traffic
 from detectors.metrics import DISTANCES, METRICS
 from detectors.outcomes import Outcomes, Task
@@ -61,6 +62,7 @@ def _of_profiles() -> Iterator[Measurement]:
     profile = profile_rows(table, specs)
     yield from measure_health(profile, profile, DAY_US, 1e-4)
     yield from measure_columns(profile, profile, {}, 1e-4)
+    yield from measure_duplicates(profile, profile, 1e-4)
     yield measure_traffic([profile.rows], 1e-4)
     counts = {name: np.full(24, 10) for name in ("rows", "errors", "timed", "slow")}
     yield from (found for _, found in measure_service(counts, Objectives(0.9, 0.9, 100.0), 0, 0))
