@@ -28,8 +28,7 @@ _WHOLE = r"^(0|-?[1-9]\d*)$"
 _EXACT = float(1 << 53)  # below, whole numbers are written without an exponent (stream/codecs/texts.py)
 _ALL_VALID: BoolArray = np.empty(0, np.bool_)
 _ODD, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(64 - ROWS.bits)
-_SIGN, _INFINITE = np.uint64(1 << 63), np.uint64(0x7FF << 52)
-_NO_NUMBER = np.uint64(0x7FF8 << 48)
+_SIGN = np.uint64(1 << 63)
 
 
 def with_row_hashes(table: pa.Table) -> pa.Table:
@@ -122,10 +121,8 @@ def _some_may_be_numbers(letters, bounds):  # type: ignore[no-untyped-def]
 
 @compiled
 def _plain(bits):  # type: ignore[no-untyped-def]
-    """The bits of a number; 0 has one sign, and there is one NaN."""
-    if bits == _SIGN:
-        return np.uint64(0)
-    return _NO_NUMBER if bits & ~_SIGN > _INFINITE else bits
+    """The bits of a number; 0 has one sign."""
+    return bits ^ (np.uint64(bits == _SIGN) << np.uint64(63))
 
 
 @compiled

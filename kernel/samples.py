@@ -18,7 +18,7 @@ from kernel.compiled import compiled, inlined
 from kernel.grid import Float64Array
 
 ALL = 0  # the cell of everything; hashes begin at 1
-_FIRST_PIECE = 8  # times the size of a sample, of which the first values say what is too large for it
+_FIRST_PIECE = 8  # times the size of a sample, at least, of which the first values say what is too large for it
 _NO_WEIGHTS: Float64Array = np.empty(0)
 
 
@@ -173,7 +173,7 @@ def _largest_that_may_stay(hashes, most):  # type: ignore[no-untyped-def]
     """The hash that so many distinct ones do not exceed in the first piece: what is larger is not among the smallest of all."""
     if hashes.size <= 2 * _FIRST_PIECE * most:
         return hashes.max()
-    piece = np.sort(hashes[: _FIRST_PIECE * most])
+    piece = np.sort(hashes[: max(_FIRST_PIECE * most, hashes.size // 64)])
     distinct = 1
     for i in range(1, piece.size):
         if piece[i] != piece[i - 1]:
