@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_v
 
 from alerting.condition import Condition, parse_condition
 from alerting.fold import Policy
-from detectors.metrics import COLUMNS, DRIFT, METRICS, QUALITY
+from detectors.metrics import COLUMNS, DRIFT, DUPLICATES, METRICS, QUALITY
 from kernel.settings import Section
 from kernel.settings_problem import PlacedError
 from kernel.windows import WindowSize, parse_duration
@@ -133,6 +133,6 @@ def default_rules() -> tuple[Rule, ...]:
             "metrics": ["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"],
             "escalate_after": "4h",
         },
-        {"name": "quality", "tier": "P2", "metrics": [*QUALITY, *COLUMNS, "low_confidence_share"]},
+        {"name": "quality", "tier": "P2", "metrics": [*QUALITY, *COLUMNS, *DUPLICATES, "low_confidence_share"]},
     )
     return tuple(Rule.model_validate(rule) for rule in rules)

@@ -133,9 +133,22 @@ DRIFT = Benchmark(
 
 COUNTING = Benchmark(
     "counting",
-    (Subject("driftglass", "counting", arguments=("profile",)), Subject("searchsorted", "counting", arguments=("searchsorted",))),
-    (_faster("1M x 50 rows into a profile", "searchsorted", 12),),
-)  # fmt: skip
+    (
+        Subject("driftglass", "counting", arguments=("profile",)),
+        Subject("driftglass, duplicates", "counting", arguments=("duplicates",)),
+        Subject("searchsorted", "counting", arguments=("searchsorted",)),
+    ),
+    (
+        _faster("1M x 50 rows into a profile", "searchsorted", 12),
+        Row(
+            "1M x 50 rows into a profile with its sample of rows",
+            _cpu("driftglass, duplicates"),
+            _cpu("searchsorted"),
+            at_least(12),
+            times_faster=True,
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True)

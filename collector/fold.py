@@ -32,12 +32,22 @@ class Folder:
         max_segments: values of a segment feature that are told apart.
         max_versions: versions of a model that are told apart.
         threads: columns of a large batch that are counted at once.
+        duplicates: whether rows are sampled by all their features.
     """
 
-    def __init__(self, registry: Registry, max_segments: int, max_versions: int = 50, threads: int = 1) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        max_segments: int,
+        max_versions: int = 50,
+        threads: int = 1,
+        *,
+        duplicates: bool = True,
+    ) -> None:
         self._registry = registry
         self._limits = Limits(max_segments, max_versions)
         self._threads = threads
+        self._duplicates = duplicates
 
     def check(self, decoded: Decoded) -> Decoded:
         """Refuse the records in which a value is not of its column's declared type; an inferred type never refuses."""
@@ -85,7 +95,9 @@ class Folder:
         asked = [ModelColumns(m.name, r, m.segments) for m, r in zip(models, records.rows.tolist(), strict=True)]
         specs = self._registry.specs_of(records.table, asked)
         rows = [ModelRows(a.rows, s, m.window, m.segments) for a, s, m in zip(asked, specs, models, strict=True)]
-        for keys, batch in profile_models(records.table, rows, self._limits, self._threads):
+        for keys, batch in profile_models(
+            records.table, rows, self._limits, self._threads, duplicates=self._duplicates
+        ):
             places = [(records.places[at], group) for at, group in keys]
             yield KeyedProfiles([ProfileKey(p.partition, p.model, group) for p, group in places], batch)
 

@@ -24,5 +24,8 @@ class CollectorSettings(Section):
     max_columns: int = Field(1_000, ge=1, description="Columns a model profiles.")
     max_categories: int = Field(1_000, ge=1, description="Categories a column tells apart.")
     max_versions: int = Field(50, ge=1, description="Versions of a model that are told apart; the rest are 'other'.")
+    duplicates: bool = Field(
+        True, description="Whether rows that repeat another one's features are counted, for a few per cent of the CPU."
+    )
     threads: int = Field(2, ge=1, description="Columns of a large batch that are counted at once.")
     max_segments: int = Field(50, ge=1, description="Values of a segment feature that are told apart.")

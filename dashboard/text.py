@@ -25,10 +25,12 @@ METRICS: Mapping[str, str] = {
     "chi2": "Chi-square",
     "misfit_share": "Share of another type",
     "unseen_share": "Unseen share",
+    "oov_share": "Share of new words",
     "out_of_range_share": "Out-of-range share",
     "confidence_entropy": "Mean entropy",
     "confidence_margin": "Mean margin",
     "low_confidence_share": "Low-confidence share",
+    "duplicate_share": "Duplicate share",
     "accuracy": "Accuracy",
     "precision": "Precision",
     "recall": "Recall",
@@ -56,6 +58,7 @@ SHORT: Mapping[str, str] = {
     "missing_share": "Missing",
     "misfit_share": "Other type",
     "unseen_share": "Unseen",
+    "oov_share": "New words",
     "out_of_range_share": "Out of range",
 }
 """Names where several stand beside one another."""

@@ -9,6 +9,7 @@ from detectors import shares, wasserstein
 from detectors.binning import decile_bins, pair_from_cells
 from detectors.delta import DELTA
 from detectors.interval_null import Drift, measure_drift
+from detectors.oov_share import oov_share
 from detectors.pair import BinnedPair, FloatArray
 from detectors.shares import ShareShift, Tally
 from detectors.univariate import DISTANCES
@@ -16,12 +17,14 @@ from kernel.cells import Cells
 from kernel.measurement import Measurement, Status
 from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.scores import SCORE_CELLS
+from kernel.written_text import vocabulary
 
 _TYPED = (Kind.NUMERIC, Kind.CATEGORICAL, Kind.BOOLEAN)  # whose values may be of another type
 _ORDERED = (Kind.NUMERIC, Kind.SCORE, Kind.POSITIVE)
 ENOUGH = 10  # times the rows of a window make a reference whose own noise does not count
 SMALL_REFERENCE = "the reference has under 10 times the rows"
 TOO_FEW = "fewer values than min_rows"
+_NO_WORDS = "the words of some rows were not counted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,10 @@ def measure_column(
         yield _enough(now.values + now.misfit, found, test)
     for found in _of_values(name, now, before, reference, test):
         yield _enough(now.values, found, test)
+    if now.kind is Kind.TEXT and (words := reference.columns.get(vocabulary(stored))) is not None:
+        there = window.columns.get(vocabulary(stored)) or _never_there(words, window)
+        counted = (there.missing, words.missing) == (now.missing, before.missing)
+        yield _enough(now.values, _oov(name, (now, there), (before, words), reference, test, counted), test)
 
 
 def _enough(rows: int, found: Measurement, test: Test) -> Measurement:
@@ -216,6 +223,22 @@ def _unseen(now: Cells, before: Cells, alpha: float) -> ShareShift:
     strange = shares.tally_of(now, ~np.isin(now.index, before.index))
     once = shares.tally_of(before, before.rows == 1)
     return shares.unseen_share(strange, before.size, once.events, alpha)
+
+
+def _oov(
+    name: str,
+    now: tuple[ColumnProfile, ColumnProfile],
+    before: tuple[ColumnProfile, ColumnProfile],
+    reference: WindowProfile,
+    test: Test,
+    counted: bool,
+) -> Measurement:
+    """Texts and their words, on both sides; profiles of earlier versions hold no words."""
+    if not counted:
+        return Measurement("oov_share", name, None, Status.INSUFFICIENT, basis=_NO_WORDS)
+    (texts, words), (their_texts, their_words) = now, before
+    found = oov_share(words.cells, their_words.cells, texts.cells.size, their_texts.cells.size, test.alpha)
+    return _shift("oov_share", name, found, texts.cells.size, reference, test)
 
 
 def _out_of_range(now: Cells, before: Cells, alpha: float) -> ShareShift:

@@ -18,7 +18,7 @@ import numpy as np
 
 from detectors import unusual
 from detectors.baseline import reach_us
-from detectors.metrics import COLUMNS, DISTANCES, QUALITY
+from detectors.metrics import COLUMNS, DISTANCES, DUPLICATES, QUALITY
 from detectors.own_past import Judged, Series, fold, most_windows
 from detectors.settings import DetectorSettings
 from detectors.unusual import Found, Seen
@@ -30,7 +30,7 @@ from store.database import Database, Transaction
 from store.decisions import Decidable, Due, Outcome, Test, Value
 from store.models import Model
 
-OWN_PAST = ("psi", "domain_auc", *QUALITY, *COLUMNS, "low_confidence_share", "error_rate")
+OWN_PAST = ("psi", "domain_auc", *QUALITY, *COLUMNS, *DUPLICATES, "low_confidence_share", "error_rate")
 """The tests that are held against their own past."""
 _DECIDING = "psi"  # whose decision all distances share
 _WINDOWS_AT_ONCE = 50

@@ -3,8 +3,10 @@
 import math
 
 LONGEST_QUARTER_DAYS = 92
-_OF_A_COLUMN = 4  # psi with its distances, missing_share, misfit_share, and unseen_share or out_of_range_share
-_OF_A_SERIES = 4  # error_rate, low_confidence_share, new_columns and constant_columns
+_OF_A_COLUMN = (
+    4  # psi with its distances, missing_share, misfit_share, and unseen_share, oov_share or out_of_range_share
+)
+_OF_A_SERIES = 5  # error_rate, low_confidence_share, new_columns, constant_columns and duplicate_share
 _OF_A_VERSION = 1  # latency_p99
 _OF_A_MODEL = 1  # traffic
 
@@ -42,6 +44,6 @@ def planned_tests(columns: int, series: int = 1, versions: int = 1, together: in
         together: tests of many columns at once that each version has: domain_auc of the features, and of every vector.
 
     >>> planned_tests(columns=12)
-    54
+    55
     """
     return series * (_OF_A_COLUMN * columns + _OF_A_SERIES) + versions * (_OF_A_VERSION + together) + _OF_A_MODEL

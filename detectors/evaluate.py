@@ -20,6 +20,7 @@ from detectors.column_drift import Test, measure_column
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
 from detectors.deciding import Decider
+from detectors.duplicate_share import measure_duplicates
 from detectors.gpu_windows import GpuWindows
 from detectors.health import measure_health, measure_traffic
 from detectors.label_drift import measure_label_drift
@@ -365,6 +366,8 @@ def _of_profiles(
     ):
         yield alone.said_of(found) if found.metric == "error_rate" else found
     for found in measure_confidence(look.whole, whole.profile, test.alpha, test.low_margin, test.min_rows):
+        yield replace(whole.said_of(found), span_start_us=look.span_start_us)
+    for found in measure_duplicates(look.whole, whole.profile, test.alpha, test.min_rows):
         yield replace(whole.said_of(found), span_start_us=look.span_start_us)
     if against is None:
         return

@@ -14,9 +14,10 @@ DISTANCES = (
 SHIFT = ("psi", *DISTANCES)
 TOGETHER = ("domain_auc", "reconstruction_error", "mmd", "mahalanobis", "frechet")  # of many columns; the first decides
 DRIFT = (*SHIFT, TOGETHER[0])
-QUALITY = ("missing_share", "misfit_share", "unseen_share", "out_of_range_share")
+QUALITY = ("missing_share", "misfit_share", "unseen_share", "oov_share", "out_of_range_share")
 CONFIDENCE = ("confidence_entropy", "confidence_margin", "low_confidence_share")
 COLUMNS = ("new_columns", "constant_columns")
+DUPLICATES = ("duplicate_share",)
 HEALTH = (
     "rows", "traffic", "throughput", "error_rate",
     "latency_p50", "latency_p90", "latency_p99", "queue_p50", "queue_p90", "queue_p99", "cost_per_1000",
@@ -25,4 +26,15 @@ GPU = ("gpu_utilization", "gpu_idle_share", "gpu_memory_share", "gpu_power_w", "
 PERFORMANCE = (
     "label_coverage", "accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "mae", "rmse", "bias",
 )  # fmt: skip
-METRICS = (*DRIFT, *TOGETHER[1:], *QUALITY, *COLUMNS, *CONFIDENCE, *HEALTH, *GPU, *SERVICE_LEVELS, *PERFORMANCE)
+METRICS = (
+    *DRIFT,
+    *TOGETHER[1:],
+    *QUALITY,
+    *COLUMNS,
+    *DUPLICATES,
+    *CONFIDENCE,
+    *HEALTH,
+    *GPU,
+    *SERVICE_LEVELS,
+    *PERFORMANCE,
+)

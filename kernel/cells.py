@@ -62,6 +62,11 @@ class Cells:
         total, squares = self.weight.sum(), self.weight2.sum()
         return float(total * total / squares) if squares > 0 else 0.0
 
+    def part(self, start: int, end: int | None = None) -> "Cells":
+        """The cells from the place `start` to the place `end` among those that hold rows."""
+        at = slice(start, end)
+        return Cells(self.index[at], self.rows[at], self.sums[at], self.weight[at], self.weight2[at])
+
     def dense(self, cells: int) -> Float64Array:
         """`shares_of` over all cells, shape (cells,)."""
         full = np.zeros(cells)
@@ -97,19 +102,22 @@ def _joined(arrays: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:
     return np.concatenate([np.empty(0, kind), *arrays])
 
 
-def sum_spans(cells: Cells, starts: Int64Array, lengths: Int64Array, bounds: Int64Array) -> tuple[Cells, Int64Array]:
+def sum_spans(
+    cells: Cells, starts: Int64Array, lengths: Int64Array, bounds: Int64Array, kept: Int64Array | None = None
+) -> tuple[Cells, Int64Array]:
     """Sum spans of cells: spans bounds[i] to bounds[i + 1] make sum i.
 
     Args:
         cells: with sums; with weights or without any.
         starts, lengths: of each span; in a span the index ascends.
+        kept: how many cells of each sum are kept, those with the smallest numbers, shape (len(bounds) - 1,); 0 for all of them.
 
     Returns:
         The sums end to end, and how many cells each holds, shape (len(bounds) - 1,).
     """
     weights = (cells.weight, cells.weight2) if len(cells.weight) else (_NO_FLOATS, _NO_FLOATS)
-    width = int(cells.index.max(initial=-1)) + 1
-    *summed, held = _sum_spans(cells.index, cells.rows, cells.sums, *weights, starts, lengths, bounds, width)
+    most = np.zeros(len(bounds) - 1, np.int64) if kept is None else kept
+    *summed, held = _sum_spans(cells.index, cells.rows, cells.sums, *weights, starts, lengths, bounds, most)
     return Cells(*summed), held
 
 
@@ -138,8 +146,46 @@ def sweep_up(dense, low, high, sparse, end):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _sum_spans(index, rows, sums, weight, weight2, starts, lengths, bounds, width):  # type: ignore[no-untyped-def]
-    """Each sum is laid out over the cells from its lowest to its highest, and swept up; few columns hold far ones."""
+def _sum_smallest(cells, sparse, end, starts, lengths, most):  # type: ignore[no-untyped-def]
+    """Sum spans of cells into the place `end` of sparse arrays, but only `most` with the smallest numbers; returns their end."""
+    index, rows, sums, weight, weight2 = cells
+    to_index, to_rows, to_sums, to_weight, to_weight2 = sparse
+    places = np.empty(lengths.sum(), np.int64)
+    filled = 0
+    for span in range(starts.size):
+        for at in range(starts[span], starts[span] + lengths[span]):
+            places[filled] = at
+            filled += 1
+    begin = end
+    for place in np.argsort(index[places]):
+        at = places[place]
+        if end == begin or index[at] != to_index[end - 1]:
+            if end - begin == most:
+                break
+            to_index[end], to_rows[end], to_sums[end] = index[at], 0, 0.0
+            if weight.size:
+                to_weight[end], to_weight2[end] = 0.0, 0.0
+            end += 1
+        to_rows[end - 1] += rows[at]
+        to_sums[end - 1] += sums[at]
+        if weight.size:
+            to_weight[end - 1] += weight[at]
+            to_weight2[end - 1] += weight2[at]
+    return end
+
+
+@compiled
+def _sum_spans(index, rows, sums, weight, weight2, starts, lengths, bounds, kept):  # type: ignore[no-untyped-def]
+    """Each sum is laid out over the cells from its lowest to its highest, and swept up; few columns hold far ones.
+
+    One of which only so many are kept is sorted instead: the numbers of its cells are hashes.
+    """
+    width = 0
+    for i in range(bounds.size - 1):
+        if not kept[i]:
+            for span in range(bounds[i], bounds[i + 1]):
+                if lengths[span]:
+                    width = max(width, index[starts[span] + lengths[span] - 1] + 1)
     room = lengths[bounds[0] : bounds[-1]].sum()
     weighed = weight.size > 0
     to_index, to_rows, to_sums = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)
@@ -152,6 +198,14 @@ def _sum_spans(index, rows, sums, weight, weight2, starts, lengths, bounds, widt
     end = 0
     for i in range(bounds.size - 1):
         low, high = width, -1
+        if kept[i]:
+            begin = end
+            end = _sum_smallest(
+                (index, rows, sums, weight, weight2), sparse, end,
+                starts[bounds[i] : bounds[i + 1]], lengths[bounds[i] : bounds[i + 1]], kept[i],
+            )  # fmt: skip
+            held[i] = end - begin
+            continue
         for span in range(bounds[i], bounds[i + 1]):
             for at in range(starts[span], starts[span] + lengths[span]):
                 cell = index[at]

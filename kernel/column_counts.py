@@ -16,7 +16,10 @@ from kernel.column_spec import FLAGS, PREDICTION, SCORE, ColumnSpec, numbers, te
 from kernel.counting import Counted, Spans, count_numbers, count_places, distinct
 from kernel.grid import Float64Array, Grid
 from kernel.profile import KINDS, Kind
+from kernel.profile_batch import COLUMN
+from kernel.samples import ROWS, WORDS, Size, count_sample
 from kernel.scores import SCORE_CELLS, score_cells
+from kernel.vocabulary import word_hashes
 from kernel.written_text import scripts
 
 BoolArray = NDArray[np.bool_]
@@ -168,6 +171,25 @@ def _texts(part: _Part) -> Counted:
     return counted
 
 
+def _words(part: _Part) -> Counted:
+    hashes, ends = word_hashes(part.column)
+    weights = None if part.groups.weights is None else np.repeat(part.groups.weights, np.diff(ends))
+    spans = part.spans(replace(part.groups, bounds=ends[part.groups.bounds]))
+    return _sampled(hashes, weights, spans, WORDS)
+
+
+def _rows(part: _Part) -> Counted:
+    return _sampled(part.column.to_numpy(), part.groups.weights, part.spans(part.groups), ROWS)
+
+
+def _sampled(hashes: Int64Array, weights: Float64Array | None, spans: Spans, size: Size) -> Counted:
+    cells, held = count_sample(hashes, weights, *spans, size.most)
+    columns = np.zeros(len(held), COLUMN)
+    columns["cells"], columns["weighed"] = held, weights is not None
+    columns["low"], columns["high"] = np.inf, -np.inf
+    return Counted(columns, cells)
+
+
 def distinct_texts(encoded: pa.DictionaryArray, bounds: Int64Array) -> tuple[list[str], list[int], Int64Array]:
     """The texts that each span holds, end to end; where each span's begin and end; and the place of each row's text, without nulls.
 
@@ -204,4 +226,6 @@ _COUNTERS: Mapping[Kind, Callable[[_Part], Counted]] = {
     Kind.BOOLEAN: _categories,
     Kind.SCORE: _scores,
     Kind.TEXT: _texts,
+    Kind.WORDS: _words,
+    Kind.ROWS: _rows,
 }

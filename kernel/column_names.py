@@ -1,7 +1,7 @@
 """What a column is called in measurements, and back to what it is called in profiles."""
 
-from kernel.column_spec import CONFIDENCE, FEATURE, LABEL, OF_A_TEXT, POSITIVE_COLUMNS, PREDICTION, SCORE
-from kernel.written_text import MEASURES
+from kernel.column_spec import CONFIDENCE, DISTINCT_ROWS, FEATURE, LABEL, OF_A_TEXT, POSITIVE_COLUMNS, PREDICTION, SCORE
+from kernel.written_text import MEASURES, VOCABULARY
 
 _ITS_OWN = (PREDICTION, LABEL, *POSITIVE_COLUMNS)
 
@@ -31,9 +31,9 @@ def profile_name(measured: str) -> str:
 
 
 def is_compared(stored: str) -> bool:
-    """Whether a column is held against the reference's by its distribution; health and confidence are measured otherwise.
+    """Whether a column is held against the reference's by its distribution; health, confidence and samples are not.
 
     >>> is_compared("feature.dep_delay"), is_compared("latency_ms"), is_compared("confidence.margin")
     (True, False, False)
     """
-    return stored not in POSITIVE_COLUMNS and not stored.startswith(CONFIDENCE)
+    return stored not in POSITIVE_COLUMNS and not stored.startswith((CONFIDENCE, VOCABULARY, DISTINCT_ROWS))

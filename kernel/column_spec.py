@@ -16,6 +16,7 @@ VERSION = "version"
 FEATURE, SCORE, TAG = "feature.", "score.", "tag."
 LABEL = "label"  # in measurements
 OF_A_TEXT = "text."  # of what is derived from texts
+DISTINCT_ROWS = "rows.distinct"  # a sample of rows by what their features are
 CONFIDENCE = "confidence."  # of what is derived from scores
 PREDICTION, PREDICTION_VALUE = "prediction", "prediction_value"
 POSITIVE_COLUMNS = ("latency_ms", "queue_ms", "cost")

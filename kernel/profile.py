@@ -25,6 +25,8 @@ class Kind(StrEnum):
     SCORE = "score"  # in log-odds, by predicted class
     POSITIVE = "positive"  # latencies and other positive scales, relative error under 1%
     TEXT = "text"  # by script (kernel/written_text.py)
+    WORDS = "words"  # a sample of what is distinct (kernel/samples.py), of the words of texts
+    ROWS = "rows"  # likewise, of rows by their features
 
 
 KINDS = tuple(Kind)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernel.cells import Cells, Int64Array, joined_cells, sum_spans
+from kernel.samples import kept
 
 PROFILE = np.dtype([("rows", "<i8"), ("errors", "<i8"), ("weight", "<f8"), ("weight2", "<f8")])
 """What a profile holds besides its columns; the fields are those of kernel.profile.WindowProfile."""
@@ -108,7 +109,7 @@ def _summed(
     for part in np.flatnonzero(~same):  # seldom: a column was declared anew, or its grid was
         found["misfit"][into[part]] += batch.cells.rows[starts[part] : starts[part] + parts["cells"][part]].sum()
     held = np.where(same, parts["cells"], 0)
-    cells, found["cells"] = sum_spans(batch.cells, starts, held, bounds)
+    cells, found["cells"] = sum_spans(batch.cells, starts, held, bounds, kept(found["kind"]))
     found["summed"] = np.logical_and.reduceat(parts["summed"] | (held == 0), first) & (found["cells"] > 0)
     found["weighed"] = np.logical_or.reduceat(parts["weighed"] & (held > 0), first)
     found["low"] = np.minimum.reduceat(np.where(same, parts["low"], np.inf), first)

@@ -17,8 +17,10 @@ from kernel.errors import ContractError
 from kernel.grid import Float64Array
 from kernel.profile import WindowProfile, batch_of, profiles_of
 from kernel.profile_batch import COLUMN, PROFILE, ProfileBatch
+from kernel.samples import kept
 
-FORMAT = 3
+FORMAT = 4
+_READ = (3, FORMAT)  # before format 4 there were no samples
 _CODEC = "zstd"
 _SIZE_BYTES = 4  # how long the body is, which the decompressor wants to know
 
@@ -42,14 +44,19 @@ def encode_profiles(batch: ProfileBatch) -> list[bytes]:
     columns = np.searchsorted(batch.owner, np.arange(len(batch) + 1))
     in_all = np.cumsum([0, *batch.columns["cells"]])
     cells = in_all[columns]
-    steps = _narrow(_steps(batch.cells.index, in_all), cells)
-    rows = _narrow(batch.cells.rows, cells)
+    apart = _of_samples(batch.columns)  # hashes are far apart: beside them every step would be as wide
+    index, rows = _steps(batch.cells.index, in_all), batch.cells.rows
+    narrow = [
+        _narrow(values[chosen], np.append(0, np.cumsum(chosen))[cells])
+        for chosen in (~apart, apart)
+        for values in (index, rows)
+    ]
     with np.errstate(over="ignore"):  # a sum beyond float32 is stored as infinite
         sums = _cut(batch.cells.sums.astype("<f4"), cells)
     weights = [_weights_cut(batch, values, columns, cells) for values in (batch.cells.weight, batch.cells.weight2)]
     names = (batch.names[start:end] for start, end in pairwise(columns.tolist()))
     heads = (_cut(batch.profiles, np.arange(len(batch) + 1)), names, _cut(batch.columns, columns))
-    return [_packed([FORMAT, *parts]) for parts in zip(*heads, steps, rows, sums, *weights, strict=True)]
+    return [_packed([FORMAT, *parts]) for parts in zip(*heads, *narrow[:2], sums, *weights, *narrow[2:], strict=True)]
 
 
 def decode_profiles(blobs: Sequence[bytes]) -> ProfileBatch:
@@ -74,18 +81,28 @@ def _decoded(blob: bytes) -> ProfileBatch:
         form, *parts = msgspec.msgpack.decode(body)
     except (pa.ArrowException, OSError, msgspec.DecodeError, ValueError, TypeError) as error:
         raise ContractError("profile", "these bytes are no profile") from error
-    if form != FORMAT:
+    if form not in _READ:
         raise ContractError("profile", f"format {form} is unknown here; this version reads format {FORMAT}")
-    head, names, described, steps, rows, sums, weight, weight2 = parts
+    head, names, described, steps, rows, sums, weight, weight2, *of_samples = parts
     columns = np.frombuffer(described, COLUMN)
+    apart = _of_samples(columns)
+    step, row = np.empty((2, len(apart)), np.int64)
+    step[~apart], row[~apart] = _widened(steps), _widened(rows)
+    if of_samples:
+        step[apart], row[apart] = (_widened(packed) for packed in of_samples)
     cells = Cells(
-        _indices(_widened(steps), columns["cells"]),
-        _widened(rows),
+        _indices(step, columns["cells"]),
+        row,
         np.frombuffer(sums, "<f4").astype(np.float64),
         np.frombuffer(weight, "<f8"),
         np.frombuffer(weight2, "<f8"),
     )
     return ProfileBatch(np.frombuffer(head, PROFILE), np.zeros(len(columns), np.int64), names, columns, cells)
+
+
+def _of_samples(columns: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which cells are those of samples."""
+    return np.repeat(kept(columns["kind"]) > 0, columns["cells"])
 
 
 def _steps(index: Int64Array, ends: Int64Array) -> Int64Array:

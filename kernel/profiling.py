@@ -14,18 +14,30 @@ import pyarrow as pa
 from kernel.arrays import whole
 from kernel.cells import Int64Array, joined_cells
 from kernel.column_counts import ColumnCounts, Groups, count_column, distinct_texts
-from kernel.column_spec import CONFIDENCE, FEATURE, FLAGS, SCORE, VERSION, ColumnSpec, is_profiled, stored_name, texts
+from kernel.column_spec import (
+    CONFIDENCE,
+    DISTINCT_ROWS,
+    FEATURE,
+    FLAGS,
+    SCORE,
+    VERSION,
+    ColumnSpec,
+    is_profiled,
+    stored_name,
+    texts,
+)
 from kernel.confidence import ENTROPY, MARGIN, with_confidence
 from kernel.grid import Float64Array
 from kernel.profile import Kind, WindowProfile, profiles_of
 from kernel.profile_batch import COLUMN, PROFILE, ProfileBatch
+from kernel.row_hashes import with_row_hashes
 from kernel.windows import WindowSize
 from kernel.written_text import beside, with_measures
 
 _THREADS_FROM = 100_000  # rows; fewer are counted before a thread has begun
 _COLUMNS_AT_ONCE = 4_000  # of all profiles together; of some hundred cells each they take 20 MB
 OTHER_SEGMENT = OTHER_VERSION = "other"
-_AS_A_SCORE, _AS_A_LATENCY = ColumnSpec(Kind.SCORE), ColumnSpec(Kind.POSITIVE)
+_AS_A_SCORE, _OF_ROWS = ColumnSpec(Kind.SCORE), ColumnSpec(Kind.ROWS)
 LONGEST_SEGMENT = 255  # characters of COLUMN=VALUE, which is part of a key
 
 
@@ -68,17 +80,19 @@ class Limits:
 
 
 def profile_models(
-    table: pa.Table, models: Sequence[ModelRows], limits: Limits, threads: int = 1
+    table: pa.Table, models: Sequence[ModelRows], limits: Limits, threads: int = 1, *, duplicates: bool = True
 ) -> Iterator[tuple[list[tuple[int, GroupKey]], ProfileBatch]]:
     """The profiles of a flat table by model, version, segment and window, some at a time.
 
     Args:
         models: whose rows the table holds, one after the other.
         threads: how many columns are counted at once, where there are rows enough to be worth it.
+        duplicates: whether rows are sampled by all their features (kernel/row_hashes.py), which takes about as long as counting.
 
     Yields:
         What each profile is about, its model's place among `models` first; and the profiles.
     """
+    table = with_row_hashes(table) if duplicates else table
     for segment in ["", *sorted({s for model in models for s in model.segments})]:
         mine = [i for i, model in enumerate(models) if not segment or segment in model.segments]
         part = table if len(mine) == len(models) else _rows_of(table, models, mine)
@@ -147,14 +161,17 @@ def _labels(
     return list(number), np.array(codes, np.int64)[places]
 
 
-def profile_rows(table: pa.Table, specs: Mapping[str, ColumnSpec], threads: int = 1) -> WindowProfile:
+def profile_rows(
+    table: pa.Table, specs: Mapping[str, ColumnSpec], threads: int = 1, *, duplicates: bool = True
+) -> WindowProfile:
     """The profile of all rows of a flat table.
 
     Args:
         table: flat columns (stream.codecs.columns).
         specs: by stored column name; a column without a spec is not counted.
-        threads: see profile_models.
+        threads, duplicates: see profile_models.
     """
+    table = with_row_hashes(table) if duplicates else table
     one = Groups(np.array([0, len(table)]), np.zeros(1, np.int64))
     return profiles_of(count_groups(table, one, [specs], threads))[0]
 
@@ -176,11 +193,11 @@ def count_groups(
     if any(name.startswith(SCORE) for name in counted):
         table = with_confidence(table)
         counted += [ENTROPY, MARGIN]
-    measured: dict[str, str] = {}  # the columns beside texts, and the text of each
+    measured: dict[str, tuple[str, ColumnSpec]] = {}  # the columns beside texts, and the text of each
     for text in [name for name in counted if any(name in of and of[name].kind is Kind.TEXT for of in specs)]:
         table = with_measures(table, text)
-        measured |= dict.fromkeys(beside(text), text)
-    counted += measured
+        measured |= {name: (text, spec) for name, spec in beside(text).items()}
+    counted += [*measured, *({DISTINCT_ROWS} & set(table.column_names))]
     of_column = partial(_count_column, table, groups, specs, measured)
     several = _each(of_column, counted, threads if len(table) >= _THREADS_FROM else 1)
     parts = [(stored_name(name), part) for name, found in zip(counted, several, strict=True) for part in found]
@@ -198,13 +215,17 @@ def _count_column(
     table: pa.Table,
     groups: Groups,
     specs: Sequence[Mapping[str, ColumnSpec]],
-    measured: Mapping[str, str],
+    measured: Mapping[str, tuple[str, ColumnSpec]],
     name: str,
 ) -> list[ColumnCounts]:
     stored = stored_name(name)
-    if text := measured.get(name):
+    if name in measured:
+        text, as_spec = measured[name]
         of_texts = [text in spec and spec[text].kind is Kind.TEXT for spec in specs]
-        return count_column(table, name, groups, [_AS_A_LATENCY if told else None for told in of_texts])
+        return count_column(table, name, groups, [as_spec if told else None for told in of_texts])
+    if name == DISTINCT_ROWS:
+        with_features = [any(column.startswith(FEATURE) for column in spec) for spec in specs]
+        return count_column(table, name, groups, [_OF_ROWS if told else None for told in with_features])
     if name.startswith(CONFIDENCE):
         with_scores = [any(column.startswith(SCORE) for column in spec) for spec in specs]
         return count_column(table, name, groups, [_AS_A_SCORE if scored else None for scored in with_scores])

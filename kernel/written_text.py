@@ -10,10 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kernel.cells import Int64Array
-from kernel.column_spec import FEATURE, OF_A_TEXT
+from kernel.column_spec import FEATURE, OF_A_TEXT, ColumnSpec
+from kernel.profile import Kind
 
 MEASURES = ("length(", "words(")  # how the names of what is measured of texts begin
+VOCABULARY = OF_A_TEXT + "vocabulary("
 NO_LETTERS, OTHER = 0, 1
+_NUMBERS, _WORDS = ColumnSpec(Kind.POSITIVE), ColumnSpec(Kind.WORDS)
 _FIRST = 2
 _PATTERNS = MappingProxyType(
     {
@@ -46,28 +49,39 @@ def scripts(texts: pa.Array) -> Int64Array:
     return codes
 
 
-def beside(stored: str) -> tuple[str, str]:
-    """The stored names of the columns that are counted beside a text's: its length in characters, and its words.
+def vocabulary(stored: str) -> str:
+    """The stored name of the column with a text's words.
 
-    >>> beside("feature.comment")
-    ('text.length(comment)', 'text.words(comment)')
+    >>> vocabulary("feature.comment")
+    'text.vocabulary(comment)'
     """
-    name = stored.removeprefix(FEATURE)
-    return f"{OF_A_TEXT}length({name})", f"{OF_A_TEXT}words({name})"
+    return f"{VOCABULARY}{stored.removeprefix(FEATURE)})"
+
+
+def beside(stored: str) -> dict[str, ColumnSpec]:
+    """The columns that are counted beside a text's, by stored name: its length in characters, how many words, and which.
+
+    >>> list(beside("feature.comment"))
+    ['text.length(comment)', 'text.words(comment)', 'text.vocabulary(comment)']
+    """
+    measures = {f"{OF_A_TEXT}{measure}{stored.removeprefix(FEATURE)})": _NUMBERS for measure in MEASURES}
+    return {**measures, vocabulary(stored): _WORDS}
 
 
 def with_measures(table: pa.Table, name: str) -> pa.Table:
-    """A flat table with the length and the words of a text column; null where it is.
+    """A flat table with what is counted beside a text column; null where it is.
 
-    Words are what white space separates: a text in a script without any is one.
+    How many words is by white space: a text in a script without any is one. Which they are is the text itself, read by
+    kernel/vocabulary.py.
 
     >>> found = with_measures(pa.table({"feature.c": ["two words", None]}), "feature.c")
     >>> found["text.length(c)"].to_pylist(), found["text.words(c)"].to_pylist()
     ([9.0, None], [2.0, None])
     """
     texts = table[name].cast(pa.string())
-    for column, values in zip(beside(name), (pc.utf8_length(texts), _words(texts)), strict=True):
-        table = table.append_column(column, values.cast(pa.float64()))
+    numbers = (values.cast(pa.float64()) for values in (pc.utf8_length(texts), _words(texts)))
+    for column, values in zip(beside(name), (*numbers, texts), strict=True):
+        table = table.append_column(column, values)
     return table
 
 

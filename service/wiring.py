@@ -94,7 +94,9 @@ class Wiring:
         settings = self.settings.collector
         limits = Limits(settings.max_models, settings.max_columns, settings.max_categories)
         registry = Registry(self.db, workspace, self.clock, limits)
-        folder = Folder(registry, settings.max_segments, settings.max_versions, settings.threads)
+        folder = Folder(
+            registry, settings.max_segments, settings.max_versions, settings.threads, duplicates=settings.duplicates
+        )
         return Sink(workspace, self.db, self.record_log(), folder, self.clock, settings)
 
     def evaluator(self) -> "Evaluator":

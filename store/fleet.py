@@ -12,7 +12,15 @@ from kernel.windows import parse_duration
 from store.database import Database
 from store.tables import alerts, decisions, incidents, measurements, models
 
-COLUMN_METRICS = ("psi", "js_distance", "missing_share", "misfit_share", "unseen_share", "out_of_range_share")
+COLUMN_METRICS = (
+    "psi",
+    "js_distance",
+    "missing_share",
+    "misfit_share",
+    "unseen_share",
+    "oov_share",
+    "out_of_range_share",
+)
 HEADLINES = ("rows", "error_rate", "latency_p99", "roc_auc", "accuracy")
 TREND_WINDOWS = 60
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from kernel.column_spec import DISTINCT_ROWS
 from kernel.grid import Grid
 from kernel.profile import ColumnProfile, Kind, Moments, WindowProfile
 
@@ -60,8 +61,15 @@ class Known(NamedTuple):
 
 
 def counts_of(profile: WindowProfile, known: Known) -> WindowCounts:
-    """What a stored profile says. A column that is missing in every row is left out: whether it is named says nothing."""
-    columns = {name: _column(column, known.categories.get(name, {})) for name, column in profile.columns.items()}
+    """What a stored profile says. A column that is missing in every row is left out: whether it is named says nothing.
+
+    The sample of rows accounts for each of them, and is held to plain counts in tests/kernel/test_samples.py.
+    """
+    sample = profile.columns.get(DISTINCT_ROWS)
+    if sample is not None and sample.missing + sample.cells.rows[:1].sum() != profile.rows:
+        raise AssertionError(f"of {profile.rows} rows the sample of them accounts for others")
+    counted = {name: column for name, column in profile.columns.items() if name != DISTINCT_ROWS}
+    columns = {name: _column(column, known.categories.get(name, {})) for name, column in counted.items()}
     told = {name: column for name, column in columns.items() if column.missing < profile.rows}
     lost = {name: column.rows for name, column in columns.items() if column.rows != profile.rows}
     if lost:

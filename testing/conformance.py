@@ -16,6 +16,7 @@ import pyarrow as pa
 from detectors import column_drift, metrics
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
+from detectors.duplicate_share import measure_duplicates
 from detectors.health import measure_health, measure_traffic
 from detectors.outcomes import Task, outcomes
 from detectors.performance import measure_performance
@@ -128,6 +129,19 @@ def several_columns() -> Subject:
     return Subject(shapes.columns(SCORE, shapes.SCORES), metrics.COLUMNS, inputs, measure)
 
 
+def duplicates() -> Subject:
+    """How many rows are the same."""
+    specs = {X: ColumnSpec(Kind.TEXT)}
+
+    def inputs(before: pa.Table, now: pa.Table, profiler: Profiler) -> Inputs:
+        return profiler(before, specs), profiler(now, specs)
+
+    def measure(sides: Inputs) -> Iterable[Measurement]:
+        return measure_duplicates(sides[1], sides[0], ALPHA)
+
+    return Subject(shapes.columns(X, shapes.CLASSES | shapes.NUMBERS), metrics.DUPLICATES, inputs, measure)
+
+
 def confidence() -> Subject:
     """How sure a model is of its predictions."""
     specs = {SCORE: ColumnSpec(Kind.SCORE)}
@@ -168,7 +182,7 @@ SUBJECTS = {
         [*shapes.columns(X, shapes.CLASSES), shapes.weighted(X, shapes.CLASSES["ever new"])],
         (*ON_BINS, "missing_share", "misfit_share", "unseen_share"),
     ),
-    "text": column(X, Kind.TEXT, shapes.columns(X, shapes.TEXTS), (*ON_BINS, "missing_share")),
+    "text": column(X, Kind.TEXT, shapes.columns(X, shapes.TEXTS), (*ON_BINS, "missing_share", "oov_share")),
     "boolean": column(X, Kind.BOOLEAN, shapes.columns(X, shapes.BOOLEANS), (*ON_BINS, "missing_share", "misfit_share")),
     "boolean beside texts": column(
         X, Kind.BOOLEAN, shapes.strangers(X, shapes.BOOLEANS["booleans"]), (*ON_BINS, "missing_share", "misfit_share")
@@ -176,6 +190,7 @@ SUBJECTS = {
     "score": column(SCORE, Kind.SCORE, shapes.columns(SCORE, shapes.SCORES), (*ON_BINS, "ks", "missing_share")),
     "columns": several_columns(),
     "confidence": confidence(),
+    "rows": duplicates(),
     "service": service(),
     "binary labels": labelled(Task("binary"), shapes.labelled_classes(["late", "ok"]), (*OF_CLASSES, "roc_auc")),
     "class labels": labelled(Task("multiclass"), shapes.labelled_classes(["a", "b", "c"]), OF_CLASSES),

@@ -1,4 +1,6 @@
-"""Counting a window's rows: into a profile (argument "profile"), or into 256 quantile bins by np.searchsorted ("searchsorted")."""
+"""Counting a window's rows: into a profile (argument "profile"; "duplicates" samples rows by all their features, too), or into 256
+quantile bins by np.searchsorted ("searchsorted").
+"""
 
 import sys
 from collections.abc import Callable
@@ -18,16 +20,18 @@ BINS = 256
 
 def main() -> None:
     before, rows = reference(), window()
-    count = _profile(before, rows) if sys.argv[1] == "profile" else _searchsorted(before, rows)
+    what = sys.argv[1]
+    searched = what == "searchsorted"
+    count = _searchsorted(before, rows) if searched else _profile(before, rows, duplicates=what == "duplicates")
     count()
     figures = measured(count)
     report({**figures, "values_per_s": rows.size / figures["seconds"]})
 
 
-def _profile(before: np.ndarray, rows: np.ndarray) -> Callable[[], object]:
+def _profile(before: np.ndarray, rows: np.ndarray, *, duplicates: bool) -> Callable[[], object]:
     specs = {FEATURE + n: ColumnSpec(Kind.NUMERIC, 1, Grid.fit(x)) for n, x in zip(NAMES, before, strict=True)}
     table = pa.table({FEATURE + n: x for n, x in zip(NAMES, rows, strict=True)})
-    return lambda: profile_rows(table, specs)
+    return lambda: profile_rows(table, specs, duplicates=duplicates)
 
 
 def _searchsorted(before: np.ndarray, rows: np.ndarray) -> Callable[[], object]:

@@ -19,11 +19,11 @@ THREADS = 2
 def main() -> None:
     before = reference()
     specs = {FEATURE + n: ColumnSpec(Kind.NUMERIC, 1, Grid.fit(x)) for n, x in zip(NAMES, before, strict=True)}
-    held = profile_rows(_table(before), specs)
+    held = profile_rows(_table(before), specs, duplicates=False)
     rows = _table(window())
 
     def drift(table: pa.Table) -> list[Measurement]:
-        profile = profile_rows(table, specs, THREADS)
+        profile = profile_rows(table, specs, THREADS, duplicates=False)
         return [m for n in NAMES for m in measure_column(n, FEATURE + n, profile, held, TEST)]
 
     found = drift(rows.slice(0, 10_000))  # loads what is compiled

@@ -48,7 +48,7 @@ def _span_start(now: pd.DataFrame, opened: Window) -> int:
 
 
 def _numbers(now: pd.DataFrame) -> None:
-    strange = "unseen_share" if "unseen_share" in now.index else "out_of_range_share"
+    strange = next((metric for metric in ("unseen_share", "oov_share") if metric in now.index), "out_of_range_share")
     for box, metric in zip(st.columns(4), ("psi", "js_distance", "missing_share", strange), strict=True):
         if metric not in now.index:
             box.metric(metric_name(metric), NONE, help="Not measured for this column.")

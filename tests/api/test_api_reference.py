@@ -107,7 +107,7 @@ def test_every_format_makes_the_same_profile(serve: Callable[..., Any], flights:
         assert (stored.name, stored.provisional) == (answer["reference"], False)
         assert set(stored.profile.columns) == {
             "feature.delay", "feature.carrier", "feature.night", "prediction", "score.late", "score.on_time", "latency_ms",
-            "confidence.entropy", "confidence.margin",
+            "confidence.entropy", "confidence.margin", "rows.distinct",
         }  # fmt: skip
         blobs.add(encode_profile(stored.profile))
         performances.append(stored.performance)

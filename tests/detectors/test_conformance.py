@@ -31,6 +31,7 @@ PROBABILITIES = ("p_value", "p_change", "alpha")
 SHARES = (
     *metrics.QUALITY,
     *metrics.CONFIDENCE,
+    *metrics.DUPLICATES,
     "error_rate",
     "label_coverage",
     "accuracy",
@@ -137,7 +138,7 @@ def test_a_stored_profile_is_measured_like_a_new_one(subject, shape, metric) -> 
             assert stored == fresh
 
 
-ON_VALUES = (*metrics.SHIFT, "unseen_share", "out_of_range_share")
+ON_VALUES = (*metrics.SHIFT, "unseen_share", "oov_share", "out_of_range_share")
 EMPTY = [
     case for case in CASES if case[1] in ("empty", "all missing", "not a number", "infinities alone", "texts alone")
 ]
@@ -167,11 +168,11 @@ def test_rows_beside_themselves_have_not_moved(subject, shape, metric) -> None:
     now = looks(subject, shape)[0].now
     found = SUBJECTS[subject].measured(now, now)[metric]
     assert found.status in (Status.OK, Status.INSUFFICIENT)
-    if metric in metrics.SHIFT or metric in ("unseen_share", "out_of_range_share"):
+    if metric in metrics.SHIFT or metric in ("unseen_share", "oov_share", "out_of_range_share"):
         assert found.value is None or found.value == pytest.approx(0.0, abs=ROOT_OF_ROUNDING)
     elif metric in metrics.QUALITY or metric == "error_rate":
         assert found.value == found.expected
-    if metric != "unseen_share":  # which expects of new rows what they would bring of new categories
+    if metric not in ("unseen_share", "oov_share"):  # which expect of new rows what they would bring of new ones
         assert found.p_change is None or found.p_change == pytest.approx(1.0)
 
 

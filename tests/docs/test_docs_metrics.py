@@ -11,6 +11,7 @@ from detectors import column_drift
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
 from detectors.delta import DELTA
+from detectors.duplicate_share import measure_duplicates
 from detectors.gpu import measure_gpus
 from detectors.health import measure_health, measure_traffic
 from detectors.metrics import DISTANCES, METRICS
@@ -42,6 +43,7 @@ def _of_profiles() -> Iterator[Measurement]:
         {
             "feature.delay": values,
             "feature.night": values > 0.5,
+            "feature.comment": ["late again"] * _ROWS,
             "feature.flag": ["true"] * (_ROWS - 1) + ["perhaps"],
             "prediction": np.where(values > 0.5, "late", "on_time"),
             "score.late": values,
@@ -53,6 +55,7 @@ def _of_profiles() -> Iterator[Measurement]:
     specs = {
         "feature.delay": ColumnSpec(Kind.NUMERIC, grid=Grid.fit(values)),
         "feature.night": ColumnSpec(Kind.BOOLEAN),
+        "feature.comment": ColumnSpec(Kind.TEXT),
         "feature.flag": ColumnSpec(Kind.BOOLEAN),
         "prediction": ColumnSpec(Kind.CATEGORICAL, categories={"late": 1, "on_time": 2}),
         "score.late": ColumnSpec(Kind.SCORE),
@@ -63,12 +66,13 @@ def _of_profiles() -> Iterator[Measurement]:
     profile = profile_rows(table, specs)
     yield from measure_health(profile, profile, DAY_US, 1e-4)
     yield from measure_columns(profile, profile, {}, 1e-4)
+    yield from measure_duplicates(profile, profile, 1e-4)
     yield measure_traffic([profile.rows], 1e-4)
     counts = {name: np.full(24, 10) for name in ("rows", "errors", "timed", "slow")}
     yield from (found for _, found in measure_service(counts, Objectives(0.9, 0.9, 100.0), 0, 0))
     yield from measure_gpus(GpuUse(1, 20, 5, 10.0, 20, 5.0, 1, 400.0, 1, 120_000.0, 20, 0), 300_000_000, profile.rows)
     yield from measure_confidence(profile, profile, 1e-4, low_margin=0.2)
-    for name in ("feature.delay", "feature.night", "feature.flag", "prediction", "score.late"):
+    for name in ("feature.delay", "feature.night", "feature.comment", "feature.flag", "prediction", "score.late"):
         plain = name.removeprefix("feature.")
         yield from column_drift.measure_column(
             plain, name, profile, profile, column_drift.Test(1e-4, distances=DISTANCES[1:])

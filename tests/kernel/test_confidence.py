@@ -54,6 +54,6 @@ def test_they_are_in_the_profile_beside_the_scores_and_nowhere_without() -> None
     column = profile.columns[MARGIN]
     assert (column.values, column.missing, column.kind) == (2, 1, Kind.SCORE)
     assert column.moments.mean == pytest.approx(0.4)
-    assert set(profile_rows(table.select(["feature.x"]), specs).columns) == {"feature.x"}
+    assert set(profile_rows(table.select(["feature.x"]), specs).columns) == {"feature.x", "rows.distinct"}
     halves = WindowProfile.merge([profile_rows(table.slice(0, 1), specs), profile_rows(table.slice(1), specs)])
     assert halves.columns[ENTROPY].moments.mean == pytest.approx(profile.columns[ENTROPY].moments.mean)

@@ -99,4 +99,4 @@ def test_nothing_is_left_of_all_of_it() -> None:
     a = some_rows(5, 200, weights=True)
     found = without(a, a)
     assert (found.rows, found.errors, found.size) == (0, 0, 0.0)
-    assert [column.values + column.missing + column.misfit for column in found.columns.values()] == [0] * 8
+    assert [column.values + column.missing + column.misfit for column in found.columns.values()] == [0] * 9

@@ -1,10 +1,13 @@
 """Texts that went through the collector: measured by script, length and words, never by their values."""
 
+import re
+
 import numpy as np
 import pytest
 
 from kernel.measurement import Status
 from kernel.profile import Kind
+from kernel.written_text import beside
 from store import columns, models, references
 from store.columns import Column
 from store.models import Model
@@ -46,6 +49,35 @@ def test_another_script_and_longer_texts_are_drift_and_new_values_are_not(worksp
     assert statuses["words(comment)"][0] == Status.OK
     assert statuses["words(comment)"][2] == Status.DRIFT
     assert not workspace.measured(metric="unseen_share", column="comment")
+
+
+def test_new_words_are_drift_once_they_are_more_than_such_a_reference_leaves_unseen(workspace, traffic) -> None:
+    strange = [f"{text} verspätung gepäck" for text in LATIN]
+    for day, texts in enumerate((LATIN, LATIN, strange)):
+        traffic.send(PREDICTIONS, a_text_day(day, texts))
+    traffic.end()
+    workspace.evaluator().step()
+    found = workspace.measured(metric="oov_share", column="comment", size="1d")
+    assert [m.status for m in found] == [Status.PROVISIONAL, Status.OK, Status.DRIFT]
+    spelt = [row["features"]["comment"].lower() for row in a_text_day(2, strange)]
+    words = [set(re.findall(r"[^\W\d_]+", text)) for text in spelt]
+    new = [of & {"verspätung", "gepäck"} for of in words]
+    assert found[2].value == pytest.approx(sum(map(len, new)) / sum(map(len, words)))
+    assert (found[1].value, found[2].expected, found[2].rows) == (0.0, 0.0, 900)
+
+
+def test_where_an_earlier_version_counted_no_words_nothing_is_said_of_them(workspace, traffic, monkeypatch) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr("kernel.profiling.beside", lambda stored: dict(list(beside(stored).items())[:2]))
+        traffic.send(PREDICTIONS, a_text_day(0, LATIN)[:600])
+    traffic.send(PREDICTIONS, a_text_day(0, LATIN)[600:])
+    for day in (1, 2):
+        traffic.send(PREDICTIONS, a_text_day(day, LATIN))
+    traffic.end()
+    workspace.evaluator().step()
+    found = workspace.measured(metric="oov_share", column="comment", size="1d")
+    assert {(m.value, m.status) for m in found} == {(None, Status.INSUFFICIENT)}
+    assert [m.status for m in workspace.measured(metric="psi", column="comment", size="1d")][1:] == [Status.OK] * 2
 
 
 def test_the_profile_holds_scripts_lengths_and_words_as_counted_one_by_one(workspace, traffic) -> None:
