@@ -177,14 +177,27 @@ def profile_row(workspace: str, key: ProfileKey) -> dict[str, Any]:
 
 def stored_profiles(connection: sa.Connection, workspace: str, keys: Sequence[ProfileKey]) -> dict[ProfileKey, bytes]:
     """The profiles, as they are stored, of those keys that have one; of some hundred keys at most."""
+    return _stored(connection, workspace, keys, profiles.c.blob)
+
+
+def profile_rows(connection: sa.Connection, workspace: str, keys: Sequence[ProfileKey]) -> dict[ProfileKey, int]:
+    """How many rows the stored profiles have, which reads none of them; see stored_profiles."""
+    return _stored(connection, workspace, keys, profiles.c.rows)
+
+
+def _stored(
+    connection: sa.Connection, workspace: str, keys: Sequence[ProfileKey], wanted: sa.Column[Any]
+) -> dict[ProfileKey, Any]:
     at = profiles.c
     place = sa.tuple_(at.workspace, at.model, at.version, at.segment, at.window_start_us, at.topic, at.partition)
-    wanted = [tuple(profile_row(workspace, key).values()) for key in keys]
-    found = {}
-    for row in connection.execute(sa.select(profiles).where(place.in_(wanted))):
-        group = GroupKey(row.version, row.segment, row.window_start_us)
-        found[ProfileKey(Partition(row.topic, row.partition), row.model, group)] = row.blob
-    return found
+    chosen = place.in_([tuple(profile_row(workspace, key).values()) for key in keys])
+    query = sa.select(at.topic, at.partition, at.model, at.version, at.segment, at.window_start_us, wanted).where(
+        chosen
+    )
+    return {
+        ProfileKey(Partition(topic, number), model, GroupKey(*group)): value
+        for topic, number, model, *group, value in connection.execute(query)
+    }
 
 
 def _raise_watermarks(connection: sa.Connection, workspace: str, reached: Mapping[tuple[Partition, str], int]) -> None:

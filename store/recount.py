@@ -1,6 +1,7 @@
 """A new grid for columns of a model, and its stored profiles counted again on it from the record log.
 
-count   what the record log holds up to the offsets that SQL has, a day at a time, into a file that ends with the process
+count   what the record log holds up to the offsets that SQL has, a day at a time, into a file that ends with the process; with it
+        lies each profile as it will be, if nothing more comes
 swap    in one transaction, beside which no collector commits: what was taken in since is counted too, the grids get a later
         version, and in each stored profile these columns are replaced
 
@@ -12,11 +13,11 @@ log.
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, replace
 from itertools import groupby
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -26,13 +27,14 @@ import sqlalchemy as sa
 from kernel.arrays import whole
 from kernel.clock import DAY_US
 from kernel.column_spec import FEATURE, VERSION, ColumnSpec, finite_numbers, is_profiled, stored_name
+from kernel.errors import FencedError
 from kernel.grid import Grid
 from kernel.profile import ColumnProfile, Kind, WindowProfile, batch_of, profiles_of
-from kernel.profile_codec import decode_profile, decode_profiles, encode_profile, encode_profiles
+from kernel.profile_codec import decode_profile, decode_profiles, encode_profiles
 from kernel.profiling import GroupKey, Limits, ModelRows, profile_models
 from kernel.resolution import refitted
 from store import columns, models
-from store.commit import ProfileKey, profile_row, stored_profiles
+from store.commit import ProfileKey, profile_row, profile_rows, stored_profiles
 from store.database import Database, Transaction, alone, in_parts, upsert
 from store.record_reads import RecordReader
 from store.tables import offsets, profiles
@@ -45,6 +47,20 @@ NewGrids = Mapping[str, tuple[int, Grid]]
 _PROFILES_AT_ONCE = 500
 _SIZE_BYTES = 8  # how long a block in the file is
 _Parts = dict[ProfileKey, list[WindowProfile]]
+
+
+class _Counted(NamedTuple):
+    """What was counted of one profile.
+
+    Attributes:
+        rows: how many.
+        columns: those that have a new grid, as a profile's bytes.
+        whole: the stored profile with them in it, as bytes; empty where it did not have these rows.
+    """
+
+    rows: int
+    columns: bytes
+    whole: bytes
 
 
 def lost(db: Database, workspace: str, model: str, sample: pa.Table) -> dict[str, tuple[int, Grid]]:
@@ -80,6 +96,7 @@ class Recount:
         self._model = models.one(db, workspace, model)
         self._grids = grids
         self._now_us = now_us
+        self._renewed: dict[str, int] = {}
         self._reached: dict[Partition, int] = {}
         self._specs: dict[str, ColumnSpec] = {}
         self._late: _Parts = defaultdict(list)
@@ -103,12 +120,12 @@ class Recount:
             UnavailableError: the database or the record log is away.
         """
         with self._db.read() as connection:
+            self._renewed = columns.renewed_grids(connection, self._workspace).get(self._model.name, {})
             self._reached = _standing(connection, self._workspace)
-            series = _series(connection, self._workspace, self._model.name)
+            self._specs = self._told_apart(connection)
             first_us, last_us = _reach(connection, self._workspace, self._model.name)
-        self._specs = self._counted_alone(series)
         size = self._model.window
-        days = self._reader.days(self._model.name, first_us, size.end(last_us)) if series else []
+        days = self._reader.days(self._model.name, first_us, size.end(last_us))
         done = 0
         for _, together in groupby(days, size.start):
             parts: _Parts = defaultdict(list)
@@ -119,29 +136,37 @@ class Recount:
                 heard(done / len(days))
             self._write(parts)
         with self._db.read() as connection:
-            self._catch_up(_standing(connection, self._workspace))
+            self._catch_up(connection)
 
     def swap(self, tx: Transaction) -> None:
         """Put the new grids and what was counted on them in place of the old; call it first in its transaction.
 
         Raises:
-            FencedError: another process has made grids of these columns meanwhile. The transaction must end unwritten.
+            FencedError: another process has made new grids of this model meanwhile. The transaction must end unwritten.
             UnavailableError: the record log is away; the same.
         """
         alone(tx, offsets)
-        self._catch_up(_standing(tx, self._workspace))
+        if columns.renewed_grids(tx, self._workspace).get(self._model.name, {}) != self._renewed:
+            raise FencedError(f"another process has made new grids of {self._model.name}: take those")
+        self._catch_up(tx)
         columns.renew_grids(tx, self._workspace, self._model.name, self._grids, self._now_us)
-        for parts in self._written():
-            for key in parts.keys() & self._late.keys():
-                parts[key] += self._late.pop(key)
-            self._replace(tx, parts)
-        self._replace(tx, self._late)
+        for block in self._written():
+            standing = profile_rows(tx, self._workspace, list(block))
+            ready = {key: of.whole for key, of in block.items() if of.whole and standing.get(key) == of.rows}
+            parts = {
+                key: [decode_profile(of.columns), *self._late.pop(key, ())]
+                for key, of in block.items()
+                if key not in ready
+            }
+            self._update(tx, ready | self._replace(tx, _merged(parts)))
+        for keys in in_parts(sorted(self._late), _PROFILES_AT_ONCE):
+            self._update(tx, self._replace(tx, _merged({key: self._late[key] for key in keys})))
 
-    def _counted_alone(self, series: Iterable[tuple[str, str]]) -> dict[str, ColumnSpec]:
+    def _told_apart(self, connection: sa.Connection) -> dict[str, ColumnSpec]:
         """How the columns are counted; versions and segments are told apart as they are stored apart."""
         kinds = columns.of_models(self._db, self._workspace, [self._model.name])[self._model.name]
         apart: dict[str, set[str]] = defaultdict(set)
-        for version, segment in series:
+        for version, segment in _series(connection, self._workspace, self._model.name):
             apart[VERSION].add(version)
             for name in self._model.segments:
                 if segment.startswith(f"{name}="):
@@ -153,13 +178,17 @@ class Recount:
             specs[name] = ColumnSpec(kind, categories=dict.fromkeys(apart[name], 1))
         return specs | {name: ColumnSpec(Kind.NUMERIC, *new) for name, new in self._grids.items()}
 
-    def _catch_up(self, standing: Mapping[Partition, int]) -> None:
+    def _catch_up(self, connection: sa.Connection) -> None:
         """Count what was taken in since."""
-        for partition, end in standing.items():
-            if (first := self._reached.get(partition, 0)) < end:
-                tables = self._reader.span(RecordKind.PREDICTIONS, partition, first, end)
-                self._add(self._late, tables.get(self._model.name))
-                self._reached[partition] = end
+        standing = _standing(connection, self._workspace)
+        moved = [partition for partition, end in standing.items() if self._reached.get(partition, 0) < end]
+        if moved:
+            self._specs = self._told_apart(connection)  # perhaps of a version that is new
+        for partition in moved:
+            span = self._reached.get(partition, 0), standing[partition]
+            tables = self._reader.span(RecordKind.PREDICTIONS, partition, *span)
+            self._add(self._late, tables.get(self._model.name))
+        self._reached = standing
 
     def _add(self, parts: _Parts, table: pa.Table | None) -> None:
         if table is None:
@@ -172,22 +201,16 @@ class Recount:
                 key = ProfileKey(partitions[at], self._model.name, group)
                 parts[key].append(replace(profile, columns=mine))
 
-    def _replace(self, tx: Transaction, parts: _Parts) -> None:
-        for keys in in_parts(sorted(parts), _PROFILES_AT_ONCE):
-            stored = stored_profiles(tx, self._workspace, keys)
-            before = profiles_of(decode_profiles(list(stored.values())))
-            done = {}
-            for key, old in zip(stored, before, strict=True):
-                counted = WindowProfile.merge(parts[key])
-                if counted.rows == old.rows:
-                    done[key] = replace(old, columns=self._replaced(old, counted))
-            if done:
-                blobs = encode_profiles(batch_of(list(done.values())))
-                rows = [
-                    profile_row(self._workspace, key) | {"rows": new.rows, "blob": blob}
-                    for (key, new), blob in zip(done.items(), blobs, strict=True)
-                ]
-                upsert(tx, profiles, rows, update=["blob"])
+    def _replace(self, tx: Transaction, counted: Mapping[ProfileKey, WindowProfile]) -> dict[ProfileKey, bytes]:
+        """The stored profiles with the counted columns in place of the old, of those that have the rows that were counted."""
+        stored = stored_profiles(tx, self._workspace, list(counted))
+        before = zip(stored, profiles_of(decode_profiles(list(stored.values()))), strict=True)
+        done = {
+            key: replace(old, columns=self._replaced(old, counted[key]))
+            for key, old in before
+            if old.rows == counted[key].rows
+        }
+        return dict(zip(done, encode_profiles(batch_of(list(done.values()))), strict=True))
 
     def _replaced(self, old: WindowProfile, counted: WindowProfile) -> dict[str, ColumnProfile]:
         return {
@@ -204,21 +227,34 @@ class Recount:
 
     def _write(self, parts: _Parts) -> None:
         """Keep what is counted of some windows to the end; no later day has rows of them."""
-        block = [
-            (*astuple(key.partition), *astuple(key.group), encode_profile(WindowProfile.merge(of)))
-            for key, of in parts.items()
-        ]
-        body = msgspec.msgpack.encode(block)
-        self._file.write(len(body).to_bytes(_SIZE_BYTES, "little") + body)
+        for keys in in_parts(sorted(parts), _PROFILES_AT_ONCE):
+            counted = _merged({key: parts[key] for key in keys})
+            with self._db.read() as connection:
+                ready = self._replace(connection, counted)
+            blobs = encode_profiles(batch_of(list(counted.values())))
+            block = [
+                (*astuple(key.partition), *astuple(key.group), profile.rows, blob, ready.get(key, b""))
+                for (key, profile), blob in zip(counted.items(), blobs, strict=True)
+            ]
+            body = msgspec.msgpack.encode(block)
+            self._file.write(len(body).to_bytes(_SIZE_BYTES, "little") + body)
 
-    def _written(self) -> Iterator[_Parts]:
+    def _written(self) -> Iterator[dict[ProfileKey, _Counted]]:
         self._file.seek(0)
         while head := self._file.read(_SIZE_BYTES):
             block = msgspec.msgpack.decode(self._file.read(int.from_bytes(head, "little")))
             yield {
-                ProfileKey(Partition(topic, number), self._model.name, GroupKey(*group)): [decode_profile(blob)]
-                for topic, number, *group, blob in block
+                ProfileKey(Partition(*row[:2]), self._model.name, GroupKey(*row[2:5])): _Counted(*row[5:])
+                for row in block
             }
+
+    def _update(self, tx: Transaction, blobs: Mapping[ProfileKey, bytes]) -> None:
+        rows = [profile_row(self._workspace, key) | {"rows": 0, "blob": blob} for key, blob in blobs.items()]
+        upsert(tx, profiles, rows, update=["blob"])
+
+
+def _merged(parts: _Parts) -> dict[ProfileKey, WindowProfile]:
+    return {key: WindowProfile.merge(of) for key, of in parts.items()}
 
 
 def _standing(connection: sa.Connection, workspace: str) -> dict[Partition, int]:
