@@ -312,7 +312,10 @@ def test_a_collector_that_runs_meanwhile_neither_loses_nor_doubles_a_row(
     for first in (0, 300):  # the grid is of the first day
         flush_or_recover(sink, PREDICTIONS, messages([row for _, row in sent[first : first + 300]], first))
     late = [row | {"id": f"late-{row['id']}"} for row in [*a_day(0, rows=40), *a_day(1, rows=40)]]
-    batch = [*late, *a_day(2, unit=1_000.0, rows=60)]
+    fresh = [
+        row | {"version": "3", "features": row["features"] | {"c": "z"}} for row in a_day(3, unit=1_000.0, rows=30)
+    ]
+    batch = [*late, *a_day(2, unit=1_000.0, rows=60), *fresh]
     place, reader = place_of(anywhere), reader_of(anywhere)
     built = from_log(place, "m", reader, START_US + DAY_US, START_US + 2 * DAY_US)
     assert set(built.grids) == {"feature.wait"}
