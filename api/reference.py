@@ -1,5 +1,6 @@
 """The reference of a model: rows that were sent, or a window of its own record log."""
 
+from functools import partial
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -10,9 +11,10 @@ from starlette.concurrency import run_in_threadpool
 
 from api.caller import Admin, Caller
 from api.moments import read_moment
-from api.reference_building import Built, Place, Sent, from_log, from_rows, of_earlier, put
+from api.reference_building import Built, Place, Sent, from_log, from_rows, make, of_earlier
 from api.reference_files import NOWHERE, from_body
 from driftglass_client.wire import CONTENT_ARROW, CONTENT_JSON, CONTENT_NDJSON, HEADER_MODEL
+from kernel.column_names import measured_name
 from kernel.errors import ContractError
 from kernel.moving import LAG, ROLLING, Moving
 from store.record_reads import RecordReader
@@ -64,6 +66,9 @@ class ReferencePut(BaseModel):
     rejected: int
     errors: list[RowProblem] = Field(description="The first 1,000.")
     provenance: dict[str, str | int] = Field(description="Where the rows came from.")
+    new_grids: list[str] = Field(
+        description="Columns whose grid could not tell these values apart: windows were counted again."
+    )
 
     @classmethod
     def of(cls, name: str, built: Built) -> "ReferencePut":
@@ -76,6 +81,7 @@ class ReferencePut(BaseModel):
             rejected=built.rejected,
             errors=problems,
             provenance=dict(built.provenance),
+            new_grids=sorted(map(measured_name, built.grids)),
         )
 
 
@@ -88,7 +94,8 @@ async def put_reference(
     The rows are predictions as POST /v1/predictions takes them, each with an optional "label" (a class, or a number); or
     {"from": ts, "to": ts} takes a window of the model's own record log with the labels that came; or {"rolling": "28d"} holds every
     window against the 28 days before it, {"lag": "7d"} against the same span a week earlier. Of a Parquet or CSV file a column
-    that the wire does not know is a feature of its name; without a column ts its rows are of now.
+    that the wire does not know is a feature of its name; without a column ts its rows are of now. Where a column's grid cannot
+    tell the values apart it gets a new one, and the model's windows are counted again on it before the answer comes.
     """
     body = await request.body()
     kind = content_type.split(";")[0].strip().lower()
@@ -96,17 +103,17 @@ async def put_reference(
 
 
 def _put(model: str, body: bytes, content_type: str, caller: Caller) -> ReferencePut:
-    place = Place(caller.db, caller.workspace, caller.parts.clock, caller.parts.max_segments)
     asked = _object(body) if content_type in ("", CONTENT_JSON) else {}
-    moving = _moving(asked)
-    if moving is not None:
-        built = of_earlier(place, model, moving)
-    elif (window := _window(asked)) is not None:
-        with caller.parts.log_lock:
-            built = from_log(place, model, RecordReader(caller.parts.log, caller.workspace), *window)
-    else:
-        built = from_rows(place, model, _sent(model, body, content_type, caller.now_us), uuid4().hex)
-    return ReferencePut.of(put(place, model, built), built)
+    with caller.parts.log_lock:
+        reader = RecordReader(caller.parts.log, caller.workspace)
+        place = Place(caller.db, caller.workspace, caller.parts.clock, caller.parts.max_segments, reader)
+        if (moving := _moving(asked)) is not None:
+            build = partial(of_earlier, place, model, moving)
+        elif (window := _window(asked)) is not None:
+            build = partial(from_log, place, model, reader, *window)
+        else:
+            build = partial(from_rows, place, model, _sent(model, body, content_type, caller.now_us), uuid4().hex)
+        return ReferencePut.of(*make(place, model, build))
 
 
 def _sent(model: str, body: bytes, content_type: str, now_us: int) -> Sent:

@@ -1,7 +1,10 @@
-"""Making a reference: rows to a profile on the model's own grids, and how well the model did on those with a label."""
+"""Making a reference: rows to a profile on the model's own grids, and how well the model did on those with a label.
+
+Where a grid has lost its resolution for these rows they are counted once more on a new one, which comes into force with them.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -17,7 +20,7 @@ from detectors.performance import estimates
 from driftglass_client.wire import LABEL, LABEL_VALUE, SCORE_PREFIX, TS
 from kernel.clock import Clock, to_rfc3339
 from kernel.column_spec import ColumnSpec
-from kernel.errors import ContractError, FullError, NotFoundError
+from kernel.errors import ContractError, FencedError, FullError, NotFoundError
 from kernel.moving import Moving
 from kernel.profile import WindowProfile
 from kernel.profiling import profile_rows, profile_segments
@@ -26,6 +29,7 @@ from store.database import Database
 from store.models import Model
 from store.record_reads import RecordReader
 from store.record_schema import to_stored
+from store.recount import NewGrids, Recount, lost
 from store.references import FROM_LOG
 from store.registry import Registry
 from stream.codecs.batch import WHOLE_MESSAGE, Batch, Refusal
@@ -49,12 +53,14 @@ class Place:
 
     Attributes:
         max_segments: values of a segment feature that are told apart, as the collector does.
+        reader: of the record log, from which windows are counted again on new grids; without it every grid stays.
     """
 
     db: Database
     workspace: str
     clock: Clock
     max_segments: int
+    reader: RecordReader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class Sent:
     """Rows that were sent, in one message or in several.
 
     Attributes:
-        messages: each with the number of its first row, from 0, as its offset.
+        messages: each with the number of its first row, from 0, as its offset; asked for twice where a column gets a new grid.
         provenance: where they came from; what is found in them is added.
         what: they are called in sentences.
         sample: of rows of several messages, from which grids are fitted; None for those of the first.
@@ -83,6 +89,7 @@ class Built:
         labels: rows with a label; label_counts: how often each was (detectors/label_drift.py).
         sample: rows that are kept of it, where some are measured together.
         moving: how it moves with the windows; it then has no rows of its own.
+        grids: new ones that it was counted on, by stored name.
         rejected: rows that break the contract; refusals: of the first 1,000 of them, each by its row among all.
     """
 
@@ -96,14 +103,38 @@ class Built:
     rejected: int = 0
     refusals: Sequence[Refusal] = ()
     moving: Moving | None = None
+    grids: NewGrids = field(default_factory=dict)
 
 
-def put(place: Place, model: str, built: Built) -> str:
-    """Put a reference in force and return its name."""
-    return references.put(
-        place.db,
-        place.workspace,
-        model,
+def make(
+    place: Place, model: str, build: Callable[[], Built], heard: Callable[[float], None] = lambda _: None
+) -> tuple[str, Built]:
+    """Build a reference and put it in force; once more where a column of it got a new grid meanwhile from somebody else.
+
+    Args:
+        heard: see put.
+
+    Returns:
+        Its name, and what was put.
+    """
+    while True:
+        built = build()
+        try:
+            return put(place, model, built, heard), built
+        except FencedError:
+            continue
+
+
+def put(place: Place, model: str, built: Built, heard: Callable[[float], None] = lambda _: None) -> str:
+    """Put a reference in force, with its new grids, and return its name.
+
+    Args:
+        heard: is told the share of the model's days that are counted again on new grids.
+
+    Raises:
+        FencedError: a column of it got a new grid meanwhile: build it again. Nothing was put.
+    """
+    parts = (
         built.profile,
         built.performance,
         built.provenance,
@@ -113,6 +144,11 @@ def put(place: Place, model: str, built: Built) -> str:
         built.sample,
         built.moving,
     )
+    if place.reader is None or not built.grids:
+        return references.put(place.db, place.workspace, model, *parts)
+    with Recount(place.db, place.reader, place.workspace, model, built.grids, place.clock.now_us()) as recount:
+        recount.count(heard)
+        return references.put(place.db, place.workspace, model, *parts, first=recount.swap)
 
 
 def from_rows(place: Place, model: str, sent: Sent, key: str) -> Built:
@@ -128,10 +164,7 @@ def from_rows(place: Place, model: str, sent: Sent, key: str) -> Built:
     building = None
     joined: list[pa.Table] = []
     moments: set[int] = set()
-    for message in sent.messages:
-        good = rows.good(message)
-        if good is None:
-            continue
+    for good in rows.tables(sent.messages):
         if building is None:
             building = _Building(place, model, _sampled(place, model, sent))
         building.add(good)
@@ -139,10 +172,13 @@ def from_rows(place: Place, model: str, sent: Sent, key: str) -> Built:
         moments |= set(pc.min_max(good[TS].cast(pa.int64())).as_py().values())
     if building is None:
         raise _nothing_good(rows.refusals, sent.what)
+    building = building.on_new_grids(lambda: _Rows(place, model, key, sent.what).tables(sent.messages))
     provenance = {**sent.provenance, "from": to_rfc3339(min(moments)), "to": to_rfc3339(max(moments))}
     profile, segments = building.profiles()
     of_labels = _of_labels(pa.concat_tables(joined), building.model)
-    return Built(profile, segments, *of_labels, provenance, building.sample(), rows.rejected, rows.refusals)
+    return Built(
+        profile, segments, *of_labels, provenance, building.sample(), rows.rejected, rows.refusals, grids=building.grids
+    )
 
 
 def _sampled(place: Place, model: str, sent: Sent) -> pa.Table | None:
@@ -163,13 +199,15 @@ def from_log(place: Place, model: str, reader: RecordReader, start_us: int, end_
     building = _Building(place, model)
     for table in reader.rows(model, start_us, end_us):
         building.add(table)
+    building = building.on_new_grids(lambda: reader.rows(model, start_us, end_us))
     profile, segments = building.profiles()
     joined = reader.labelled(model, [(start_us, end_us)])
     if not profile.rows or joined is None:
         between = f"{to_rfc3339(start_us)} and {to_rfc3339(end_us)}"
         raise NotFoundError(f"the record log has no prediction of {model!r} between {between}")
     provenance = {"source": FROM_LOG, "from": to_rfc3339(start_us), "to": to_rfc3339(end_us)}
-    return Built(profile, segments, *_of_labels(joined, building.model), provenance, building.sample())
+    of_labels = _of_labels(joined, building.model)
+    return Built(profile, segments, *of_labels, provenance, building.sample(), grids=building.grids)
 
 
 def of_earlier(place: Place, model: str, moving: Moving) -> Built:
@@ -197,6 +235,10 @@ class _Rows:
     what: str
     rejected: int = 0
     refusals: list[Refusal] = field(default_factory=list)
+
+    def tables(self, messages: Iterable[Message]) -> Iterator[pa.Table]:
+        """The good rows of each message that has some; see `good`."""
+        return (good for message in messages if (good := self.good(message)) is not None)
 
     def good(self, message: Message) -> pa.Table | None:
         """The rows that are good and fit the declared types; None without any.
@@ -240,10 +282,13 @@ class _Building:
 
     Args:
         sample: rows to fit grids from; None for the first that are added.
+        grids: new ones to count on, by stored name.
     """
 
-    def __init__(self, place: Place, model: str, sample: pa.Table | None = None) -> None:
+    def __init__(self, place: Place, model: str, sample: pa.Table | None = None, grids: NewGrids | None = None) -> None:
         self._registry, self.model = _registered(place, model)
+        self.grids = grids or {}
+        self._place = place
         self._max_segments = place.max_segments
         self._parts: dict[str, list[WindowProfile]] = defaultdict(list)
         self._sample = ReferenceSample()
@@ -266,13 +311,33 @@ class _Building:
         found = {segment: WindowProfile.merge(parts) for segment, parts in self._parts.items()}
         return found.pop("", WindowProfile()), found
 
+    def on_new_grids(self, tables: Callable[[], Iterable[pa.Table]]) -> "_Building":
+        """Itself; where grids have lost their resolution for what was added, the same rows counted on new ones.
+
+        Args:
+            tables: gives the rows again.
+        """
+        rows = self._sample.rows() if self._place.reader else None
+        grids = {} if rows is None else lost(self._place.db, self._place.workspace, self.model.name, rows)
+        if not grids:
+            return self
+        again = _Building(self._place, self.model.name, grids=grids)
+        for table in tables():
+            again.add(table)
+        return again
+
     def sample(self) -> pa.Table | None:
         """The rows of all that are kept; None where nothing is measured together."""
         rows = self._sample.rows()
         return None if rows is None else columns_of(rows, multivariate=self.model.multivariate)
 
     def _specs(self, table: pa.Table) -> Mapping[str, ColumnSpec]:
-        return self._registry.specs(self.model.name, table, segments=self.model.segments, provisional=False)
+        specs = self._registry.specs(self.model.name, table, segments=self.model.segments, provisional=False)
+        new = {name: of for name, of in self.grids.items() if name in specs}
+        return {
+            **specs,
+            **{name: replace(specs[name], version=version, grid=grid) for name, (version, grid) in new.items()},
+        }
 
 
 def _registered(place: Place, model: str) -> tuple[Registry, Model]:

@@ -11,7 +11,8 @@ A process may die between any two of these. Whoever gets the partition next reco
     3. reading goes on at V
     4. the ids of the last hour of ingestion are read back from the record log, by the order in which they came and not by this
        process's time of day, which may have been set
-A partition that another process owns is noticed in step 2 or 3 of the flush; it is dropped unwritten and recovered the same way.
+A partition that another process owns is noticed in step 2 or 3 of the flush; it is dropped unwritten and recovered the same way. So
+is, in step 3, what was counted on a grid that has a later version since (store/recount.py).
 """
 
 from bisect import bisect_left
@@ -266,12 +267,16 @@ class Sink:
             return offset
         rows = self._reader.span(kind, partition, offset or 0, end)
         records = joined({Place(model, partition): table for model, table in rows.items()})
-        try:
-            flush = self._folder.fold(kind, records, {partition: (offset, end)})
-            commit(self._db, self._workspace, flush, self._clock.now_us())
-        except FencedError:  # the one who died was not dead yet, and did it
-            return next_offsets(self._db, self._workspace, [partition])[partition]
-        return end
+        while True:
+            try:
+                flush = self._folder.fold(kind, records, {partition: (offset, end)})
+                commit(self._db, self._workspace, flush, self._clock.now_us())
+            except FencedError:
+                standing = next_offsets(self._db, self._workspace, [partition]).get(partition)
+                if standing != offset:  # the one who died was not dead yet, and did it
+                    return standing
+                continue  # a column has got a new grid meanwhile
+            return end
 
     def _remembered(self, partition: Partition) -> IdentityFilter:
         horizon_us, limit = round(self._settings.dedup_horizon_s * 1_000_000), self._settings.dedup_limit

@@ -16,6 +16,7 @@ from detectors.univariate import DISTANCES
 from kernel.cells import Cells
 from kernel.measurement import Measurement, Status
 from kernel.profile import ColumnProfile, Kind, WindowProfile
+from kernel.profile_batch import SEVERAL_GRIDS
 from kernel.scores import SCORE_CELLS
 from kernel.written_text import vocabulary
 
@@ -25,6 +26,8 @@ ENOUGH = 10  # times the rows of a window make a reference whose own noise does 
 SMALL_REFERENCE = "the reference has under 10 times the rows"
 TOO_FEW = "fewer values than min_rows"
 _NO_WORDS = "the words of some rows were not counted"
+ANOTHER_GRID = "another grid than the reference's"
+SEVERAL = "counted on several grids"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +74,35 @@ def measure_column(
     missing = shares.missing_share(_tally(now, window), _tally(before, reference), test.alpha)
     yield _enough(window.rows, _shift("missing_share", name, missing, window.size, reference, test), test)
     if now.kind in _TYPED:  # also without any, so that what was called is over
-        strange = _misfits(now)
-        misfits = shares.missing_share(strange, _misfits(before), test.alpha)
-        found = _shift("misfit_share", name, misfits, strange.rows, reference, test)
-        yield _enough(now.values + now.misfit, found, test)
+        yield _enough(now.values + now.misfit, _misfit_share(name, now, before, reference, test), test)
+    if problem := _problem(now, before):
+        yield Measurement("psi", name, None, Status.INSUFFICIENT, basis=problem)
+        return
     for found in _of_values(name, now, before, reference, test):
         yield _enough(now.values, found, test)
     if now.kind is Kind.TEXT and (words := reference.columns.get(vocabulary(stored))) is not None:
         there = window.columns.get(vocabulary(stored)) or _never_there(words, window)
         counted = (there.missing, words.missing) == (now.missing, before.missing)
         yield _enough(now.values, _oov(name, (now, there), (before, words), reference, test, counted), test)
+
+
+def _problem(now: ColumnProfile, before: ColumnProfile) -> str:
+    """Why the two cannot be held against each other; "" where they can."""
+    if now.grid == SEVERAL_GRIDS:
+        return SEVERAL
+    if before.grid == SEVERAL_GRIDS:
+        return f"the reference was {SEVERAL}"
+    return "" if (now.kind, now.grid) == (before.kind, before.grid) else ANOTHER_GRID
+
+
+def _misfit_share(
+    name: str, now: ColumnProfile, before: ColumnProfile, reference: WindowProfile, test: Test
+) -> Measurement:
+    if SEVERAL_GRIDS in (now.grid, before.grid):  # what was counted on one of them stands as misfits
+        return Measurement("misfit_share", name, None, Status.INSUFFICIENT, basis=_problem(now, before))
+    strange = _misfits(now)
+    misfits = shares.missing_share(strange, _misfits(before), test.alpha)
+    return _shift("misfit_share", name, misfits, strange.rows, reference, test)
 
 
 def _enough(rows: int, found: Measurement, test: Test) -> Measurement:
@@ -92,9 +114,6 @@ def _enough(rows: int, found: Measurement, test: Test) -> Measurement:
 def _of_values(
     name: str, now: ColumnProfile, before: ColumnProfile, reference: WindowProfile, test: Test
 ) -> Iterator[Measurement]:
-    if (now.kind, now.grid) != (before.kind, before.grid):
-        yield Measurement("psi", name, None, Status.INSUFFICIENT, basis="another grid than the reference's")
-        return
     pair = column_pair(now, before)
     drift = measure_drift(pair, test.alpha, test.delta)
     yield replace(_view("psi", name, (drift.value, drift.expected), drift, pair, test), lower=drift.lower)

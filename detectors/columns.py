@@ -8,6 +8,7 @@ from kernel.column_names import is_compared
 from kernel.column_spec import OF_A_TEXT
 from kernel.measurement import Measurement, Status
 from kernel.profile import ColumnProfile, WindowProfile
+from kernel.profile_batch import SEVERAL_GRIDS
 
 
 def measure_columns(
@@ -71,7 +72,8 @@ def _new_p(window: WindowProfile, name: str, reference: WindowProfile, alpha: fl
 def _constant_p(now: ColumnProfile, before: ColumnProfile, alpha: float) -> float:
     """1 where the window's values differ, or the reference's do not."""
     one = len(now.cells.index) == 1 and (now.low == now.high or now.low > now.high)
-    if not one or len(before.cells.index) < 2 or (now.kind, now.grid) != (before.kind, before.grid):
+    alike = (now.kind, now.grid) == (before.kind, before.grid) and now.grid != SEVERAL_GRIDS
+    if not one or len(before.cells.index) < 2 or not alike:
         return 1.0
     there = shares.tally_of(before.cells, before.cells.index == now.cells.index[0])
     return shares.rise_p(Tally(now.cells.size, now.cells.size), there, alpha, 0.0)

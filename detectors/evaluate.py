@@ -9,6 +9,7 @@ decide     detectors/deciding.py: from measurements to decisions, in window orde
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -35,7 +36,7 @@ from detectors.service_levels import ServiceLevels
 from detectors.settings import DetectorSettings
 from kernel.clock import DAY_US, SECOND_US, Clock
 from kernel.column_names import is_compared, measured_name
-from kernel.errors import UnavailableError
+from kernel.errors import FencedError, UnavailableError
 from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.moving import Moving
 from kernel.profile import WindowProfile
@@ -47,6 +48,7 @@ from store.database import Database
 from store.gpu_settings import GpuTarget
 from store.models import Model
 from store.record_reads import RecordReader
+from store.recount import NewGrids, Recount, lost
 from store.references import Reference
 from store.watermarks import ENDED_US, SILENCE_US
 from store.windows import Lease, Measured, Window
@@ -150,7 +152,8 @@ class Evaluator:
         """Measure the windows of a lease; returns how many were finished."""
         try:
             looks = self._looks(model, held)
-            against = self._against(model, self._reference(model, held, looks), held, looks)
+            reference, looks = self._reference(model, held, looks)
+            against = self._against(model, reference, held, looks)
             joined = self._reader.labelled(model.name, [(w.start_us, w.end_us) for w in held.windows])
             gpus = self._gpus.of(model, held.windows)
             done = 0
@@ -203,30 +206,47 @@ class Evaluator:
             parts = [of[start] for start in reversed(starts) if start in of]
             yield at, Look(small[at], profiles.merged([*parts, small[at]]), starts[-1])
 
-    def _reference(self, model: Model, held: Lease, looks: Mapping[int, Looks]) -> Reference | None:
-        """The reference in force; without one the first window that is large enough becomes it, provisionally."""
+    def _reference(
+        self, model: Model, held: Lease, looks: dict[int, Looks]
+    ) -> tuple[Reference | None, dict[int, Looks]]:
+        """The reference in force, and the looks as they are to be held against it.
+
+        Without one the first window that is large enough becomes it, provisionally; where a grid cannot tell its values apart, all
+        is counted on a new one first.
+        """
         found = references.active(self._db, self._workspace, model.name)
         if found is not None:
-            return found
+            return found, looks
         for window in held.windows:
+            if _rows_of(looks[window.start_us]) < max(1, model.min_rows):
+                continue
+            rows = self._reader.sample(model.name, None, (window.start_us, window.end_us), MOST_ROWS)
+            if rows is not None and (grids := lost(self._db, self._workspace, model.name, rows)):
+                self._renew(model, grids)
+                looks = self._looks(model, held)
             parts = _by_segment(looks[window.start_us])
-            whole = parts.pop("", None)
-            if whole is not None and whole.rows >= model.min_rows:
-                span = window.start_us, window.end_us
-                rows = self._reader.sample(model.name, None, span, MOST_ROWS)
-                references.put_provisional(
-                    self._db,
-                    self._workspace,
-                    model.name,
-                    whole,
-                    parts,
-                    {"window": window.size, "start_us": window.start_us, "end_us": window.end_us},
-                    self._clock.now_us(),
-                    held.token,
-                    None if rows is None else columns_of(rows, multivariate=model.multivariate),
-                )
-                return references.active(self._db, self._workspace, model.name)
-        return None
+            references.put_provisional(
+                self._db,
+                self._workspace,
+                model.name,
+                parts.pop(""),
+                parts,
+                {"window": window.size, "start_us": window.start_us, "end_us": window.end_us},
+                self._clock.now_us(),
+                held.token,
+                None if rows is None else columns_of(rows, multivariate=model.multivariate),
+            )
+            found = references.active(self._db, self._workspace, model.name)
+            if found is not None:
+                return found, looks
+        return None, looks
+
+    def _renew(self, model: Model, grids: NewGrids) -> None:
+        """Count the model's windows again on new grids, unless another worker has them made already."""
+        with Recount(self._db, self._reader, self._workspace, model.name, grids, self._clock.now_us()) as recount:
+            recount.count()
+            with suppress(FencedError), self._db.write() as tx:
+                recount.swap(tx)
 
     def _against(
         self, model: Model, reference: Reference | None, held: Lease, looks: Mapping[int, Looks]
@@ -347,6 +367,11 @@ def _by_segment(looks: Looks) -> dict[str, WindowProfile]:
     for (_, segment), look in looks.items():
         parts[segment].append(look.profile)
     return {segment: profiles.merged(of) for segment, of in parts.items()}
+
+
+def _rows_of(looks: Looks) -> int:
+    """The rows of one window, over all versions."""
+    return sum(look.profile.rows for (_, segment), look in looks.items() if not segment)
 
 
 def _of_profiles(

@@ -47,7 +47,8 @@ class ColumnProfile:
 
     Attributes:
         kind: how it is counted.
-        grid: version of the column's grid; 0 for fixed grids and dictionaries.
+        grid: version of the column's grid; 0 for fixed grids and dictionaries, SEVERAL_GRIDS where parts were counted on
+            more than one.
         cells: the counts; values that are missing, not finite or misfits are in none.
         missing: rows without a value, `missing_weight` and `missing_weight2` the sums of their weights and squares.
         nan, pos_inf, neg_inf: rows with such a value.
@@ -79,7 +80,7 @@ class ColumnProfile:
     def merge(cls, parts: Sequence["ColumnProfile"]) -> "ColumnProfile":
         """The sum of several profiles of one column.
 
-        Parts of another kind or grid version than the last one's count as misfits: a window of two grids is not measured.
+        Parts of another kind or grid version count as misfits: a window of two grids is not measured; see ProfileBatch.sum_by.
 
         Raises:
             ValueError: when there is none.

@@ -30,6 +30,9 @@ COLUMN = np.dtype(
 kind: the place in kernel.profile.Kind; summed, weighed: whether its cells have sums and weights; cells: how many it has.
 """
 
+SEVERAL_GRIDS = -1
+"""The grid version of a column whose parts were counted on several: it is not measured."""
+
 _SUMS = ("missing", "nan", "pos_inf", "neg_inf", "misfit", "missing_weight", "missing_weight2")
 
 
@@ -71,8 +74,9 @@ class ProfileBatch:
         """Sums of the profiles; within each the columns come by name.
 
         A column that a profile lacks is missing in all of its rows. Parts of a column of another kind or grid version than its
-        last one's count as misfits: a window of two grids is not measured. A profile may hold a column twice, which came in
-        two of which each row has one.
+        last one's count as misfits, and where it is the grid alone the sum's is SEVERAL_GRIDS: a window of two grids is not
+        measured. Parts without a value in a cell are of any grid. A profile may hold a column twice, which came in two of which
+        each row has one.
 
         Args:
             target: to which of the `count` sums each profile goes, shape (p,).
@@ -99,8 +103,12 @@ def _summed(
     if not len(first):
         return found, Cells()
     last, into = parts[bounds[1:] - 1], np.repeat(np.arange(len(first)), np.diff(bounds))
-    found["kind"], found["grid"] = last["kind"], last["grid"]
-    same = (parts["kind"] == found["kind"][into]) & (parts["grid"] == found["grid"][into])
+    found["kind"] = last["kind"]
+    alike = parts["kind"] == found["kind"][into]
+    told = np.where(alike & (parts["cells"] > 0), np.arange(len(parts)), -1)
+    decides = np.maximum.reduceat(told, first)
+    found["grid"] = np.where(decides < 0, last["grid"], parts["grid"][decides])
+    same = alike & ((parts["grid"] == found["grid"][into]) | (parts["cells"] == 0))
     for name in _SUMS:
         found[name] = np.add.reduceat(parts[name], first)
     _add_absent(found, batch.profiles[batch.owner[order]], first, totals)
@@ -115,6 +123,7 @@ def _summed(
     found["low"] = np.minimum.reduceat(np.where(same, parts["low"], np.inf), first)
     found["high"] = np.maximum.reduceat(np.where(same, parts["high"], -np.inf), first)
     _merge_moments(found, parts, same, bounds)
+    found["grid"][into[alike & ~same]] = SEVERAL_GRIDS
     return found, cells
 
 

@@ -10,13 +10,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 from kernel.clock import SystemClock
 from kernel.errors import ContractError, DriftglassError
@@ -161,18 +162,22 @@ def shadow(
         model, candidate, shadow_run.moment("--from", start), shadow_run.moment("--to", end), version
     )
     with ExitStack() as closing:
-        heard = closing.enter_context(_share_bar(f"replaying {model} through {candidate.name}"))
+        (heard,) = closing.enter_context(_share_bars(f"replaying {model} through {candidate.name}"))
         found = shadow_run.run_to_its_end(_wiring(closing), asked, heard)
     _say(shadow_run.as_json(found), shadow_run.as_text(found), as_json)
 
 
 @contextmanager
-def _share_bar(title: str) -> Iterator[Callable[[float], None]]:
-    """A bar on the terminal, if it is one, that is told a share."""
+def _share_bars(*titles: str) -> Iterator[list[Callable[[float], None]]]:
+    """Bars on the terminal, if it is one, each of which is told a share; those after the first show once they are."""
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+        tasks = [bars.add_task(title, total=1.0, visible=title == titles[0]) for title in titles]
+        yield [partial(_tell, bars, task) for task in tasks]
+
+
+def _tell(bars: Progress, task: TaskID, share: float) -> None:
+    bars.update(task, completed=share, visible=True)
 
 
 @app.command()
@@ -237,8 +242,8 @@ def reference(
         if file is None:
             answer = put_reference.of_earlier_windows(_wiring(closing), model, rolling, lag)
         else:
-            heard = closing.enter_context(_share_bar(f"reading {file.name}"))
-            answer = put_reference.run(_wiring(closing), model, file, heard)
+            bars = closing.enter_context(_share_bars(f"reading {file.name}", f"counting windows of {model} again"))
+            answer = put_reference.run(_wiring(closing), model, file, *bars)
     _say(answer, put_reference.as_text(model, answer), as_json)
 
 

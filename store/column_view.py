@@ -9,6 +9,7 @@ from kernel.column_names import profile_name
 from kernel.grid import Grid
 from kernel.moving import parse
 from kernel.profile import ColumnProfile, Kind, WindowProfile
+from kernel.profile_batch import SEVERAL_GRIDS
 from kernel.profile_codec import decode_profile
 from kernel.windows import Span
 from store.database import Database
@@ -36,8 +37,9 @@ class ColumnView:
     @property
     def comparable(self) -> bool:
         """Whether both profiles are there and counted alike."""
-        both = self.current, self.reference
-        return all(both) and len({(p.kind, p.grid) for p in both if p}) == 1
+        if not self.current or not self.reference or self.current.grid == SEVERAL_GRIDS:
+            return False
+        return (self.current.kind, self.current.grid) == (self.reference.kind, self.reference.grid)
 
 
 def column_view(

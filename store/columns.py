@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from kernel.errors import FencedError
 from kernel.grid import Grid
-from kernel.profile import Kind
-from store.database import Database, in_parts, upsert
+from kernel.profile import Kind, WindowProfile
+from store.database import Database, Transaction, in_parts, upsert
 from store.models import hold
 from store.tables import categories, columns, grids
 
@@ -103,21 +104,46 @@ def all_grids(db: Database, workspace: str, model: str) -> dict[str, dict[int, G
     return found
 
 
+def renewed_grids(connection: Transaction, workspace: str) -> dict[str, dict[str, int]]:
+    """The newest version of every grid that is not its column's first, by model and stored name: few, with their own index."""
+    at = grids.c
+    later = at.version > sa.literal_column("1")  # no parameter: PostgreSQL then sees that the index is enough
+    query = sa.select(at.model, at.column, sa.func.max(at.version)).where(at.workspace == workspace, later)
+    found: dict[str, dict[str, int]] = {}
+    for model, name, version in connection.execute(query.group_by(at.model, at.column)):
+        found.setdefault(model, {})[name] = version
+    return found
+
+
+def renew_grids(
+    connection: Transaction, workspace: str, model: str, grids_of: Mapping[str, tuple[int, Grid]], now_us: int
+) -> None:
+    """A later version of the grids of some columns, fitted to a reference.
+
+    Raises:
+        FencedError: another process has made one of them; take that.
+    """
+    rows = [_grid_row(workspace, model, name, version, grid, now_us) for name, (version, grid) in grids_of.items()]
+    if upsert(connection, grids, rows) != len(rows):
+        raise FencedError(f"another process has made new grids of {model}: take those")
+
+
+def stale_grids(newest: Mapping[str, int], profile: WindowProfile) -> list[str]:
+    """The numeric columns of a profile that were counted on an earlier version than the newest, by stored name.
+
+    Args:
+        newest: a model's `renewed_grids`.
+    """
+    held = profile.columns
+    return [n for n, version in newest.items() if n in held and held[n].kind is Kind.NUMERIC and held[n].grid < version]
+
+
 def add_grids(
     db: Database, workspace: str, model: str, fitted: Mapping[str, Grid], now_us: int, *, provisional: bool
 ) -> None:
     """The first grid of columns; where a column has one already, that one stays."""
     rows = [
-        {
-            "workspace": workspace,
-            "model": model,
-            "column": name,
-            "version": 1,
-            "centre": grid.centre,
-            "edges": grid.edges.astype("<u2").tobytes(),
-            "provisional": provisional,
-            "created_us": now_us,
-        }
+        _grid_row(workspace, model, name, 1, grid, now_us) | {"provisional": provisional}
         for name, grid in sorted(fitted.items())
     ]
     with db.write() as connection:
@@ -148,6 +174,19 @@ def add_categories(db: Database, workspace: str, model: str, new: Mapping[str, I
             rows = [key | {"code": top + 1 + i, "value": value} for i, value in enumerate(fresh)]
             if rows:
                 upsert(connection, categories, rows)
+
+
+def _grid_row(workspace: str, model: str, name: str, version: int, grid: Grid, now_us: int) -> dict[str, object]:
+    return {
+        "workspace": workspace,
+        "model": model,
+        "column": name,
+        "version": version,
+        "centre": grid.centre,
+        "edges": grid.edges.astype("<u2").tobytes(),
+        "provisional": False,
+        "created_us": now_us,
+    }
 
 
 def _row(workspace: str, model: str, column: Column) -> dict[str, object]:

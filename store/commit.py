@@ -8,11 +8,12 @@ import numpy as np
 import sqlalchemy as sa
 
 from kernel.errors import FencedError
+from kernel.profile import KINDS, Kind
 from kernel.profile_batch import ProfileBatch
 from kernel.profile_codec import decode_profiles, encode_profiles
 from kernel.profiling import GroupKey
 from kernel.windows import WindowSize
-from store import references, service_counts
+from store import columns, references, service_counts
 from store.database import Database, upsert
 from store.models import hold
 from store.service_counts import CountKey, Counts
@@ -87,10 +88,12 @@ def commit(db: Database, workspace: str, flush: Flush, now_us: int) -> None:
     """Write a flush.
 
     Raises:
-        FencedError: an offset is not the expected one: another process owns that partition. Nothing was written.
+        FencedError: an offset is not the expected one: another process owns that partition. Or a column was counted on a grid
+            that has a later version since. Nothing was written.
     """
     with db.write() as connection:
-        _move_offsets(connection, workspace, flush.spans, now_us)
+        _move_offsets(connection, workspace, flush.spans, now_us)  # first: store/recount.py keeps others from it
+        _check_grids(connection, workspace, flush.profiles)
         for added in flush.profiles:
             _add_profiles(connection, workspace, added)
         _raise_watermarks(connection, workspace, flush.watermarks)
@@ -134,8 +137,20 @@ def _move_offsets(
             raise FencedError(f"{partition} no longer stands at {expected}: another process has taken it over")
 
 
+def _check_grids(connection: sa.Connection, workspace: str, added: Sequence[KeyedProfiles]) -> None:
+    renewed = columns.renewed_grids(connection, workspace) if added else {}
+    for some in added if renewed else ():
+        batch, models = some.batch, [key.model for key in some.keys]
+        mine = np.isin(batch.owner, np.flatnonzero([model in renewed for model in models]))
+        numeric = mine & (batch.columns["kind"] == KINDS.index(Kind.NUMERIC))
+        for at in np.flatnonzero(numeric).tolist():
+            model, name = models[batch.owner[at]], batch.names[at]
+            if batch.columns["grid"][at] < renewed[model].get(name, 0):
+                raise FencedError(f"{model}: {name} has a new grid since these records were counted")
+
+
 def _add_profiles(connection: sa.Connection, workspace: str, added: KeyedProfiles) -> None:
-    stored = _stored_profiles(connection, workspace, added.keys)
+    stored = stored_profiles(connection, workspace, added.keys)
     batch = added.batch
     if stored:
         place = {key: i for i, key in enumerate(added.keys)}
@@ -143,11 +158,12 @@ def _add_profiles(connection: sa.Connection, workspace: str, added: KeyedProfile
         before = decode_profiles(list(stored.values()))
         batch = ProfileBatch.join([before, batch]).sum_by(np.array(target), len(place))
     whole = zip(added.keys, batch.profiles["rows"].tolist(), encode_profiles(batch), strict=True)
-    rows = [_profile_row(workspace, key) | {"rows": count, "blob": blob} for key, count, blob in whole]
+    rows = [profile_row(workspace, key) | {"rows": count, "blob": blob} for key, count, blob in whole]
     upsert(connection, profiles, rows, update=["rows", "blob"])
 
 
-def _profile_row(workspace: str, key: ProfileKey) -> dict[str, Any]:
+def profile_row(workspace: str, key: ProfileKey) -> dict[str, Any]:
+    """The key of a profile's row."""
     return {
         "workspace": workspace,
         "model": key.model,
@@ -159,15 +175,29 @@ def _profile_row(workspace: str, key: ProfileKey) -> dict[str, Any]:
     }
 
 
-def _stored_profiles(connection: sa.Connection, workspace: str, keys: Sequence[ProfileKey]) -> dict[ProfileKey, bytes]:
+def stored_profiles(connection: sa.Connection, workspace: str, keys: Sequence[ProfileKey]) -> dict[ProfileKey, bytes]:
+    """The profiles, as they are stored, of those keys that have one; of some hundred keys at most."""
+    return _stored(connection, workspace, keys, profiles.c.blob)
+
+
+def profile_rows(connection: sa.Connection, workspace: str, keys: Sequence[ProfileKey]) -> dict[ProfileKey, int]:
+    """How many rows the stored profiles have, which reads none of them; see stored_profiles."""
+    return _stored(connection, workspace, keys, profiles.c.rows)
+
+
+def _stored(
+    connection: sa.Connection, workspace: str, keys: Sequence[ProfileKey], wanted: sa.Column[Any]
+) -> dict[ProfileKey, Any]:
     at = profiles.c
     place = sa.tuple_(at.workspace, at.model, at.version, at.segment, at.window_start_us, at.topic, at.partition)
-    wanted = [tuple(_profile_row(workspace, key).values()) for key in keys]
-    found = {}
-    for row in connection.execute(sa.select(profiles).where(place.in_(wanted))):
-        group = GroupKey(row.version, row.segment, row.window_start_us)
-        found[ProfileKey(Partition(row.topic, row.partition), row.model, group)] = row.blob
-    return found
+    chosen = place.in_([tuple(profile_row(workspace, key).values()) for key in keys])
+    query = sa.select(at.topic, at.partition, at.model, at.version, at.segment, at.window_start_us, wanted).where(
+        chosen
+    )
+    return {
+        ProfileKey(Partition(topic, number), model, GroupKey(*group)): value
+        for topic, number, model, *group, value in connection.execute(query)
+    }
 
 
 def _raise_watermarks(connection: sa.Connection, workspace: str, reached: Mapping[tuple[Partition, str], int]) -> None:

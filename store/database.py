@@ -168,6 +168,13 @@ def upsert(
     return connection.execute(statement, list(rows), execution_options={"preserve_rowcount": True}).rowcount
 
 
+def alone(connection: sa.Connection, table: sa.Table) -> None:
+    """Wait for whoever writes to a table, and let nobody else until this transaction ends; on SQLite every write is alone."""
+    if connection.dialect.name == "postgresql":
+        quoted = connection.dialect.identifier_preparer.format_table(table)
+        connection.exec_driver_sql(f"LOCK TABLE {quoted} IN SHARE ROW EXCLUSIVE MODE")
+
+
 class database_now_us(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is
     """Now by the database's clock, in microseconds: what leases are judged by."""
 

@@ -25,6 +25,7 @@ LABEL_HORIZON_US = 90 * DAY_US
 _HINT_SLACK_US = DAY_US  # forgives a sender's rounding
 _LONGEST_STEP_US = MINUTE_US  # between two flushes without a silence
 _FIRST_TAKEN_IN = 'order by ingested_at, topic, "partition", "offset", row'
+_OF_MODEL = "where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ?"
 _IDENTITY = f"qualify row_number() over (partition by version, id {_FIRST_TAKEN_IN}) = 1"
 
 
@@ -115,15 +116,39 @@ class RecordReader:
             A table for each day (UTC) that has some, in order: no more than a day is held at once.
         """
         kind = RecordKind.PREDICTIONS
-        of_model = "from records where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ?"
-        distinct = f"select distinct epoch_us(date_trunc('day', ts)) as day_us {of_model} order by day_us"
-        days = self._query(kind, distinct, [model, start_us, end_us], files=of_days([(start_us, end_us)]))
-        for day_us in [] if days is None else days["day_us"].to_pylist():
+        query = f"select * from records {_OF_MODEL} {_IDENTITY} order by ts, version, id"
+        for day_us in self.days(model, start_us, end_us):
             span = max(start_us, day_us), min(end_us, day_us + DAY_US)
-            query = f"select * {of_model} {_IDENTITY} order by ts, version, id"
             found = self._query(kind, query, [model, *span], files=of_days([span]))
             if found is not None and found.num_rows:
                 yield from_stored(found, kind)
+
+    def days(self, model: str, start_us: int, end_us: int) -> list[int]:
+        """The beginnings of the days (UTC) on which a model has predictions with ts in [start, end), ascending."""
+        query = f"select distinct epoch_us(date_trunc('day', ts)) as day_us from records {_OF_MODEL} order by day_us"
+        files = of_days([(start_us, end_us)])
+        found = self._query(RecordKind.PREDICTIONS, query, [model, start_us, end_us], files=files)
+        return [] if found is None else found["day_us"].to_pylist()
+
+    def as_folded(self, model: str, span: Span, ends: Mapping[Partition, int]) -> pa.Table | None:
+        """All flat columns of a model's predictions with ts in [start, end), as often as they were taken in: what profiles hold.
+
+        Args:
+            ends: of each source partition the offset before which its rows lie; no other partition is read.
+
+        Returns:
+            The rows of a partition together, in the order they came; None where there are none.
+        """
+        query = f"""
+            select records.* from records join ends using (topic, "partition") {_OF_MODEL} and "offset" < until
+            order by topic, "partition", "offset", row"""
+        topics, numbers = [p.topic for p in ends], pa.array([p.number for p in ends], pa.int32())
+        beside = {
+            "ends": pa.table({"topic": topics, "partition": numbers, "until": pa.array(ends.values(), pa.int64())})
+        }
+        kind = RecordKind.PREDICTIONS
+        found = self._query(kind, query, [model, *span], files=of_days([span]), beside=beside) if ends else None
+        return from_stored(found, kind) if found is not None and found.num_rows else None
 
     def sample(self, model: str, version: str | None, span: Span, most: int) -> pa.Table | None:
         """At most so many of a model's predictions with ts in [start, end), each identity once, each as likely as it weighs.

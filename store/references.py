@@ -1,7 +1,7 @@
 """References: what a model's windows are held against. Replaced, never changed; the old ones stay."""
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,12 +11,13 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from kernel.clock import from_datetime
+from kernel.errors import FencedError
 from kernel.moving import Moving, parse
 from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile, encode_profile
 from kernel.windows import Span
-from store import samples
-from store.database import Database, in_parts
+from store import columns, samples
+from store.database import Database, Transaction, in_parts
 from store.models import hold
 from store.pages import decode_cursor, encode_cursor
 from store.tables import reference_segments, references, windows
@@ -145,7 +146,8 @@ def put_provisional(
 ) -> None:
     """Put a reference in force where there is none: the first window that was large enough.
 
-    What was measured without one is due again, and so is what others are measuring just now.
+    What was measured without one is due again, and so is what others are measuring just now. A profile that was counted on a
+    grid with a later version is not put.
 
     Args:
         token: of the lease under which this is done; its windows are about to be held against the new reference.
@@ -154,7 +156,8 @@ def put_provisional(
     at = windows.c
     with db.write() as connection:
         hold(connection, workspace, model)
-        if _in_force(connection, workspace, model) is None:
+        newest = columns.renewed_grids(connection, workspace).get(model, {})
+        if _in_force(connection, workspace, model) is None and not columns.stale_grids(newest, profile):
             name = _insert(
                 connection, workspace, model, profile, segments, {}, {}, provenance, now_us, provisional=True
             )
@@ -176,6 +179,7 @@ def put(
     labels: Mapping[str, Any] | None = None,
     sample: pa.Table | None = None,
     moving: Moving | None = None,
+    first: Callable[[Transaction], None] = lambda _: None,
 ) -> str:
     """Put a reference in force and return its name; every window is then due to be measured again.
 
@@ -183,10 +187,18 @@ def put(
         profile, segments: of all its rows, and of those of each segment.
         performance, labels, moving: see Reference.
         sample: rows of it that are kept (detectors/multivariate/sample.py); None where none are measured together.
+        first: what is done before, in the same transaction (store/recount.py).
+
+    Raises:
+        FencedError: a column was counted on a grid that has a later version since. Nothing was written.
     """
     at = references.c
     with db.write() as connection:
+        first(connection)
         hold(connection, workspace, model)
+        newest = columns.renewed_grids(connection, workspace).get(model, {})
+        if stale := columns.stale_grids(newest, profile):
+            raise FencedError(f"{model}: {', '.join(stale)} got a new grid while its reference was counted")
         former = sa.update(references).where(at.workspace == workspace, at.model == model, at.active)
         connection.execute(former.values(active=False))
         name = _insert(

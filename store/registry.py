@@ -1,7 +1,8 @@
 """What a process knows of models and columns, kept in memory and made good from the database where something is new.
 
-Grids and dictionaries only grow, so a cached entry never lies; of two processes that meet a new column at once, the loser of the
-race takes the winner's entry by reading it back.
+Dictionaries only grow, so a cached entry never lies; of two processes that meet a new column at once, the loser of the race takes
+the winner's entry by reading it back. A grid is the newest version of its column's as of the last `refresh`; what is counted on an
+earlier one is refused by whoever commits it (store/commit.py).
 """
 
 from collections import defaultdict
@@ -87,8 +88,18 @@ class Registry:
             model_rows.register(self._db, self._workspace, sorted(new), self._limits.models, self._clock.now_us())
             known = model_rows.known(self._db, self._workspace)
         self._models = known
+        self._forget_renewed(wanted)
         self._columns |= column_rows.of_models(self._db, self._workspace, wanted)
         return {name: known[name] for name in wanted if name in known}
+
+    def _forget_renewed(self, names: Iterable[str]) -> None:
+        """Let go the grids of models of which one has a later version than is known here: all are read again when needed."""
+        with self._db.read() as connection:
+            renewed = column_rows.renewed_grids(connection, self._workspace)
+        for model in renewed.keys() & self._grids.keys() & set(names):
+            known = self._grids[model]
+            if any(name in known and known[name][0] < version for name, version in renewed[model].items()):
+                del self._grids[model]
 
     def declared(self, names: Iterable[str]) -> dict[str, dict[str, Kind]]:
         """What people have declared of each model's columns, by stored name."""

@@ -73,6 +73,8 @@ grids = sa.Table(
     "grids", metadata, _key("workspace"), _key("model"), _key("column"), _key_us("version"),
     sa.Column("centre", sa.Double, nullable=False), sa.Column("edges", sa.LargeBinary, nullable=False),
     _flag("provisional"), _integer("created_us"),
+    sa.Index("ix_grids_renewed", "workspace", "model", "column", "version",
+             sqlite_where=sa.text("version > 1"), postgresql_where=sa.text("version > 1")),
 )  # fmt: skip
 
 categories = sa.Table(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pytest
 from sklearn import metrics
 
@@ -100,7 +101,8 @@ def test_every_format_makes_the_same_profile(serve: Callable[..., Any], flights:
         api = serve()
         answer = put(api, body, content_type)
         assert answer | {"reference": "", "provenance": {}} == {
-            "reference": "", "rows": ROWS, "labels": ROWS - ROWS // 10, "rejected": 0, "errors": [], "provenance": {},
+            "reference": "", "rows": ROWS, "labels": ROWS - ROWS // 10, "rejected": 0, "errors": [],
+            "provenance": {}, "new_grids": [],
         }  # fmt: skip
         stored = references.active(api.db, "default", "flights")
         assert stored is not None
@@ -149,6 +151,19 @@ def test_a_regression_is_measured_as_one(api: Any) -> None:
     said = api.get("/v1/models/flights").json()["reference"]["performance"]
     assert said["mae"]["value"] == pytest.approx(metrics.mean_absolute_error(actual, predicted))
     assert said["rmse"]["value"] == pytest.approx(metrics.root_mean_squared_error(actual, predicted))
+
+
+def test_columns_that_get_a_new_grid_are_named_once(api: Any, flights: pa.Table) -> None:
+    seconds = put(api, arrow(flights), CONTENT_ARROW)
+    delay = flights.column_names.index("feature.delay")
+    millions = pa.compute.add(1e6, flights["feature.delay"])  # all of them in one octave of the old grid
+    moved = arrow(flights.set_column(delay, "feature.delay", millions))
+    answers = [put(api, moved, CONTENT_ARROW) for _ in range(2)]
+    assert [answer["new_grids"] for answer in (seconds, *answers)] == [[], ["delay"], []]
+    assert columns.newest_grids(api.db, "default", "flights")["feature.delay"][0] == 2
+    stored = references.active(api.db, "default", "flights")
+    assert stored is not None
+    assert stored.profile.columns["feature.delay"].cells.rows.max() < 0.05 * ROWS
 
 
 def test_grids_fitted_on_a_reference_are_final_and_shared(api: Any, flights: pa.Table) -> None:

@@ -13,6 +13,7 @@ from kernel.column_spec import ColumnSpec
 from kernel.errors import ContractError
 from kernel.grid import Grid
 from kernel.profile import ColumnProfile, Kind, WindowProfile
+from kernel.profile_batch import SEVERAL_GRIDS
 from kernel.profile_codec import decode_profile, encode_profile
 from kernel.profiling import GroupKey, Limits, profile_rows, profile_segments, profile_windows
 from kernel.windows import WindowSize
@@ -176,6 +177,27 @@ def test_rows_by_segment_are_the_segments_of_all_windows_and_versions_together()
         assert (profile.rows, profile.columns["feature.x"].values) == (merged.rows, merged.columns["feature.x"].values)
         np.testing.assert_array_equal(profile.columns["feature.x"].cells.rows, merged.columns["feature.x"].cells.rows)
     assert profile_segments(table.slice(0, 0), SPECS, ["c"]) == {}
+
+
+def on_grid(version: int, values: list[float]) -> WindowProfile:
+    grid = Grid.fit(np.linspace(0, version, 3_000))
+    return profile_rows(
+        pa.table({"feature.x": pa.array(values, pa.float64())}), {"feature.x": ColumnSpec(Kind.NUMERIC, version, grid)}
+    )
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_column_of_two_grids_says_so_for_good_and_one_without_values_is_of_any_grid(order: tuple[int, ...]) -> None:
+    old, new, none = on_grid(1, [0.5, 0.25]), on_grid(2, [0.5]), on_grid(1, [np.nan, np.inf])
+    several = WindowProfile.merge([(old, new, none)[i] for i in order])
+    assert several.columns["feature.x"].grid == SEVERAL_GRIDS
+    assert WindowProfile.merge([several, new]).columns["feature.x"].grid == SEVERAL_GRIDS
+    assert (
+        WindowProfile.merge([new, decode_profile(encode_profile(several))]).columns["feature.x"].grid == SEVERAL_GRIDS
+    )
+    for parts in ([none, new], [new, none]):
+        column = WindowProfile.merge(parts).columns["feature.x"]
+        assert (column.grid, column.values, column.misfit, column.nan, column.pos_inf) == (2, 1, 0, 1, 1)
 
 
 def test_text_in_a_numeric_column_is_a_misfit_unless_it_reads_as_a_number() -> None:

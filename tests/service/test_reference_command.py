@@ -74,6 +74,14 @@ def test_what_people_read(run: Run) -> None:
     assert lines[2] == "row 2: scores.on_time must be a finite number"
 
 
+def test_columns_that_get_a_new_grid_are_named(run: Run, tmp_path: Path) -> None:
+    for name, least in (("first.csv", 0), ("moved.csv", 1_000_000)):
+        (tmp_path / name).write_text("delay,prediction\n" + "".join(f"{least + i},late\n" for i in range(1_500)))
+    assert "grid" not in run("reference", "flights", "first.csv").stdout
+    said = run("reference", "flights", "moved.csv").stdout.splitlines()
+    assert said[-1] == "Counted again on a new grid, for the old one could not tell its values apart: delay."
+
+
 @pytest.mark.parametrize(
     ("file", "said"),
     [("none.csv", "there is no file none.csv: give the path"), ("driftglass.yaml", "neither Parquet nor Arrow")],
