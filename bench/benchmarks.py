@@ -307,6 +307,22 @@ CLOSED_WINDOW = Benchmark(
     ),
 )  # fmt: skip
 
+_ESTIMATE = "CBPE of a 1M-row window from its profile"
+
+CBPE = Benchmark(
+    "cbpe",
+    (Subject("driftglass", "cbpe_driftglass"), Subject("NannyML", "cbpe_nannyml", "nannyml")),
+    (
+        Row(_ESTIMATE, Figure("driftglass", "seconds", "ms", 1_000.0), None, at_most(100)),
+        Row(f"{_ESTIMATE}, rows beside it", _wall("driftglass"), _wall("NannyML"), None, times_faster=True),
+        Row("the rows into that profile", Figure("driftglass", "fold_seconds", "ms", 1_000.0), None, None),
+        *(
+            Row(f"{_ESTIMATE}: {metric}", Figure("driftglass", metric, ""), Figure("NannyML", metric, ""), None)
+            for metric in ("accuracy", "roc_auc")
+        ),
+    ),
+)
+
 _VECTORS = "MMD, {0} x 768 beside {0} x 768, 1 thread"
 _FEW, _MANY = _VECTORS.format("5,000"), _VECTORS.format("100,000")
 
@@ -343,6 +359,7 @@ BENCHMARKS = (
     DRIFT,
     COUNTING,
     CLOSED_WINDOW,
+    CBPE,
     EMBEDDINGS,
     FLEET,
     CALL_SITE,

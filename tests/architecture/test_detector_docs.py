@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 import detectors
+from detectors import without_labels
 
 READ_AND_WRITE = {
     "deciding": "reads and writes the store, and is tested in tests/pipeline",
@@ -32,12 +33,14 @@ NO_FORMULA = READ_AND_WRITE | {
     "settings": "settings",
     "unusual": "hands series to the baseline",
     "univariate": "names of the distances",
+    "without_labels.scored": "takes rows or cells",
 }
 OF_MANY = ("domain_classifier", "frechet", "mahalanobis", "mmd", "reconstruction", "shrinkage")
 """The statistics of many columns; the other files of their folder are what they are made of."""
 MODULES = sorted(
     [module.name for module in pkgutil.iter_modules(detectors.__path__) if not module.ispkg]
     + [f"multivariate.{name}" for name in OF_MANY]
+    + [f"without_labels.{module.name}" for module in pkgutil.iter_modules(without_labels.__path__)]
 )
 
 
