@@ -1,21 +1,19 @@
 """Measuring closed windows: where the detectors read and write.
 
 claim      closed windows of a model that do not stand as measured, by lease
-read       their profiles, the reference, and their predictions beside the labels
+read       their profiles and the reference (detectors/window_inputs.py), and their predictions beside the labels
 measure    pure functions of what was read
 finish     measurements replaced, if the lease holds and for the revisions that were read
 decide     detectors/deciding.py: from measurements to decisions, in window order
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from detectors import dial, labelled, lookback
+from detectors import dial, labelled
 from detectors.against import SHARES, Against, Before
 from detectors.column_drift import Test, measure_column
 from detectors.columns import measure_columns
@@ -34,29 +32,24 @@ from detectors.performance import measure_performance
 from detectors.season import length_us
 from detectors.service_levels import ServiceLevels
 from detectors.settings import DetectorSettings
+from detectors.window_inputs import Looks, WindowInputs
 from kernel.clock import DAY_US, SECOND_US, Clock
 from kernel.column_names import is_compared, measured_name
-from kernel.errors import FencedError, UnavailableError
+from kernel.errors import UnavailableError
 from kernel.measurement import Measurement, SeriesKey, Status
-from kernel.moving import Moving
 from kernel.profile import WindowProfile
-from kernel.profiling import GroupKey, segment_columns
+from kernel.profiling import segment_columns
 from kernel.windows import Span, WindowSize
-from store import label_searches, profiles, references, samples, watermarks, windows
+from store import label_searches, watermarks, windows
 from store import models as model_rows
 from store.database import Database
 from store.gpu_settings import GpuTarget
 from store.models import Model
 from store.record_reads import RecordReader
-from store.recount import NewGrids, Recount, lost
-from store.references import Reference
 from store.watermarks import ENDED_US, SILENCE_US
 from store.windows import Lease, Measured, Window
 
 _NO_SUCH_ROW = "the reference has no row of this segment"
-
-Looks = dict[tuple[str, str], Look]
-"""By version and segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +92,7 @@ class Evaluator:
         self._filled: dict[str, int] = {}  # up to where windows without a record were added, by model
         self._service = ServiceLevels(db, workspace, clock)
         self._decider = Decider(db, workspace, clock, settings)
+        self._inputs = WindowInputs(db, reader, workspace, clock, settings)
         self._gpus = GpuWindows(db, workspace, gpus)
 
     def step(self) -> Report:
@@ -151,9 +145,7 @@ class Evaluator:
     def _measure(self, model: Model, held: Lease) -> int:
         """Measure the windows of a lease; returns how many were finished."""
         try:
-            looks = self._looks(model, held)
-            reference, looks = self._reference(model, held, looks)
-            against = self._against(model, reference, held, looks)
+            looks, against = self._inputs.read(model, held)
             joined = self._reader.labelled(model.name, [(w.start_us, w.end_us) for w in held.windows])
             gpus = self._gpus.of(model, held.windows)
             done = 0
@@ -171,110 +163,6 @@ class Evaluator:
             windows.release(self._db, self._workspace, held)
             raise
         return done
-
-    def _looks(self, model: Model, held: Lease) -> dict[int, Looks]:
-        """What there is of each window, by its start: it alone, and with what it looks back over where it is small."""
-        spans = [(window.start_us, window.end_us) for window in held.windows]
-        own = profiles.within(self._db, self._workspace, model.name, spans)
-        looks = {window.start_us: _alone(own, window) for window in held.windows}
-        small = {
-            GroupKey(*key, start): look.profile
-            for start, of in looks.items()
-            for key, look in of.items()
-            if look.profile.rows < model.min_rows
-        }
-        if small and held.windows[0].size == model.window.text:
-            for at, look in self._back(model, small):
-                looks[at.window_start_us][at.version, at.segment] = look
-        return looks
-
-    def _back(self, model: Model, small: Mapping[GroupKey, WindowProfile]) -> Iterator[tuple[GroupKey, Look]]:
-        """The looks of those small windows that reach enough rows within their lookback; nothing else of the past is read."""
-        reach = {at: model.window.back(at.window_start_us, self._settings.lookback_windows) for at in small}
-        spans = [(first, at.window_start_us) for at, first in reach.items()]
-        rows = profiles.rows(self._db, self._workspace, model.name, spans)
-        taken = {}
-        for at, profile in small.items():
-            known = rows.get((at.version, at.segment), {})
-            earlier = {start: n for start, n in known.items() if reach[at] <= start < at.window_start_us}
-            if starts := lookback.fewest(earlier, profile.rows, model.min_rows):
-                taken[at] = starts
-        keys = {GroupKey(at.version, at.segment, start) for at, starts in taken.items() for start in starts}
-        past = profiles.chosen(self._db, self._workspace, model.name, keys)
-        for at, starts in taken.items():
-            of = past.get((at.version, at.segment), {})
-            parts = [of[start] for start in reversed(starts) if start in of]
-            yield at, Look(small[at], profiles.merged([*parts, small[at]]), starts[-1])
-
-    def _reference(
-        self, model: Model, held: Lease, looks: dict[int, Looks]
-    ) -> tuple[Reference | None, dict[int, Looks]]:
-        """The reference in force, and the looks as they are to be held against it.
-
-        Without one the first window that is large enough becomes it, provisionally; where a grid cannot tell its values apart, all
-        is counted on a new one first.
-        """
-        found = references.active(self._db, self._workspace, model.name)
-        if found is not None:
-            return found, looks
-        for window in held.windows:
-            if _rows_of(looks[window.start_us]) < max(1, model.min_rows):
-                continue
-            rows = self._reader.sample(model.name, None, (window.start_us, window.end_us), MOST_ROWS)
-            if rows is not None and (grids := lost(self._db, self._workspace, model.name, rows)):
-                self._renew(model, grids)
-                looks = self._looks(model, held)
-            parts = _by_segment(looks[window.start_us])
-            references.put_provisional(
-                self._db,
-                self._workspace,
-                model.name,
-                parts.pop(""),
-                parts,
-                {"window": window.size, "start_us": window.start_us, "end_us": window.end_us},
-                self._clock.now_us(),
-                held.token,
-                None if rows is None else columns_of(rows, multivariate=model.multivariate),
-            )
-            found = references.active(self._db, self._workspace, model.name)
-            if found is not None:
-                return found, looks
-        return None, looks
-
-    def _renew(self, model: Model, grids: NewGrids) -> None:
-        """Count the model's windows again on new grids, unless another worker has them made already."""
-        with Recount(self._db, self._reader, self._workspace, model.name, grids, self._clock.now_us()) as recount:
-            recount.count()
-            with suppress(FencedError), self._db.write() as tx:
-                recount.swap(tx)
-
-    def _against(
-        self, model: Model, reference: Reference | None, held: Lease, looks: Mapping[int, Looks]
-    ) -> Against | None:
-        """The reference with its profiles of the segments that there are; one that moves, with those of earlier windows."""
-        if reference is None:
-            return None
-        if reference.moving is not None:
-            return Against(reference, {}, earlier=self._earlier(model, reference.moving, held, looks))
-        segments = {segment for of in looks.values() for _, segment in of if segment}
-        parts = references.of_segments(self._db, self._workspace, model.name, reference.name, segments)
-        rows = samples.of_reference(self._db, self._workspace, model.name, reference.name)
-        sample = None if rows is None else columns_of(rows, multivariate=model.multivariate)
-        return Against(reference, parts | {"": reference.profile}, sample)
-
-    def _earlier(
-        self, model: Model, moving: Moving, held: Lease, looks: Mapping[int, Looks]
-    ) -> dict[tuple[str, Span], WindowProfile]:
-        """What a moving reference is to each span that is held against it, over all versions, by segment."""
-        spans = {(w.start_us, w.end_us) for w in held.windows}
-        spans |= {(look.span_start_us, w.end_us) for w in held.windows for look in looks[w.start_us].values()}
-        before = {span: moving.before(span) for span in spans}
-        stored = profiles.within(self._db, self._workspace, model.name, list(before.values()))
-        parts: dict[tuple[str, Span], list[WindowProfile]] = defaultdict(list)
-        for (_, segment), of in stored.items():
-            for span, (first_us, end_us) in before.items():
-                parts[segment, span] += [profile for start, profile in of.items() if first_us <= start < end_us]
-        return {key: profiles.merged(of) for key, of in parts.items() if of}
 
     def _window(
         self, model: Model, window: Window, looks: Looks, against: Against | None, joined: pa.Table | None
@@ -350,28 +238,6 @@ def _is_itself(window: Window, against: Against) -> bool:
     """Whether a window was made the provisional reference."""
     reference = against.reference
     return reference.provisional and reference.provenance.get("start_us") == window.start_us
-
-
-def _alone(own: profiles.ByStart, window: Window) -> Looks:
-    looks = {}
-    for key, of in own.items():
-        if parts := [profile for start, profile in of.items() if window.start_us <= start < window.end_us]:
-            profile = profiles.merged(parts)
-            looks[key] = Look(profile, profile, window.start_us)
-    return looks
-
-
-def _by_segment(looks: Looks) -> dict[str, WindowProfile]:
-    """The profiles of one window by segment, over all versions."""
-    parts: dict[str, list[WindowProfile]] = defaultdict(list)
-    for (_, segment), look in looks.items():
-        parts[segment].append(look.profile)
-    return {segment: profiles.merged(of) for segment, of in parts.items()}
-
-
-def _rows_of(looks: Looks) -> int:
-    """The rows of one window, over all versions."""
-    return sum(look.profile.rows for (_, segment), look in looks.items() if not segment)
 
 
 def _of_profiles(

@@ -17,6 +17,7 @@ READ_AND_WRITE = {
     "evaluate": "reads and writes the store, and is tested in tests/pipeline",
     "gpu_windows": "reads the store, and is tested in tests/pipeline",
     "service_levels": "reads and writes the store, and is tested in tests/pipeline",
+    "window_inputs": "reads and writes the store, and is tested in tests/pipeline",
 }
 NO_FORMULA = READ_AND_WRITE | {
     "against": "takes rows out of the reference",
