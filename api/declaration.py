@@ -9,7 +9,7 @@ from kernel.column_spec import FEATURE
 from kernel.errors import ContractError
 from kernel.profile import Kind
 from kernel.windows import WindowSize, parse_duration
-from store import columns, models, windows
+from store import columns, models, references, windows
 from store.columns import Column
 from store.database import Database
 from store.models import Model, Objectives
@@ -167,11 +167,18 @@ def check(db: Database, workspace: str, name: str, declared: Declaration) -> Non
     """Whether a declaration can be written.
 
     Raises:
-        ContractError: the name is none, or the window is another than that of the profiles there are.
+        ContractError: the name is none, the window is another than that of the profiles there are, or it does not suit the
+            reference in force, which moves.
     """
     problem = model_problem(name)
     if problem:
         raise ContractError("model", problem)
+    with db.read() as connection:
+        moving = references.moving(connection, workspace, [name]).get(name)
+    if moving is not None and (problem := moving.problem(WindowSize(declared.window))):
+        raise ContractError(
+            "window", f"is {declared.window!r}, but the reference moves by {moving.length}, which {problem}"
+        )
     known = models.known(db, workspace).get(name)
     if known is None or known.window.text == declared.window:
         return

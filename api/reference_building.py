@@ -214,7 +214,7 @@ def of_earlier(place: Place, model: str, moving: Moving) -> Built:
     """The reference that moves with the windows.
 
     Raises:
-        ContractError: the model's windows, or one of its roll-ups, cannot be held against it.
+        ContractError: the model's windows cannot be held against it.
         NotFoundError: there is no such model.
     """
     known = models.one(place.db, place.workspace, model)

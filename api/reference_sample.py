@@ -1,5 +1,7 @@
 """The rows of a reference that are kept beside its profile: a random sample of them."""
 
+import math
+
 import numpy as np
 import pyarrow as pa
 
@@ -29,11 +31,14 @@ class ReferenceSample:
         self._generator = np.random.default_rng(seed)
         self._keys: Float64Array = np.empty(0)
         self._held: pa.Table | None = None  # as the record log keeps rows: a feature may change its type between parts
+        self._weight = self._heaviest = 0.0
 
     def add(self, table: pa.Table) -> None:
         """Let some more rows take part."""
         weighed = _WEIGHT in table.column_names
         weights = table[_WEIGHT].fill_null(1.0).to_numpy() if weighed else np.ones(table.num_rows)
+        self._weight += float(weights.sum())
+        self._heaviest = max(self._heaviest, float(weights.max(initial=0.0)))
         drawn = np.log(1 - self._generator.random(table.num_rows)) / weights
         likely = _largest(drawn)
         some = to_stored(table.take(pa.array(likely)), RecordKind.PREDICTIONS)
@@ -44,7 +49,13 @@ class ReferenceSample:
 
     def rows(self) -> pa.Table | None:
         """The sample in random order, as flat columns; None without rows."""
-        return None if self._held is None else from_stored(self._held, RecordKind.PREDICTIONS)
+        if self._held is None or not self._held.num_rows:
+            return None
+        rows = min(
+            self._held.num_rows, math.ceil(self._weight / self._heaviest)
+        )  # more would be as likely as the heaviest
+        likely = self._held.take(pa.array(np.arange(rows))).combine_chunks()
+        return from_stored(likely, RecordKind.PREDICTIONS, apart=True)
 
 
 def _largest(keys: Float64Array) -> np.ndarray:

@@ -49,6 +49,7 @@ from store.record_reads import RecordReader
 from store.watermarks import ENDED_US, SILENCE_US
 from store.windows import Lease, Measured, Window
 
+_ROUNDS = 200  # leases of one model in one step
 _NO_SUCH_ROW = "the reference has no row of this segment"
 
 
@@ -109,13 +110,18 @@ class Evaluator:
         self._decider.step(known, marks)
         self._service.step(known, marks)
         measured = superseded = 0
-        for name, mark in sorted(marks.items()):
-            if name not in known:
-                continue
-            self._fill(known[name], mark)
-            while (held := self._claim(known[name], mark)) is not None:
-                done = self._measure(known[name], held)
-                self._decider.windows(known[name], WindowSize(held.windows[0].size), mark)
+        turn = [known[name] for name in sorted(marks) if name in known]
+        for model in turn:
+            self._fill(model, marks[model.name])
+        for _ in range(_ROUNDS):  # a lease each, so that no model which is always due keeps the others waiting
+            turn, models = [], turn
+            for model in models:
+                held = self._claim(model, marks[model.name])
+                if held is None:
+                    continue
+                turn.append(model)
+                done = self._measure(model, held)
+                self._decider.windows(model, WindowSize(held.windows[0].size), marks[model.name])
                 measured, superseded = measured + done, superseded + len(held.windows) - done
         return Report(measured, superseded)
 
@@ -148,8 +154,11 @@ class Evaluator:
             looks, against = self._inputs.read(model, held)
             joined = self._reader.labelled(model.name, [(w.start_us, w.end_us) for w in held.windows])
             gpus = self._gpus.of(model, held.windows)
-            done = 0
+            done, begun_s = 0, self._clock.monotonic_s()
             for window in held.windows:
+                if self._clock.monotonic_s() - begun_s > self._settings.lease_s / 2:
+                    windows.release(self._db, self._workspace, held)  # the rest is due again, before the lease is over
+                    break
                 rows = None if joined is None else labelled.between(joined, window.start_us, window.end_us)
                 labels = 0 if rows is None else labelled.labels(rows)
                 expected = labels > 0 or window.label_revision > 0
@@ -258,8 +267,8 @@ def _of_profiles(
         yield alone.said_of(found) if found.metric == "error_rate" else found
     for found in measure_confidence(look.whole, whole.profile, test.alpha, test.low_margin, test.min_rows):
         yield replace(whole.said_of(found), span_start_us=look.span_start_us)
-    for found in measure_duplicates(look.whole, whole.profile, test.alpha, test.min_rows):
-        yield replace(whole.said_of(found), span_start_us=look.span_start_us)
+    for found in measure_duplicates(look.profile, alone.profile, test.alpha, test.min_rows):
+        yield alone.said_of(found if window.size == model.window.text else _told(found))
     if against is None:
         return
     if whole.profile is not None:
@@ -277,6 +286,15 @@ def _of_profiles(
         for found in measure_column(name, stored, look.whole, whole.profile, test):
             status = Status.PROVISIONAL if itself and found.status is not Status.INSUFFICIENT else found.status
             yield replace(whole.said_of(found), status=status, span_start_us=look.span_start_us)
+
+
+def _told(found: Measurement) -> Measurement:
+    """Not judged: what comes every night repeats itself in a week, and that says nothing."""
+    return (
+        replace(found, status=Status.OK, alpha=None, basis="a roll-up: not judged")
+        if found.alpha is not None
+        else found
+    )
 
 
 def _of_labels(

@@ -39,7 +39,7 @@ def measure_gpus(use: GpuUse, length_us: int, rows: int | None, models: int = 1)
     if use.power_spans:
         yield told("gpu_power_w", use.power_w / use.power_spans, use.power_spans)
     if use.energy_spans:
-        known = min(1.0, use.energy_spans * SERVICE_SPAN_US / length_us)
+        known = min(1.0, use.energy_spans * SERVICE_SPAN_US / length_us / max(1, use.meters))
         yield _energy(use.energy_j, rows, known, f"{basis}, {models} models" if models > 1 else basis)
     if use.xid_readings:
         yield told("gpu_errors", float(use.errors), use.xid_readings)

@@ -12,10 +12,11 @@ class GpuUse:
         readings, memory_readings, xid_readings: how often each was told, of all GPUs together.
         idle: readings of idle GPUs.
         busy, memory: sums of shares over the readings.
-        power_spans, energy_spans: five minutes in which it was told.
+        power_spans: five minutes in which some told it; energy_spans: likewise, of each GPU by itself.
         power_w: the sum over them of what all GPUs drew together, in watts.
         energy_j: what all drew, in joules.
         errors: how often another error was the last.
+        meters: GPUs that told their energy in the window or the day before it.
     """
 
     gpus: int
@@ -30,3 +31,4 @@ class GpuUse:
     energy_j: float
     xid_readings: int
     errors: int
+    meters: int = 1

@@ -9,6 +9,7 @@ from kernel.windows import Span, WindowSize, parse_duration
 MOST_LOOKBACK = 100
 """Windows that a small one looks back over, at most."""
 _LONGEST = 31 * DAY_US
+_FURTHEST = 3_660 * DAY_US
 ROLLING, LAG = "rolling", "lag"
 
 
@@ -27,8 +28,8 @@ class Moving:
     def __post_init__(self) -> None:
         if self.kind not in (ROLLING, LAG):
             raise ValueError(f"a reference moves by {ROLLING} or {LAG}, not by {self.kind!r}")
-        if not parse_duration(self.length):
-            raise ValueError(f"{self.length!r} is no time: write a duration such as 28d")
+        if not 0 < parse_duration(self.length) <= _FURTHEST:
+            raise ValueError(f"{self.length!r} is not between a second and ten years: write a duration such as 28d")
 
     @property
     def text(self) -> str:
@@ -53,7 +54,9 @@ class Moving:
     def reach_us(self, size: WindowSize) -> int:
         """How long after a window begins those begin at the latest whose reference it may be part of."""
         window = _LONGEST if size.text == "1mo" else parse_duration(size.text)
-        return parse_duration(self.length) + (MOST_LOOKBACK + 1) * window
+        return (
+            parse_duration(self.length) + (2 * MOST_LOOKBACK + 1) * window
+        )  # a lag is as long as what looks back, in whole ones
 
     def problem(self, size: WindowSize) -> str:
         """Why windows of this length cannot be held against it; "" where they can.

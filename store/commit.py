@@ -228,7 +228,7 @@ def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush) -> N
     touched = sorted({*flush.data, *flush.labels})
     if not touched:
         return
-    moving = references.moving(connection, workspace, {key.model for key in touched if flush.data.get(key)})
+    moving = references.moving(connection, workspace, {key.model for key in touched})
     for model in sorted(moving):
         hold(
             connection, workspace, model

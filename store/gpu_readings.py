@@ -56,7 +56,7 @@ def add(
     Args:
         idle_below: a GPU that is busy for a smaller share is idle.
     """
-    before = _last(tx, workspace, target, at_us - _LONGEST_GAP_US - SERVICE_SPAN_US)
+    before = _last(tx, workspace, target, at_us - _LONGEST_GAP_US - SERVICE_SPAN_US, at_us)
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for reading in readings:
         last = before.get(reading.gpu, Last())
@@ -118,9 +118,9 @@ def _carried(reading: Reading, last: Last, at_us: int) -> dict[str, Any]:
     return dict(zip(_LAST, (*counter, xid), strict=True))
 
 
-def _last(tx: Transaction, workspace: str, target: str, since_us: int) -> dict[str, Last]:
-    """What was read last of each GPU of a target that was read since then."""
-    here = (t.c.workspace == workspace, t.c.target == target, t.c.start_us >= since_us)
+def _last(tx: Transaction, workspace: str, target: str, since_us: int, until_us: int) -> dict[str, Last]:
+    """What was read last of each GPU of a target that was read since then; not what a clock that was ahead has stamped later."""
+    here = (t.c.workspace == workspace, t.c.target == target, t.c.start_us >= since_us, t.c.start_us <= until_us)
     newest = sa.select(t.c.gpu, sa.func.max(t.c.start_us).label("start_us")).where(*here).group_by(t.c.gpu).subquery()
     same = sa.and_(t.c.gpu == newest.c.gpu, t.c.start_us == newest.c.start_us)
     query = sa.select(t.c.gpu, *(t.c[name] for name in _LAST)).join_from(t, newest, same).where(*here)

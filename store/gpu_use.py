@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 
+from kernel.clock import DAY_US
 from kernel.gpu_use import GpuUse
 from kernel.measurement import SERVICE_SPAN_US
 from kernel.windows import Span
@@ -40,7 +41,7 @@ def of_windows(db: Database, workspace: str, targets: Sequence[str], windows: Se
             sa.func.sum(r.memory),
             sa.func.count(sa.case((told_power, r.start_us)).distinct()),
             sa.func.sum(sa.case((told_power, r.power_w / r.power_readings), else_=0.0)),
-            sa.func.count(sa.case((told_energy, r.start_us)).distinct()),
+            sa.func.count(sa.case((told_energy, r.start_us))),
             sa.func.sum(r.energy_j),
             sa.func.sum(r.xid_readings),
             sa.func.sum(r.errors),
@@ -48,15 +49,32 @@ def of_windows(db: Database, workspace: str, targets: Sequence[str], windows: Se
         .where(r.place == 1, r.window_us.is_not(None))
         .group_by(r.window_us)
     )
+    ends = dict(windows)
     with db.read() as connection:
+        meters = _meters(connection, workspace, targets, windows)
         return {
             start_us: GpuUse(
                 gpus, int(readings), int(idle), busy, int(in_memory), memory, powered, power_w, drew, energy_j,
-                int(xids), int(errors),
+                int(xids), int(errors), sum(f < ends[start_us] and start_us - DAY_US <= last for f, last in meters),
             )
             for start_us, gpus, readings, idle, busy, in_memory, memory, powered, power_w, drew, energy_j, xids, errors
             in connection.execute(query)
         }  # fmt: skip
+
+
+def _meters(
+    connection: sa.Connection, workspace: str, targets: Sequence[str], windows: Sequence[Span]
+) -> list[tuple[int, int]]:
+    """The first and the last five minutes in which each GPU told its energy, in these windows and the day before them."""
+    at = gpu_readings.c
+    begin_us, end_us = min(start for start, _ in windows) - DAY_US, max(end for _, end in windows)
+    query = (
+        sa.select(sa.func.min(at.start_us), sa.func.max(at.start_us))
+        .where(at.workspace == workspace, at.target.in_(targets), at.energy_us > 0)
+        .where(at.start_us >= begin_us, at.start_us < end_us)
+        .group_by(at.gpu)
+    )
+    return [(first, last) for first, last in connection.execute(query)]
 
 
 def rows_of(db: Database, workspace: str, models: Collection[str], windows: Sequence[Span]) -> dict[int, int]:

@@ -153,6 +153,8 @@ class RecordReader:
     def sample(self, model: str, version: str | None, span: Span, most: int) -> pa.Table | None:
         """At most so many of a model's predictions with ts in [start, end), each identity once, each as likely as it weighs.
 
+        So no more than the heaviest one's weight goes into all weights: of one heavy row and many light ones, few.
+
         The same ones whenever it is asked, because the hash of its id stands for chance. Source: Efraimidis and Spirakis,
         "Weighted random sampling with a reservoir" (2006).
 
@@ -168,13 +170,16 @@ class RecordReader:
             with known as (select version, id, coalesce(weight, 1) as weight {here} {_IDENTITY}),
             drawn as (
                 select version, id, ln(((md5_number_lower(id) >> 11)::double + 0.5) / {2**53}) / weight as key
-                from known order by key desc, version, id limit {most}),
+                from known order by key desc, version, id
+                limit (select least({most}, ceil(sum(weight) / max(weight)))::bigint from known)),
             rows as (select * {here})
             select rows.* from rows join drawn using (version, id) {_IDENTITY}
             order by drawn.key desc, version, id"""
         values = [model, *span, *([] if version is None else [version])]
         found = self._query(RecordKind.PREDICTIONS, query, values * 2, files=of_days([span]))
-        return from_stored(found, RecordKind.PREDICTIONS) if found is not None and found.num_rows else None
+        if found is None or not found.num_rows:
+            return None
+        return from_stored(found, RecordKind.PREDICTIONS, apart=True)
 
     def labelled(self, model: str, windows: Sequence[Span]) -> pa.Table | None:
         """A model's predictions in some windows beside their labels, each identity once a window.

@@ -69,13 +69,22 @@ def to_stored(table: pa.Table, kind: RecordKind) -> pa.Table:
     return pa.table(columns)
 
 
-def from_stored(table: pa.Table, kind: RecordKind) -> pa.Table:
-    """The flat columns again; columns without any value are left out."""
+def from_stored(table: pa.Table, kind: RecordKind, *, apart: bool = False) -> pa.Table:
+    """The flat columns again; columns without any value are left out.
+
+    Args:
+        apart: of a feature that came as a list here and as something else there, whether the commoner of the two is kept, and the
+            other is null; else it is text.
+    """
     columns = {name: table[name] for name, _ in PLAIN[kind] if table[name].null_count < table.num_rows}
     for source, prefix, _ in MAPS[kind]:
         for name, values in _from_map(whole(table[source]), prefix).items():
-            # A feature that came as a number here and as text or a list there is text.
-            columns[name] = pc.coalesce(as_text(values), as_text(columns[name])) if name in columns else values
+            if name not in columns:
+                columns[name] = values
+            elif not apart or not pa.types.is_list(values.type):
+                columns[name] = pc.coalesce(as_text(values), as_text(columns[name]))
+            elif values.null_count < columns[name].null_count:
+                columns[name] = values
     return pa.table(columns)
 
 

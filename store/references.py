@@ -199,6 +199,7 @@ def put(
         newest = columns.renewed_grids(connection, workspace).get(model, {})
         if stale := columns.stale_grids(newest, profile):
             raise FencedError(f"{model}: {', '.join(stale)} got a new grid while its reference was counted")
+        samples.drop(connection, workspace, model)
         former = sa.update(references).where(at.workspace == workspace, at.model == model, at.active)
         connection.execute(former.values(active=False))
         name = _insert(

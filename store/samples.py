@@ -27,9 +27,16 @@ def of_reference(db: Database, workspace: str, model: str, reference: str) -> pa
 
 
 def insert(tx: Transaction, workspace: str, model: str, reference: str, rows: pa.Table) -> None:
-    """Keep the rows of a new reference."""
+    """Keep the rows of a new reference, and no longer those of the one before."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_table(rows)
     key = {"workspace": workspace, "model": model, "reference": reference}
+    drop(tx, workspace, model)
     tx.execute(sa.insert(reference_samples).values(**key, rows=sink.getvalue().to_pybytes()))
+
+
+def drop(tx: Transaction, workspace: str, model: str) -> None:
+    """Keep no rows of a model's references any longer: only those of the one in force are read."""
+    at = reference_samples.c
+    tx.execute(sa.delete(reference_samples).where(at.workspace == workspace, at.model == model))

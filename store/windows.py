@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
@@ -96,6 +97,9 @@ def lease(
     )
     token = uuid.uuid4().hex
     with db.write() as connection:
+        hold(
+            connection, workspace, model.name
+        )  # what is touched just now is seen to be held, or is seen here as it will be
         rows = list(connection.execute(due.with_for_update(skip_locked=True)))
         rows = [row for row in rows if row.size == rows[0].size]
         until_us = database_now_us() + round(seconds * SECOND_US)
@@ -121,12 +125,13 @@ def fill(db: Database, workspace: str, model: Model, until_us: int, longest_us: 
         first_us = min(until_us, connection.scalar(unmeasured) or until_us)
         query = sa.select(at.start_us, at.rows).where(*here, at.start_us >= first_us - 2 * longest_us)
         known = {start_us: rows for start_us, rows in connection.execute(query)}  # noqa: C416 - rows are no pairs to mypy
-    missing, last_us = [], -(2**62)
-    for start_us in size.between(min(known, default=until_us), until_us):
-        if known.get(start_us):
-            last_us = start_us
-        elif start_us not in known and start_us - last_us <= longest_us and size.end(start_us) <= until_us:
-            missing.append(start_us)
+    served = sorted(start_us for start_us, count in known.items() if count)
+    missing = [
+        start_us
+        for last_us, next_us in pairwise([*served, until_us])
+        for start_us in size.between(size.end(last_us), min(next_us, last_us + longest_us + 1))
+        if start_us not in known and size.end(start_us) <= until_us
+    ]
     rows = [window_row(workspace, model.name, size, start_us) | {"data_revision": 1} for start_us in missing]
     if not rows:
         return 0
@@ -195,6 +200,7 @@ def touch_for_labels(db: Database, workspace: str, model: Model, moments_us: Seq
     touched = sorted({(size.text, size.start(ts_us)) for size in model.sizes for ts_us in moments_us})
     at = windows.c
     with db.write() as connection:
+        hold(connection, workspace, model.name)
         for size, start_us in touched:
             here = (at.workspace == workspace, at.model == model.name, at.size == size, at.start_us == start_us)
             state = sa.case((at.state == "measured", "closed"), else_=at.state)

@@ -1,6 +1,7 @@
 """The rows that stand for a window or a reference where profiles do not tell: how many columns go together, and vectors."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kernel.column_spec import FEATURE
 
@@ -37,4 +38,4 @@ def _width(column: pa.ChunkedArray) -> int:
     """Numbers of a row."""
     if not pa.types.is_list(column.type):
         return 1
-    return max((len(value) for chunk in column.chunks for value in chunk[:1].to_pylist() if value), default=1)
+    return int(pc.max(pc.list_value_length(column)).as_py() or 1)

@@ -20,6 +20,7 @@ from kernel.profile import Kind
 LEAST_ROWS = 200
 """A side with fewer says nothing yet."""
 _FURTHEST = 1e50
+_WIDEST = 1_024  # numbers of a vector; the time that distances of covariances take grows with the cube
 _AS_NUMBERS, _AS_CATEGORIES = (Kind.NUMERIC, Kind.BOOLEAN), (Kind.NUMERIC, Kind.BOOLEAN, Kind.CATEGORICAL)
 
 
@@ -100,11 +101,12 @@ def _of_vectors(stored: str, sides: Sides, alpha: float, delta: float) -> Iterat
     name = stored.removeprefix(FEATURE)
     before = _matrix(sides.reference[stored])
     now = _matrix(sides.window[stored]) if stored in sides.window.column_names else before[:0]
-    if now.shape[0] and now.shape[1] != before.shape[1]:
+    if now.size and before.size and now.shape[1] != before.shape[1]:
         told = f"vectors of {now.shape[1]} numbers; the reference's have {before.shape[1]}"
         yield Measurement("domain_auc", name, None, Status.INSUFFICIENT, basis=told)
         return
-    window, reference = complete_pair(now.reshape(-1, before.shape[1]), before)
+    same = now.shape[1] == before.shape[1]
+    window, reference = complete_pair(now if same else before[:0], before)
     n, m = window.count, reference.count
     if min(n, m) < LEAST_ROWS:
         yield _too_few("domain_auc", name, n, m)
@@ -112,6 +114,8 @@ def _of_vectors(stored: str, sides: Sides, alpha: float, delta: float) -> Iterat
     pair = window.take(slice(None)), reference.take(slice(None))
     yield _of_classifier(name, pair, alpha, delta)
     yield _of_mmd(name, pair)
+    if before.shape[1] > _WIDEST:
+        return
     of_window, of_reference = (moments.of_block(side) for side in pair)
     between = mahalanobis.measure(of_window, of_reference)
     if between is not None and math.isfinite(between.value):
@@ -160,7 +164,7 @@ def _encoded(sides: Sides) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatAr
     coded: list[tuple[FloatArray, FloatArray]] = []
     for name in sides.features:
         type_ = sides.reference.schema.field(name).type
-        if sides.kinds[name] in _AS_NUMBERS and _is_number(type_):
+        if sides.kinds[name] is Kind.NUMERIC or (sides.kinds[name] in _AS_NUMBERS and _is_number(type_)):
             numbers = _numbers(sides.window, name), _numbers(sides.reference, name)
             seen.append(numbers)
             coded.append((_squarable(numbers[0]), _squarable(numbers[1])))
@@ -182,11 +186,20 @@ def _side_by_side(columns: list[tuple[FloatArray, FloatArray]]) -> tuple[FloatAr
 
 
 def _numbers(table: pa.Table, name: str) -> FloatArray:
-    """A column (rows,); NaN where it has no number."""
-    if name not in table.column_names or not _is_number(table.schema.field(name).type):
+    """A column (rows,); NaN where it has no number. Beside a text the numbers of a batch are texts, too: they are read."""
+    if name not in table.column_names or pa.types.is_list(table.schema.field(name).type):
         return np.full(table.num_rows, np.nan)
+    if not _is_number(table.schema.field(name).type):
+        return np.array([_read(text) for text in _categories(table, name)])
     found: FloatArray = table[name].cast(pa.float64()).to_numpy()
     return found
+
+
+def _read(text: str | None) -> float:
+    try:
+        return math.nan if text is None else float(text)
+    except ValueError:
+        return math.nan
 
 
 def _is_number(type_: pa.DataType) -> bool:

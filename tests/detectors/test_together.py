@@ -152,3 +152,14 @@ def test_a_sample_keeps_vectors_and_only_when_asked_the_other_features() -> None
 def test_long_vectors_are_sampled_less() -> None:
     long = pa.table({"ts": [0] * MOST_ROWS, "feature.e": [[0.0] * 4_000] * MOST_ROWS})
     assert columns_of(long, multivariate=False).num_rows == 500
+
+
+@pytest.mark.parametrize(("window", "reference"), [([[]], [[]]), ([[]], [[1.0, 2.0]]), ([[1.0, 2.0]], [[]])])
+def test_vectors_of_no_numbers_say_nothing(window: list, reference: list) -> None:
+    found = of_vectors(window * 300, reference * 300)
+    assert {name: m.status for name, m in found.items()} == {"domain_auc": Status.INSUFFICIENT}
+
+
+def test_the_longest_vector_says_how_many_rows_are_kept() -> None:
+    rows = pa.table({"ts": [0] * 2_000, "feature.e": [[], *[[0.0] * 4_000] * 1_999]})
+    assert columns_of(rows, multivariate=False).num_rows == 500

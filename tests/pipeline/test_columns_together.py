@@ -179,3 +179,42 @@ def test_heavy_rows_are_likelier(traffic, reader) -> None:
     send(traffic, [day])
     found = reader.sample("m", None, (START_US, START_US + DAY_US), 80)
     assert np.mean(found["weight"].fill_null(1.0).to_numpy() == 9.0) > 0.75
+
+
+def test_a_text_among_numbers_is_a_hole(traffic, workspace) -> None:
+    """The numbers of its batch are texts as well."""
+    days = [a_paired_day(0, 1), a_paired_day(1, 1), a_paired_day(2, -1)]
+    for day in days[1:]:
+        day[7]["features"] |= {"x": "n/a"}
+    send(traffic, days)
+    workspace.evaluator().step()
+    found = by_day(workspace.measured(metric="domain_auc", column=""))
+    assert [found[day][0].status for day in (1, 2)] == [Status.OK, Status.DRIFT]
+    assert found[1][0].value == pytest.approx(0.5, abs=0.05)
+
+
+def test_rows_that_weigh_more_are_no_drift_where_only_their_logging_differs(traffic, workspace, reader) -> None:
+    """Of one kind of row every hundredth is logged, and weighs so much; the window is as small as a sample."""
+    days = [a_paired_day(day, 1, rows=1_500) for day in range(3)]
+    for number, day in enumerate(days):
+        for i, row in enumerate(day):
+            row["features"] = {"x": float(i % 2) + np.random.default_rng((number, i)).normal()}
+            row["weight"] = 100.0 if i % 2 == 0 else 1.0
+    send(traffic, days)
+    place = Place(workspace.db, "default", workspace.clock, 50)
+    put(place, "m", from_log(place, "m", reader, START_US, START_US + DAY_US))
+    workspace.evaluator().step()
+    found = by_day(workspace.measured(metric="domain_auc", column=""))
+    assert {found[day][0].status for day in (1, 2)} == {Status.OK}
+    assert 700 < found[1][0].rows <= 758
+
+
+def test_only_the_reference_in_force_keeps_rows(traffic, workspace, reader) -> None:
+    send(traffic, [a_paired_day(0, 1)])
+    place = Place(workspace.db, "default", workspace.clock, 50)
+    for _ in range(2):
+        former = references.active(workspace.db, "default", "m")
+        put(place, "m", from_log(place, "m", reader, START_US, START_US + DAY_US))
+    assert samples.of_reference(workspace.db, "default", "m", former.name) is None
+    held = references.active(workspace.db, "default", "m")
+    assert samples.of_reference(workspace.db, "default", "m", held.name).num_rows == ROWS

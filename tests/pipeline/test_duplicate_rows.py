@@ -1,10 +1,18 @@
 """Rows that were sent again under other ids, through the collector: counted by what their features are."""
 
+from dataclasses import replace
+
 import pytest
 
+from api.reference_building import Place, from_log, put
+from kernel.clock import DAY_US
 from kernel.measurement import Status
-from store import references
-from testing.measured_days import PREDICTIONS, Traffic, a_day
+from kernel.windows import WindowSize
+from store import models, references
+from store.models import Model
+from store.record_reads import RecordReader
+from store.records import RecordLog
+from testing.measured_days import PREDICTIONS, START_US, Traffic, a_day
 
 
 def sent_again(rows: list[dict], every: int) -> list[dict]:
@@ -66,3 +74,22 @@ def test_rows_that_an_earlier_version_counted_make_the_share_unknown_and_an_old_
     assert "rows.distinct" not in references.active(workspace.db, "default", "m").profile.columns
     found = workspace.measured(metric="duplicate_share", size="1d")
     assert [(m.value, m.status) for m in found] == [(None, Status.INSUFFICIENT), (0.0, Status.PROVISIONAL)]
+
+
+def test_rows_that_come_every_night_repeat_nothing_in_a_night(workspace, traffic) -> None:
+    """Windows of few rows look back over those before them; duplicates are counted in each alone, and told of a week."""
+    models.declare(workspace.db, "default", replace(Model("m"), rollups=(WindowSize("1w"),)), 0)
+    place = Place(workspace.db, "default", workspace.clock, 50)
+    customers = a_day(0, rows=300)
+    for day in range(5):
+        sent = [row | {"id": f"{day}-{i}", "ts": again["ts"]} for i, (row, again) in
+                enumerate(zip(customers, a_day(day, rows=300), strict=True))]  # fmt: skip
+        traffic.send(PREDICTIONS, sent)
+    traffic.end()
+    reader = RecordReader(RecordLog(str(workspace.folder / "records")), "default")
+    put(place, "m", from_log(place, "m", reader, START_US, START_US + DAY_US))
+    workspace.evaluator().step()
+    assert {m.value for m in workspace.measured(metric="duplicate_share", size="1d")[1:]} == {0.0}
+    weeks = workspace.measured(metric="duplicate_share", size="1w")
+    assert weeks[-1].value >= 0.5
+    assert {m.status for m in weeks} == {Status.OK}

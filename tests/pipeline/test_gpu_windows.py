@@ -194,3 +194,23 @@ def test_models_without_a_target_have_no_figures_and_cost_nothing(hourly, messag
     assert of(hourly, "rows")
     assert not of(hourly, "gpu_utilization")
     assert not [statement for statement in asked if "gpu_readings" in statement]
+
+
+def test_energy_is_not_known_where_one_of_the_exporters_was_silent(hourly, messages) -> None:
+    def one(minute: int, uuid: str) -> str:
+        text = dcgm({"DEV_TOTAL_ENERGY_CONSUMPTION": 300_000 * 60 * minute})
+        return text.replace("GPU-a", uuid)
+
+    with exporter() as first, exporter() as second:
+        settings = GpuSettings(targets=[{"url": node.url, "models": ["m"]} for node in (first, second)])
+        worker = GpuScraper(hourly.db, "default", hourly.clock, settings, "worker", ScrapeCounts())
+        for minute in range(121):
+            first.text = one(minute, "GPU-a")
+            second.text = one(minute, "GPU-b") if minute <= 60 else ""
+            worker.step()
+            hourly.clock.advance(MINUTE_US)
+        worker.close()
+        measure(hourly, messages, [*rows("m", 0, 100), *rows("m", 1, 100)], settings)
+    told = [(m.value, m.status) for m in of(hourly, "energy_per_1000")]
+    assert told[0] == (pytest.approx(2 * 300 * 3_600 * 10, rel=0.02), "ok")
+    assert told[1][1] == "insufficient"

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
+from api import declaration
+from api.declaration import Declaration
 from api.reference_building import Place, of_earlier, put
 from detectors.column_drift import SMALL_REFERENCE
 from kernel.clock import DAY_US
 from kernel.errors import ContractError, NotFoundError
 from kernel.measurement import Status
-from kernel.moving import Moving
+from kernel.moving import MOST_LOOKBACK, Moving
 from kernel.windows import WindowSize
-from store import models
+from store import models, windows
 from store.column_view import column_view
 from store.models import Model
 from testing.measured_days import PREDICTIONS, START_US, Traffic, a_day
@@ -185,3 +187,45 @@ def test_a_length_that_no_window_fits_is_refused(traffic, workspace, moving, tol
         of_earlier(place, "m", moving)
     with pytest.raises(NotFoundError):
         of_earlier(place, "nobody", moving)
+
+
+@pytest.mark.parametrize("length", ["0d", "99999999999d"])
+def test_a_length_is_between_a_second_and_ten_years(length) -> None:
+    with pytest.raises(ValueError, match="between a second and ten years"):
+        Moving("rolling", length)
+
+
+@pytest.mark.parametrize(("kind", "length"), [("rolling", "3d"), ("lag", "1d"), ("lag", "7d")])
+def test_whatever_a_window_looks_back_over_its_reference_is_within_reach(kind, length) -> None:
+    moving, size = Moving(kind, length), WindowSize("1d")
+    for back in range(MOST_LOOKBACK + 1):
+        start_us = size.back(0, back)
+        assert -moving.before((start_us, size.end(0)))[0] <= moving.reach_us(size)
+
+
+def test_a_declaration_that_does_not_suit_the_reference_is_refused(traffic, workspace) -> None:
+    models.declare(workspace.db, "default", replace(Model("m"), window=WindowSize("1h")), 0)
+    move(workspace, "rolling", "1h")
+    with pytest.raises(ContractError, match="the reference moves by 1h, which must be a whole number of windows of 1d"):
+        declaration.check(workspace.db, "default", "m", Declaration(window="1d"))
+
+
+def test_a_model_that_is_always_due_keeps_no_other_waiting(traffic, workspace) -> None:
+    for name in ("m", "z"):
+        for day in range(3):
+            traffic.send(PREDICTIONS, [row | {"model": name} for row in a_day(day)])
+    traffic.end()
+    evaluator, measure = workspace.evaluator(), None
+    measure = evaluator._measure
+
+    def and_more_comes(model, held):
+        done = measure(model, held)
+        if model.name == "m":
+            windows.touch_for_labels(workspace.db, "default", model, [START_US])
+        return done
+
+    evaluator._measure = and_more_comes
+    evaluator.step()
+    assert {m.window_start_us for m in workspace.measured(metric="rows", model="z", size="1d")} == {
+        START_US + day * DAY_US for day in range(3)
+    }

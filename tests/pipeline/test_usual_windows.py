@@ -231,3 +231,13 @@ def test_however_windows_come_the_decisions_are_those_of_all_at_once(workspace, 
 
     assert decisions(in_turn) == decisions(workspace)
     assert [row[2] for row in decisions(workspace)].count("degraded") == 3
+
+
+def test_one_record_of_long_ago_makes_no_windows_of_all_the_time_since(workspace, messages) -> None:
+    models.declare(workspace.db, "default", replace(Model("m"), window=WindowSize("1h"), lateness_us=0), 0)
+    traffic = Traffic(workspace.sink(), workspace.clock, messages)
+    old = {"model": "m", "id": "old", "ts": "0001-01-01T00:00:00Z"}
+    traffic.send(PREDICTIONS, [old, *a_day(0)[:5]])
+    traffic.end()
+    workspace.evaluator().step()
+    assert len(windows.listing(workspace.db, "default", "m")) < 200  # a week of hours after the first, and a day's
