@@ -71,7 +71,7 @@ def serve(tmp_path: Path, migrated_database: Path) -> Iterator[Callable[..., Ser
             assert thread.is_alive()
             time.sleep(0.005)
         port = server.servers[0].sockets[0].getsockname()[1]
-        http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=180)
 
         def stop() -> None:
             http.close()
