@@ -56,6 +56,8 @@ def test_a_run_ends_with_its_figures_and_draws_them_again(tmp_path, capsys, monk
     monkeypatch.setattr(calibration, "ROWS", (100,))
     monkeypatch.setattr(calibration, "POWER_ROWS", (100,))
     monkeypatch.setattr(calibration, "NULLS", ("flights",))
+    monkeypatch.setattr(calibration.rhythm, "FAILURES", 1)
+    monkeypatch.setattr(calibration.rhythm, "JUDGED_WEEKS", 1)
     monkeypatch.setattr("sys.argv", ["calibration", "--months", "1", "--json"])
     assert calibration.main() == 0
     figures = tmp_path / "figures.json"

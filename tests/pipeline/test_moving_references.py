@@ -210,12 +210,13 @@ def test_a_declaration_that_does_not_suit_the_reference_is_refused(traffic, work
         declaration.check(workspace.db, "default", "m", Declaration(window="1d"))
 
 
-def test_a_model_that_is_always_due_keeps_no_other_waiting(traffic, workspace) -> None:
+def test_a_model_that_is_always_due_keeps_no_other_waiting(traffic, workspace, monkeypatch) -> None:
+    monkeypatch.setattr("detectors.evaluate._ROUNDS", 5)
     for name in ("m", "z"):
         for day in range(3):
             traffic.send(PREDICTIONS, [row | {"model": name} for row in a_day(day)])
     traffic.end()
-    evaluator, measure = workspace.evaluator(), None
+    evaluator = workspace.evaluator()
     measure = evaluator._measure
 
     def and_more_comes(model, held):
