@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.caller import Admin, Caller
 from api.moments import read_moment
-from api.reference_building import Built, Place, Sent, from_log, from_rows, make, of_earlier
+from api.reference_building import Built, Place, Sent, from_log, from_rows, make, moving_by, of_earlier
 from api.reference_files import NOWHERE, from_body
 from driftglass_client.wire import CONTENT_ARROW, CONTENT_JSON, CONTENT_NDJSON, HEADER_MODEL
 from kernel.column_names import measured_name
@@ -154,10 +154,7 @@ def _moving(asked: dict[str, Any]) -> Moving | None:
         return None
     if len(asked) > 1:
         raise ContractError(kind, "stands alone: a reference that moves has no rows and no other property")
-    try:
-        return Moving(kind, str(asked[kind]))
-    except ValueError as error:
-        raise ContractError(kind, str(error)) from error
+    return moving_by(kind, str(asked[kind]))
 
 
 def _moment(field: str, text: str) -> int:

@@ -210,6 +210,18 @@ def from_log(place: Place, model: str, reader: RecordReader, start_us: int, end_
     return Built(profile, segments, *of_labels, provenance, building.sample(), grids=building.grids)
 
 
+def moving_by(kind: str, length: str) -> Moving:
+    """How a reference moves, as somebody wrote it.
+
+    Raises:
+        ContractError: the length is none.
+    """
+    try:
+        return Moving(kind, length)
+    except ValueError as error:
+        raise ContractError(kind, str(error)) from error
+
+
 def of_earlier(place: Place, model: str, moving: Moving) -> Built:
     """The reference that moves with the windows.
 

@@ -22,7 +22,8 @@ HEALTH = (
     "rows", "traffic", "throughput", "error_rate",
     "latency_p50", "latency_p90", "latency_p99", "queue_p50", "queue_p90", "queue_p99", "cost_per_1000",
 )  # fmt: skip
-GPU = ("gpu_utilization", "gpu_idle_share", "gpu_memory_share", "gpu_power_w", "energy_per_1000", "gpu_errors")
+GPU_SHARES = ("gpu_utilization", "gpu_idle_share", "gpu_memory_share")
+GPU = (*GPU_SHARES, "gpu_power_w", "energy_per_1000", "gpu_errors")
 PERFORMANCE = (
     "label_coverage", "accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "mae", "rmse", "bias",
 )  # fmt: skip

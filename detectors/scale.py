@@ -4,15 +4,16 @@ from enum import StrEnum
 
 import numpy as np
 
-from detectors.metrics import CONFIDENCE, DUPLICATES, PERFORMANCE, QUALITY
+from detectors.metrics import CONFIDENCE, DUPLICATES, GPU_SHARES, PERFORMANCE, QUALITY
 from detectors.pair import FloatArray
 
 _SIGNED = frozenset({"bias", "error_budget"})
 _LOSSES = frozenset({"log_loss", "mae", "rmse"})
 _ROOTED = frozenset({"js_distance", "hellinger", "tvd", "linf", "ks", "wasserstein"})
-_OF_GPUS = frozenset({"gpu_utilization", "gpu_idle_share", "gpu_memory_share"})
 _SHARES = (
-    frozenset({*QUALITY, *DUPLICATES, *CONFIDENCE, *PERFORMANCE, *_OF_GPUS, "error_rate", "uptime"}) - _SIGNED - _LOSSES
+    frozenset({*QUALITY, *DUPLICATES, *CONFIDENCE, *PERFORMANCE, *GPU_SHARES, "error_rate", "uptime"})
+    - _SIGNED
+    - _LOSSES
 )
 
 

@@ -33,6 +33,21 @@ class PlacedError(ValueError):
         self.way = way
 
 
+def require_once(names: Sequence[str], field: str, reason: str) -> None:
+    """Refuse a list of sections of which two have one name.
+
+    Args:
+        field: the setting that names each.
+        reason: the sentence, with {name} where the name belongs.
+
+    Raises:
+        PlacedError: at the second of them.
+    """
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise PlacedError((index, field), reason.format(name=name))
+
+
 def sentences(errors: Sequence[Mapping[str, Any]], tree: type[BaseModel], file: YamlFile) -> str:
     """What pydantic finds wrong with a settings tree, for people; a list is not blamed for what is wrong within it."""
     inmost = [error for error in errors if not any(_is_within(other["loc"], error["loc"]) for other in errors)]

@@ -7,10 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 from api.reference import ReferencePut
-from api.reference_building import Place, from_rows, make, of_earlier
+from api.reference_building import Place, from_rows, make, moving_by, of_earlier
 from api.reference_files import from_file
-from kernel.errors import ContractError
-from kernel.moving import LAG, ROLLING, Moving
+from kernel.moving import LAG, ROLLING
 from service.wiring import Wiring
 from store.record_reads import RecordReader
 
@@ -40,11 +39,7 @@ def of_earlier_windows(wiring: Wiring, model: str, rolling: str, lag: str) -> di
     Raises:
         DriftglassError: the length does not suit the model, or there is no such model.
     """
-    kind, length = (ROLLING, rolling) if rolling else (LAG, lag)
-    try:
-        moving = Moving(kind, length)
-    except ValueError as error:
-        raise ContractError(kind, str(error)) from error
+    moving = moving_by(ROLLING, rolling) if rolling else moving_by(LAG, lag)
     place = _place(wiring)
     return ReferencePut.of(*make(place, model, partial(of_earlier, place, model, moving))).model_dump(mode="json")
 

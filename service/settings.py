@@ -9,7 +9,7 @@ from collector.gateway_settings import GatewaySettings
 from collector.settings import CollectorSettings
 from detectors.settings import DetectorSettings
 from kernel.settings import LogSettings, Section, SettingsTree, StoreSettings
-from kernel.settings_problem import PlacedError
+from kernel.settings_problem import require_once
 from shadow.settings import ShadowSettings
 from store.gpu_settings import GpuSettings
 from store.upkeep_settings import UpkeepSettings
@@ -44,8 +44,5 @@ class Settings(SettingsTree):
     @field_validator("models")
     @classmethod
     def _once(cls, models: tuple[ModelDeclaration, ...]) -> tuple[ModelDeclaration, ...]:
-        names = [declared.model for declared in models]
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                raise PlacedError((index, "model"), f"{name!r} is declared twice")
+        require_once([declared.model for declared in models], "model", "{name!r} is declared twice")
         return models

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from pydantic import Field, HttpUrl, field_validator
 
 from kernel.settings import Section
-from kernel.settings_problem import PlacedError
+from kernel.settings_problem import require_once
 
 _LONGEST_URL = 200  # characters; it is a part of keys
 
@@ -52,8 +52,5 @@ class GpuSettings(Section):
     @field_validator("targets")
     @classmethod
     def _once(cls, targets: tuple[GpuTarget, ...]) -> tuple[GpuTarget, ...]:
-        names = [target.name for target in targets]
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                raise PlacedError((index, "url"), f"{name} is named twice")
+        require_once([target.name for target in targets], "url", "{name} is named twice")
         return targets

@@ -27,12 +27,11 @@ def of_reference(db: Database, workspace: str, model: str, reference: str) -> pa
 
 
 def insert(tx: Transaction, workspace: str, model: str, reference: str, rows: pa.Table) -> None:
-    """Keep the rows of a new reference, and no longer those of the one before."""
+    """Keep the rows of a new reference; `drop` those of the one before."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_table(rows)
     key = {"workspace": workspace, "model": model, "reference": reference}
-    drop(tx, workspace, model)
     tx.execute(sa.insert(reference_samples).values(**key, rows=sink.getvalue().to_pybytes()))
 
 

@@ -8,9 +8,7 @@ from dashboard.charts.lines import axis_title, line
 from dashboard.palette import palette
 from dashboard.scene import Scene
 from dashboard.text import metric_name
-from detectors.metrics import GPU
-
-_SHARES = ("gpu_utilization", "gpu_idle_share", "gpu_memory_share")
+from detectors.metrics import GPU, GPU_SHARES
 
 
 def show(scene: Scene, marks: alt.LayerChart | None) -> None:
@@ -29,7 +27,7 @@ def show(scene: Scene, marks: alt.LayerChart | None) -> None:
     for place, metric in enumerate(drawn):
         box, one = boxes[place % 3], data[data["metric"] == metric]
         box.markdown(f"**{metric_name(metric)}**")
-        chart = line(one, axis_title(metric), colours, percent=metric in _SHARES)
+        chart = line(one, axis_title(metric), colours, percent=metric in GPU_SHARES)
         box.altair_chart(
             chart + marks if marks else chart, key=f"gpus-{metric}", alt=f"{metric_name(metric)} over time"
         )
