@@ -1,10 +1,8 @@
 """Accuracy."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from detectors.confusion import ConfusionCounts, share_interval
+from detectors.confusion import ClusterCells, ConfusionCounts, share_interval
 from detectors.estimate import Estimate
 
 
@@ -20,8 +18,8 @@ def value(counts: ConfusionCounts) -> float | None:
     return estimate(counts).value
 
 
-def estimate(counts: ConfusionCounts, parts: Sequence[ConfusionCounts] = (), level: float = 0.95) -> Estimate:
-    """Return accuracy with Wilson's interval, or the cluster-robust one where `parts` are 30 clusters or more.
+def estimate(counts: ConfusionCounts, parts: ClusterCells | None = None, level: float = 0.95) -> Estimate:
+    """Return accuracy with Wilson's interval, or the cluster-robust one where `parts` are of 30 clusters or more.
 
     >>> from detectors.confusion import count
     >>> estimate(count(["a"] * 4, ["a"] * 3 + ["b"])).basis

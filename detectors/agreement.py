@@ -1,9 +1,7 @@
 """How far two models agree on the same rows: churn matrix, agreement share, Cohen's kappa."""
 
-from collections.abc import Sequence
-
 from detectors import accuracy
-from detectors.confusion import ConfusionCounts, Labels, count
+from detectors.confusion import ClusterCells, ConfusionCounts, Labels, count
 from detectors.estimate import Estimate
 from detectors.pair import FloatArray
 
@@ -17,7 +15,7 @@ def churn(current: Labels, candidate: Labels, weights: FloatArray | None = None)
     return count(current, candidate, weights)
 
 
-def share(counts: ConfusionCounts, parts: Sequence[ConfusionCounts] = (), level: float = 0.95) -> Estimate:
+def share(counts: ConfusionCounts, parts: ClusterCells | None = None, level: float = 0.95) -> Estimate:
     """Return the share of rows on which both say the same, with its interval.
 
     Source: Milani Fard et al., "Launch and Iterate: Reducing Prediction Churn" (2016); churn is 1 less this share.

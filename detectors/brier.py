@@ -1,15 +1,36 @@
 """Brier score."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors import mean_sums
 from detectors.estimate import Estimate
-from detectors.mean_sums import MeanSums
+from detectors.mean_sums import ClusterSums, MeanSums
 from detectors.pair import FloatArray
+
+
+def losses(probabilities: FloatArray, labels: npt.NDArray[np.integer]) -> FloatArray:
+    """Return the squared gaps of rows (rows,), from 0 to 2: probabilities (rows, K), labels (rows,) as column numbers.
+
+    A label that is no class of the scores has number -1.
+
+    >>> losses(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1])).round(6).tolist()
+    [0.02, 0.08]
+    """
+    outcome = labels[:, None] == np.arange(probabilities.shape[1])
+    gaps: FloatArray = np.square(probabilities - outcome).sum(axis=1)
+    return gaps
+
+
+def binary_losses(probability: FloatArray, positives: npt.NDArray[np.bool_]) -> FloatArray:
+    """Return the squared gaps of rows (rows,), of the positive class alone, from 0 to 1.
+
+    >>> binary_losses(np.array([0.1, 0.8]), np.array([False, True])).round(6).tolist()
+    [0.01, 0.04]
+    """
+    return np.square(probability - positives)
 
 
 def binary_sums(
@@ -20,7 +41,7 @@ def binary_sums(
     >>> round(binary_sums(np.array([0.1, 0.8]), np.array([False, True])).value, 6)
     0.025
     """
-    return mean_sums.sum_up((probability - positives) ** 2, weights)
+    return mean_sums.sum_up(binary_losses(probability, positives), weights)
 
 
 def sums(probabilities: FloatArray, labels: npt.NDArray[np.integer], weights: FloatArray | None = None) -> MeanSums:
@@ -29,11 +50,10 @@ def sums(probabilities: FloatArray, labels: npt.NDArray[np.integer], weights: Fl
     >>> round(sums(np.array([[0.9, 0.1], [0.2, 0.8]]), np.array([0, 1])).value, 6)
     0.05
     """
-    outcome = labels[:, None] == np.arange(probabilities.shape[1])
-    return mean_sums.sum_up(((probabilities - outcome) ** 2).sum(axis=1), weights)
+    return mean_sums.sum_up(losses(probabilities, labels), weights)
 
 
-def estimate(total: MeanSums, parts: Sequence[MeanSums] = (), level: float = 0.95) -> Estimate:
+def estimate(total: MeanSums, parts: ClusterSums | None = None, level: float = 0.95) -> Estimate:
     """Return the mean score with its interval.
 
     Source: Brier, "Verification of forecasts expressed in terms of probability" (1950).

@@ -1,12 +1,11 @@
 """How a measure of each class becomes one number: binary, macro or weighted, as scikit-learn defines them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from detectors.confusion import Average, ConfusionCounts, linear_interval, share_interval
+from detectors.confusion import Average, ClusterCells, ConfusionCounts, linear_interval, share_interval
 from detectors.estimate import Estimate, none_of
 from detectors.pair import FloatArray
 
@@ -22,7 +21,7 @@ class ClassRatios:
     >>> recall = ClassRatios(count(["a", "a", "b"], ["a", "c", "b"]), label_share=1.0, predicted_share=0.0)
     >>> recall.whole.tolist(), recall.ratios.tolist()
     ([2.0, 1.0, 0.0], [0.5, 1.0, 0.0])
-    >>> recall.estimate("weighted", None, (), level=0.95).value
+    >>> recall.estimate("weighted", None, None, level=0.95).value
     0.6666666666666666
     """
 
@@ -43,9 +42,7 @@ class ClassRatios:
         whole = self.whole
         return np.divide(np.diag(self.counts.weights), whole, out=np.zeros_like(whole), where=whole > 0)
 
-    def estimate(
-        self, average: Average, positive: str | None, parts: Sequence[ConfusionCounts], level: float
-    ) -> Estimate:
+    def estimate(self, average: Average, positive: str | None, parts: ClusterCells | None, level: float) -> Estimate:
         """Return the average with its interval; no value where the measure does not exist.
 
         Precision and recall of one class are shares, so their interval is Wilson's; all others have the delta method's.
@@ -65,7 +62,7 @@ class ClassRatios:
     def _chosen(self, positive: str | None) -> npt.NDArray[np.bool_]:
         return np.array([name == positive for name in self.counts.classes], dtype=np.bool_)
 
-    def _one_share(self, chosen: npt.NDArray[np.bool_], parts: Sequence[ConfusionCounts], level: float) -> Estimate:
+    def _one_share(self, chosen: npt.NDArray[np.bool_], parts: ClusterCells | None, level: float) -> Estimate:
         side = chosen[:, None] if self.label_share else chosen[None, :]
         among = np.broadcast_to(side, self.counts.weights.shape)
         return share_interval(np.diag(chosen), among, self.counts, parts, level)

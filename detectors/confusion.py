@@ -66,6 +66,48 @@ class ConfusionCounts:
         return self.classes.index(name) if name in self.classes else None
 
 
+@dataclass(frozen=True, eq=False)
+class ClusterCells:
+    """Where rows lie in the counts, and in which cluster: what the error of a measure needs where errors cluster.
+
+    Attributes:
+        labels, predictions: the places of the rows' classes in `classes` of the counts, shape (rows,).
+        weights: None where every one is 1.
+        keys: the rows' clusters, of any type that sorts.
+        clusters: how many there are.
+    """
+
+    labels: npt.NDArray[np.intp]
+    predictions: npt.NDArray[np.intp]
+    weights: FloatArray | None
+    keys: npt.NDArray[np.generic]
+    clusters: int
+
+    def influences(self, gradient: FloatArray) -> FloatArray:
+        """Each cluster's influence, shape (G,), on a measure with this gradient (K, K) in the counts.
+
+        >>> _, cells = count_clusters(["a", "a", "b"], ["a", "b", "b"], np.array([1, 2, 1]))
+        >>> cells.influences(np.array([[1.0, 2.0], [4.0, 8.0]])).tolist()
+        [9.0, 2.0]
+        """
+        of_rows = gradient[self.labels, self.predictions]
+        return clusters.sum_by_cluster(of_rows if self.weights is None else of_rows * self.weights, self.keys)
+
+
+def count_clusters(
+    labels: Labels, predictions: Labels, keys: npt.NDArray[np.generic], weights: FloatArray | None = None
+) -> tuple[ConfusionCounts, ClusterCells]:
+    """Count rows as `count` does, and say where each lies, by the rows' cluster keys (rows,).
+
+    >>> counts, cells = count_clusters(["a", "b"], ["b", "b"], np.array(["mon", "tue"]))
+    >>> counts.classes, cells.clusters
+    (('a', 'b'), 2)
+    """
+    names, truth, guess = _places(labels, predictions)
+    cells = ClusterCells(truth, guess, weights, keys, np.unique(keys).size)
+    return _counted(names, truth, guess, weights), cells
+
+
 def count(labels: Labels, predictions: Labels, weights: FloatArray | None = None) -> ConfusionCounts:
     """Count rows (rows,) of labels and predictions (compared as strings), each with its weight, 1 where none are given.
 
@@ -73,14 +115,25 @@ def count(labels: Labels, predictions: Labels, weights: FloatArray | None = None
     >>> counts.classes, counts.weights.tolist()
     (('late', 'on_time'), [[1.0, 1.0], [0.0, 1.0]])
     """
+    return _counted(*_places(labels, predictions), weights)
+
+
+def _places(labels: Labels, predictions: Labels) -> tuple[list[str], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The classes, and the place of each row's label and prediction among them."""
     truth, guess = np.asarray(labels, dtype=np.str_), np.asarray(predictions, dtype=np.str_)
     if truth.shape != guess.shape or truth.ndim != 1:
         raise ValueError(f"labels and predictions must pair up, got shapes {truth.shape} and {guess.shape}")
     names, codes = np.unique(np.concatenate([truth, guess]), return_inverse=True)
-    cells, size = codes[: truth.size] * names.size + codes[truth.size :], names.size
+    return names.tolist(), codes[: truth.size], codes[truth.size :]
+
+
+def _counted(
+    names: list[str], truth: npt.NDArray[np.intp], guess: npt.NDArray[np.intp], weights: FloatArray | None
+) -> ConfusionCounts:
+    cells, size = truth * len(names) + guess, len(names)
     weight = np.ones(truth.size) if weights is None else np.asarray(weights, np.float64)
     sums, squares = (np.bincount(cells, w, size * size).reshape(size, size) for w in (weight, weight * weight))
-    return ConfusionCounts(tuple(names.tolist()), sums.astype(np.float64), squares.astype(np.float64), truth.size)
+    return ConfusionCounts(tuple(names), sums.astype(np.float64), squares.astype(np.float64), truth.size)
 
 
 EMPTY = count([], [])
@@ -102,12 +155,12 @@ def linear_interval(
     value: float | None,
     gradient: FloatArray,
     counts: ConfusionCounts,
-    parts: Sequence[ConfusionCounts] = (),
+    parts: ClusterCells | None = None,
     level: float = 0.95,
 ) -> Estimate:
     """Return the interval of a share-like measure by its gradient (K, K) in the counts (delta method).
 
-    The measure must not change when all counts are multiplied. `parts` are the clusters, which sum to the counts.
+    The measure must not change when all counts are multiplied. `parts` are the rows that were counted, by cluster.
     Source: Davison and Hinkley, "Bootstrap Methods and their Application" (1997), section 2.7.2.
 
     >>> counts = count(["a"] * 10, ["a"] * 9 + ["b"])
@@ -119,17 +172,18 @@ def linear_interval(
     if value is None:
         return none_of(counts.rows)
     error = float(np.sqrt((gradient**2 * counts.squares).sum()))
-    return clusters.interval(value, counts.rows, error, _influences(gradient, counts, parts), level, (0.0, 1.0))
+    influences = None if parts is None else parts.influences(gradient)
+    return clusters.interval(value, counts.rows, error, influences, level, (0.0, 1.0))
 
 
 def share_interval(
     hits: npt.NDArray[np.bool_],
     among: npt.NDArray[np.bool_],
     counts: ConfusionCounts,
-    parts: Sequence[ConfusionCounts] = (),
+    parts: ClusterCells | None = None,
     level: float = 0.95,
 ) -> Estimate:
-    """Return the share of the cells `hits` among the cells `among`, masks (K, K): Wilson, cluster-robust from 30 parts.
+    """Return the share of the cells `hits` among the cells `among`, masks (K, K): Wilson, cluster-robust from 30 clusters.
 
     Source: Wilson (1927), at the effective size of Kish, "Survey Sampling" (1965).
 
@@ -141,14 +195,8 @@ def share_interval(
     weight, of_weight = float(counts.weights[hits].sum()), float(counts.weights[among].sum())
     if not of_weight > 0:
         return none_of(counts.rows)
-    if len(parts) >= clusters.LEAST_CLUSTERS:
+    if parts is not None and parts.clusters >= clusters.LEAST_CLUSTERS:
         gradient = (hits - weight / of_weight * among) / of_weight
         return linear_interval(weight / of_weight, gradient, counts, parts, level)
     size = effective_size(of_weight, float(counts.squares[among].sum()))
     return wilson.estimate(weight, of_weight, size, counts.rows, level)
-
-
-def _influences(gradient: FloatArray, counts: ConfusionCounts, parts: Sequence[ConfusionCounts]) -> FloatArray | None:
-    if not parts:
-        return None
-    return np.array([float((gradient * part.spread(counts.classes).weights).sum()) for part in parts])

@@ -1,8 +1,18 @@
-"""The predictions of windows beside their labels, as store.record_reads.labelled joins them: of one window, and how many labels."""
+"""The predictions of windows beside their labels, as store.record_reads.labelled joins them: which are of what, and how many."""
+
+from collections.abc import Collection
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from kernel.clock import DAY_US
+from kernel.column_spec import FEATURE, FLAGS
+from kernel.profiling import OTHER_SEGMENT
+
+CLUSTER, LIST = "cluster", "list"
+"""The columns of a joined table that hold what errors cluster by, and which list an item is of; where they are declared."""
 
 
 def between(joined: pa.Table, start_us: int, end_us: int) -> pa.Table:
@@ -27,3 +37,50 @@ def labels(joined: pa.Table) -> int:
     """
     present = pc.or_(joined["label"].is_valid(), joined["label_value"].is_valid())
     return int(pc.count_distinct(joined["id"].filter(present)).as_py())
+
+
+def clusters(joined: pa.Table) -> NDArray[np.int64]:
+    """What the errors of the rows cluster by, shape (rows,): the declared key, else the day.
+
+    Numbers in the order of the keys. Rows without the key are one cluster; where no row has it, it is the day.
+
+    >>> days = {"ts_us": [0, 1, DAY_US]}
+    >>> clusters(pa.table(days)).tolist(), clusters(pa.table(days | {"cluster": ["b", None, "a"]})).tolist()
+    ([0, 0, 1], [1, -1, 0])
+    """
+    if CLUSTER in joined.column_names and joined[CLUSTER].null_count < joined.num_rows:
+        keys = joined[CLUSTER].combine_chunks().dictionary_encode()
+        places = np.argsort(np.argsort(np.array(keys.dictionary.to_pylist(), np.str_)))
+        return np.asarray(np.append(places, -1)[keys.indices.fill_null(-1).to_numpy()], np.int64)
+    return np.asarray(joined["ts_us"].to_numpy() // DAY_US, np.int64)
+
+
+def of_segments(joined: pa.Table, segments: Collection[str]) -> dict[str, pa.Table]:
+    """The rows of each of these segments, named as profiles name them; those without a row are not among them.
+
+    A value whose own segment is not among them is one of the rest ("other"), as it is in the profiles.
+
+    Args:
+        joined: with the columns feature.NAME, as text, of the features by which there are segments.
+
+    >>> joined = pa.table({"feature.origin": ["JFK", "LGA", "JFK"]})
+    >>> {name: rows.num_rows for name, rows in of_segments(joined, ["origin=JFK", "origin=other"]).items()}
+    {'origin=JFK': 2, 'origin=other': 1}
+    """
+    found = {}
+    for column in (name for name in joined.column_names if name.startswith(FEATURE)):
+        feature = column.removeprefix(FEATURE)
+        values = joined[column].combine_chunks().fill_null("").dictionary_encode()
+        names = [_segment(feature, value, segments) for value in values.dictionary.to_pylist()]
+        codes = values.indices.to_numpy()
+        for name in sorted({*names} & {*segments}):
+            mine = np.flatnonzero([each == name for each in names])
+            found[name] = joined.filter(pa.array(np.isin(codes, mine)))
+    return found
+
+
+def _segment(feature: str, value: str, segments: Collection[str]) -> str:
+    """A boolean is kept as 0 or 1 in the record log, and called by its name in profiles."""
+    flag = ("false", "true")[FLAGS[value]] if value in FLAGS else value
+    named = [f"{feature}={text}" for text in (value, flag)]
+    return next((name for name in named if name in segments), f"{feature}={OTHER_SEGMENT}")

@@ -1,28 +1,34 @@
 """Mean absolute percentage error."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from detectors import mean_sums
 from detectors.estimate import Estimate
-from detectors.mean_sums import MeanSums
+from detectors.mean_sums import ClusterSums, MeanSums
 from detectors.pair import FloatArray
 
 
+def losses(labels: FloatArray, predictions: FloatArray) -> FloatArray:
+    """Return |prediction - label| / |label| of rows (rows,), the label's size floored at machine epsilon as in scikit-learn.
+
+    >>> losses(np.array([1.0, 2.0]), np.array([2.0, 5.0])).tolist()
+    [1.0, 1.5]
+    """
+    return np.abs(predictions - labels) / np.maximum(np.abs(labels), np.finfo(np.float64).eps)
+
+
 def sums(labels: FloatArray, predictions: FloatArray, weights: FloatArray | None = None) -> MeanSums:
-    """Sum up |prediction - label| / |label|, the label's size floored at machine epsilon as in scikit-learn, of rows (rows,).
+    """Sum up the losses of rows (rows,).
 
     >>> sums(np.array([1.0, 2.0]), np.array([2.0, 5.0])).value
     1.25
     """
-    return mean_sums.sum_up(
-        np.abs(predictions - labels) / np.maximum(np.abs(labels), np.finfo(np.float64).eps), weights
-    )
+    return mean_sums.sum_up(losses(labels, predictions), weights)
 
 
-def estimate(total: MeanSums, parts: Sequence[MeanSums] = (), level: float = 0.95) -> Estimate:
+def estimate(total: MeanSums, parts: ClusterSums | None = None, level: float = 0.95) -> Estimate:
     """Return the mean with its interval, as a share (0.1 is 10%).
 
     Source: Hyndman and Koehler, "Another look at measures of forecast accuracy" (2006).

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from detectors import clusters
 from detectors.estimate import Estimate, none_of
@@ -75,6 +76,30 @@ def sum_up(losses: FloatArray, weights: FloatArray | None = None) -> MeanSums:
     return MeanSums(x.size, float(w.sum()), float(w @ x), squares, centre, float((w * w) @ (x - centre) ** 2))
 
 
+@dataclass(frozen=True, eq=False)
+class ClusterSums:
+    """What the error of a mean needs where rows depend on one another within a cluster: sums by cluster, shape (G,).
+
+    Attributes:
+        weights: sums of w.
+        totals: sums of w x.
+    """
+
+    weights: FloatArray
+    totals: FloatArray
+
+
+def by_cluster(losses: FloatArray, keys: npt.NDArray[np.generic], weights: FloatArray | None = None) -> ClusterSums:
+    """Sum up losses (rows,) and weights (rows,) by the rows' cluster keys (rows,), of any type that sorts.
+
+    >>> by_cluster(np.array([1.0, 2.0, 6.0]), np.array([7, 8, 7])).totals.tolist()
+    [7.0, 2.0]
+    """
+    x = np.asarray(losses, np.float64)
+    w = np.ones(x.size) if weights is None else np.asarray(weights, np.float64)
+    return ClusterSums(clusters.sum_by_cluster(w, keys), clusters.sum_by_cluster(w * x, keys))
+
+
 def merge_all(parts: Sequence[MeanSums]) -> MeanSums:
     """Merge any number of sums.
 
@@ -88,9 +113,9 @@ def merge_all(parts: Sequence[MeanSums]) -> MeanSums:
 
 
 def estimate(
-    sums: MeanSums, parts: Sequence[MeanSums] = (), level: float = 0.95, limits: tuple[float, float] | None = None
+    sums: MeanSums, parts: ClusterSums | None = None, level: float = 0.95, limits: tuple[float, float] | None = None
 ) -> Estimate:
-    """Return the mean with its interval: cluster-robust where `parts`, which sum to it, are 30 clusters or more.
+    """Return the mean with its interval: cluster-robust where `parts`, which sum to it, are of 30 clusters or more.
 
     One row has no interval; a mean beyond float64 does not exist.
     Source: Cochran, "Sampling Techniques" (1977), section 6.3, the ratio estimator.
@@ -106,5 +131,5 @@ def estimate(
     gap = sums.centre - value
     variance = (sums.spread + sums.squares * (gap * gap)) / sums.weight**2
     error = math.sqrt(variance * sums.rows / (sums.rows - 1))
-    influences = np.array([(part.total - value * part.weight) / sums.weight for part in parts])
-    return clusters.interval(value, sums.rows, error, influences if parts else None, level, limits)
+    influences = None if parts is None else (parts.totals - value * parts.weights) / sums.weight
+    return clusters.interval(value, sums.rows, error, influences, level, limits)

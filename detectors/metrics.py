@@ -24,9 +24,14 @@ HEALTH = (
 )  # fmt: skip
 GPU_SHARES = ("gpu_utilization", "gpu_idle_share", "gpu_memory_share")
 GPU = (*GPU_SHARES, "gpu_power_w", "energy_per_1000", "gpu_errors")
-PERFORMANCE = (
-    "label_coverage", "accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "mae", "rmse", "bias",
+OF_CLASSES = (
+    "accuracy", "precision", "recall", "f1", "precision_weighted", "recall_weighted", "f1_weighted", "roc_auc", "pr_auc",
+    "log_loss", "brier", "brier_reliability", "brier_resolution", "brier_uncertainty", "calibration_error",
 )  # fmt: skip
+OF_NUMBERS = ("mae", "rmse", "mape", "r2", "bias")
+OF_RANKINGS = ("ndcg", "mrr")
+CONFUSION = "confusion"
+PERFORMANCE = ("label_coverage", *OF_CLASSES, CONFUSION, *OF_NUMBERS, *OF_RANKINGS)
 METRICS = (
     *DRIFT,
     *TOGETHER[1:],

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from detectors import labelled
 from detectors.pair import FloatArray
-from kernel.clock import DAY_US
+from detectors.rankings import Rankings, rankings
 
 _MOST_WHOLE = 2.0**53  # beyond it a float64 tells whole numbers no longer apart
 
@@ -21,10 +22,12 @@ class Task:
     Attributes:
         kind: binary, multiclass, regression, ranking; "" where not declared, and what came says.
         positive_class: "" where not declared.
+        k: how many items of a list of a ranking count.
     """
 
     kind: str = ""
     positive_class: str = ""
+    k: int = 10
 
     @property
     def is_classes(self) -> bool:
@@ -44,16 +47,18 @@ class Outcomes:
         predicted, actual: class labels, or numbers for a regression.
         scores: by class, NaN where a row has none.
         weights: None where every weight is 1.
-        days: the day of each prediction, what errors cluster by.
+        clusters: what errors cluster by (detectors/labelled.py).
         predictions: how many predictions there were in all, labelled or not.
+        rankings: the lists of a ranking; None of other tasks, and where no list has a label.
     """
 
     predicted: NDArray[np.generic]
     actual: NDArray[np.generic]
     scores: Mapping[str, FloatArray]
     weights: FloatArray | None
-    days: NDArray[np.int64]
+    clusters: NDArray[np.int64]
     predictions: int
+    rankings: Rankings | None = None
 
     @property
     def is_regression(self) -> bool:
@@ -69,7 +74,8 @@ def outcomes(joined: pa.Table, task: Task) -> Outcomes:
     """The labelled rows of a joined table (store.record_reads.labelled); those whose two sides do not compare are left out.
 
     With classes declared, a whole number is a class by its digits, and any other number is none. With a regression declared,
-    classes are left out. Where nothing is declared, rows are of classes as soon as one label is.
+    classes are left out. Where nothing is declared, rows are of classes as soon as one label is. Of a ranking predictions are
+    scores, and labels relevances.
 
     >>> none = pa.nulls(3, pa.string())
     >>> joined = pa.table(
@@ -86,10 +92,11 @@ def outcomes(joined: pa.Table, task: Task) -> Outcomes:
     """
     if task.is_classes:
         predicted, actual = _classes(joined, "prediction"), _classes(joined, "label")
-    elif task.kind == "regression" or joined["label"].null_count == joined.num_rows:
+    elif task.kind in ("regression", "ranking") or joined["label"].null_count == joined.num_rows:
         predicted, actual = joined["prediction_value"], joined["label_value"]
     else:
         predicted, actual = joined["prediction"], joined["label"]
+    clusters = labelled.clusters(joined)
     both = pc.and_(predicted.is_valid(), actual.is_valid())
     rows = joined.filter(both)
     weights = rows["weight"].fill_null(1.0).to_numpy()
@@ -99,8 +106,9 @@ def outcomes(joined: pa.Table, task: Task) -> Outcomes:
         _array(actual.filter(both)),
         _scores(rows["scores"].combine_chunks()) if classes else {},
         None if (weights == 1.0).all() else weights,
-        rows["ts_us"].to_numpy() // DAY_US,
+        clusters[both.to_numpy()],
         joined.num_rows,
+        rankings(joined, clusters) if task.kind == "ranking" else None,
     )
 
 

@@ -1,19 +1,45 @@
 """How well a model did, from predictions joined with their labels."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import accuracy, bias, clusters, confusion, f1, log_loss, mae, precision, recall, rmse, roc_auc, wilson
+from detectors import (
+    accuracy,
+    average_precision,
+    bias,
+    brier,
+    brier_decomposition,
+    calibration_error,
+    confusion,
+    f1,
+    log_loss,
+    mae,
+    mape,
+    mean_sums,
+    ndcg,
+    precision,
+    r2,
+    recall,
+    reciprocal_rank,
+    rmse,
+    roc_auc,
+    wilson,
+)
 from detectors.estimate import Estimate, none_of
-from detectors.mean_sums import MeanSums
+from detectors.mean_sums import ClusterSums, MeanSums
 from detectors.outcomes import Outcomes, Task
 from detectors.pair import FloatArray
+from detectors.rankings import Rankings
 from kernel.measurement import Measurement, Status
 
-LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse"})
-NEITHER_IS_BETTER = frozenset({"bias"})
+WEIGHTED = ("precision_weighted", "recall_weighted", "f1_weighted")
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error", "mae", "rmse", "mape"})
+NEITHER_IS_BETTER = frozenset({"bias", *brier_decomposition.PARTS})
+TOLD = NEITHER_IS_BETTER | {*WEIGHTED}
+"""What is not judged: the averages by weight are other views of the macro ones, and of accuracy."""
 _USUAL_PAIRS = (frozenset({"0", "1"}), frozenset({"false", "true"}))
 
 
@@ -40,92 +66,132 @@ def positive_class(found: Outcomes, task: Task) -> str | None:
     return str(max(classes)) if len(classes) == 2 else None
 
 
+def settled(found: Outcomes, task: Task) -> Task:
+    """The task as all rows tell it, for those of a part of them, which may hold one class alone.
+
+    >>> two = Outcomes(np.array(["late", "ok"]), np.array(["ok", "ok"]), {}, None, np.array([0, 0]), predictions=2)
+    >>> settled(two, Task()).positive_class
+    'ok'
+    """
+    if not task.kind and found.is_regression and len(found.actual):
+        return replace(task, kind="regression")
+    return replace(task, positive_class=positive_class(found, task) or task.positive_class)
+
+
 def estimates(found: Outcomes, task: Task) -> dict[str, Estimate]:
-    """Every metric that these outcomes have, by name, with its interval; cluster-robust from 30 days.
+    """Every metric that these outcomes have, by name, with its interval; cluster-robust from 30 clusters.
 
     >>> predicted, actual = np.array([1.0, 2.0, 6.0]), np.array([1.0, 4.0, 5.0])
     >>> found = estimates(Outcomes(predicted, actual, {}, None, np.zeros(3, np.int64), predictions=3), Task())
     >>> {name: round(estimate.value, 3) for name, estimate in found.items()}
-    {'mae': 1.0, 'rmse': 1.291, 'bias': -0.333}
+    {'mae': 1.0, 'rmse': 1.291, 'mape': 0.233, 'r2': 0.423, 'bias': -0.333}
     """
+    if task.kind == "ranking":
+        return {} if found.rankings is None else _ranking(found.rankings, task.k)
     if found.is_regression:
         return _regression(found)
     positive = positive_class(found, task)
-    counts = confusion.count(found.actual, found.predicted, found.weights)
-    parts = _daily_counts(found)
-    metrics = {"accuracy": accuracy.estimate(counts, parts)}
-    for name, module in (("precision", precision), ("recall", recall), ("f1", f1)):
-        if positive is not None:
-            metrics[name] = module.estimate(counts, "binary", positive, parts)
-        elif task.kind == "binary":  # a day with one class alone does not say which one matters
-            metrics[name] = none_of(counts.rows)
-        else:
-            metrics[name] = module.estimate(counts, "macro", None, parts)
+    metrics = _of_classes(found, task, positive)
     if positive is not None and positive in found.scores:
         metrics |= _by_score(found, positive)
     elif task.kind != "binary" and positive is None and len(found.scores) > 1:
-        metrics["log_loss"] = _loss_of_classes(found)
+        metrics |= _by_scores(found)
     return metrics
 
 
-def _loss_of_classes(found: Outcomes) -> Estimate:
-    """Of the rows with a score for every class; a label that is none of them had a probability of 0."""
+def _of_classes(found: Outcomes, task: Task, positive: str | None) -> dict[str, Estimate]:
+    counts, cells = confusion.count_clusters(found.actual, found.predicted, found.clusters, found.weights)
+    metrics = {"accuracy": accuracy.estimate(counts, cells)}
+    ratios = {"precision": precision.estimate, "recall": recall.estimate, "f1": f1.estimate}
+    for name, estimate in ratios.items():
+        if positive is not None:
+            metrics[name] = estimate(counts, "binary", positive, cells)
+        elif task.kind == "binary":  # a day with one class alone does not say which one matters
+            metrics[name] = none_of(counts.rows)
+        else:
+            metrics[name] = estimate(counts, "macro", None, cells)
+    if positive is None and task.kind != "binary":
+        metrics |= {f"{name}_weighted": of(counts, "weighted", None, cells) for name, of in ratios.items()}
+    return metrics
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """The weights and the clusters of some rows (rows,)."""
+
+    weights: FloatArray | None
+    clusters: NDArray[np.generic]
+
+    def mean(self, losses: FloatArray, estimate: Callable[[MeanSums, ClusterSums], Estimate]) -> Estimate:
+        """What is estimated from the mean of these losses (rows,)."""
+        parts = mean_sums.by_cluster(losses, self.clusters, self.weights)
+        return estimate(mean_sums.sum_up(losses, self.weights), parts)
+
+
+def _some(found: Outcomes, chosen: NDArray[np.bool_]) -> _Rows:
+    return _Rows(None if found.weights is None else found.weights[chosen], found.clusters[chosen])
+
+
+def _by_scores(found: Outcomes) -> dict[str, Estimate]:
+    """Of the rows with a score for every class; a label that is none of them had a probability of 0.
+
+    The calibration error is that of the class that was predicted, as Guo et al. define it, "On calibration of modern neural
+    networks" (2017).
+    """
     names = sorted(found.scores)
     table = np.column_stack([found.scores[name] for name in names])
-    scored = np.flatnonzero(np.isfinite(table).all(axis=1))
-    places = np.searchsorted(names, found.actual[scored])
-    known = np.isin(found.actual[scored], names)
-    labels = np.where(known, places, -1)
+    scored: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(table), axis=1)
+    held, rows = np.clip(table[scored], 0.0, 1.0), _some(found, scored)
+    labels, predicted = (_places(side[scored], names) for side in (found.actual, found.predicted))
+    sure = np.where(predicted < 0, 0.0, held[np.arange(len(held)), predicted])
+    right = (labels == predicted) & (labels >= 0)
+    return {
+        "log_loss": rows.mean(log_loss.losses(held, labels), log_loss.estimate),
+        "brier": rows.mean(brier.losses(held, labels), brier.estimate),
+        "calibration_error": calibration_error.estimate(sure, right, rows.weights, rows.clusters),
+    }
 
-    def sums(rows: NDArray[np.intp]) -> MeanSums:
-        return log_loss.sums(table[scored[rows]], labels[rows], _some(found.weights, scored[rows]))
 
-    return log_loss.estimate(sums(np.arange(len(scored))), [sums(rows) for rows in _by_day(found.days[scored])])
+def _places(values: NDArray[np.generic], names: list[str]) -> NDArray[np.intp]:
+    """The place of each class among these, which are sorted; -1 of one that is not."""
+    return np.where(np.isin(values, names), np.searchsorted(names, values), -1)
 
 
 def _by_score(found: Outcomes, positive: str) -> dict[str, Estimate]:
     scored = np.isfinite(found.scores[positive])
     scores, actual = found.scores[positive][scored], (found.actual == positive)[scored]
-    weights = None if found.weights is None else found.weights[scored]
-    days = found.days[scored]
-    loss = log_loss.binary_sums(scores, actual, weights)
-    daily = [
-        log_loss.binary_sums(scores[rows], actual[rows], None if weights is None else weights[rows])
-        for rows in _by_day(days)
-    ]
+    rows, held = _some(found, scored), np.clip(scores, 0.0, 1.0)
+    of_rows = rows.weights, rows.clusters
     return {
-        "roc_auc": roc_auc.estimate(scores, actual, weights, days),
-        "log_loss": log_loss.estimate(loss, daily),
+        "roc_auc": roc_auc.estimate(scores, actual, *of_rows),
+        "pr_auc": average_precision.estimate(scores, actual, *of_rows),
+        "log_loss": rows.mean(log_loss.binary_losses(held, actual), log_loss.estimate),
+        "brier": rows.mean(brier.binary_losses(held, actual), brier.estimate),
+        **brier_decomposition.estimates(held, actual, *of_rows),
+        "calibration_error": calibration_error.estimate(held, actual, *of_rows),
     }
 
 
 def _regression(found: Outcomes) -> dict[str, Estimate]:
     predicted, actual = found.predicted.astype(np.float64), found.actual.astype(np.float64)
-    measured = {}
+    rows = _Rows(found.weights, found.clusters)
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float64 has no value, or no interval
-        for name, module in (("mae", mae), ("rmse", rmse), ("bias", bias)):
-            parts = [module.sums(actual[r], predicted[r], _some(found.weights, r)) for r in _by_day(found.days)]
-            measured[name] = module.estimate(module.sums(actual, predicted, found.weights), parts)
-    return measured
+        return {
+            "mae": rows.mean(mae.losses(actual, predicted), mae.estimate),
+            "rmse": rows.mean(rmse.losses(actual, predicted), rmse.estimate),
+            "mape": rows.mean(mape.losses(actual, predicted), mape.estimate),
+            "r2": r2.estimate(actual, predicted, rows.weights, rows.clusters),
+            "bias": rows.mean(bias.losses(actual, predicted), bias.estimate),
+        }
 
 
-def _some(weights: FloatArray | None, rows: NDArray[np.intp]) -> FloatArray | None:
-    return None if weights is None else weights[rows]
-
-
-def _by_day(days: NDArray[np.int64]) -> list[NDArray[np.intp]]:
-    """The rows of each day; none at all where there are too few days for a cluster-robust interval."""
-    if len(np.unique(days)) < clusters.LEAST_CLUSTERS:
-        return []
-    order = np.argsort(days, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(days[order])) + 1)
-
-
-def _daily_counts(found: Outcomes) -> list[confusion.ConfusionCounts]:
-    return [
-        confusion.count(found.actual[rows], found.predicted[rows], _some(found.weights, rows))
-        for rows in _by_day(found.days)
-    ]
+def _ranking(ranked: Rankings, k: int) -> dict[str, Estimate]:
+    """Means over lists; a list is its own cluster where nothing else is known."""
+    lists = _Rows(ranked.weights, np.arange(ranked.size) if ranked.clusters is None else ranked.clusters)
+    return {
+        "ndcg": lists.mean(ndcg.values(ranked, k), ndcg.estimate),
+        "mrr": lists.mean(reciprocal_rank.values(ranked), reciprocal_rank.estimate),
+    }
 
 
 def measure_performance(
@@ -133,7 +199,7 @@ def measure_performance(
 ) -> Iterator[Measurement]:
     """Every performance metric, held against the reference's, and label_coverage: the share of predictions with a label.
 
-    Intervals of fewer than 30 days hold for independent rows only, which real errors are not; they do not alarm.
+    Intervals of fewer than 30 clusters hold for independent rows only, which real errors are not; they do not alarm.
 
     Args:
         reference: metric -> {"value", "lower", "upper", "rows"} of the reference's labelled rows.
@@ -162,14 +228,14 @@ def measure_performance(
         yield Measurement(
             metric, "", estimate.value, _judged(metric, estimate, before), before.get("value"),
             lower=estimate.lower, upper=estimate.upper, rows=estimate.rows, reference_rows=before.get("rows"),
-            basis=estimate.basis,
+            basis=estimate.said,
         )  # fmt: skip
 
 
 def _judged(metric: str, now: Estimate, before: Mapping[str, float | None]) -> Status:
     if now.value is None:
         return Status.INSUFFICIENT
-    if now.basis != "cluster" or now.lower is None or now.upper is None or metric in NEITHER_IS_BETTER:
+    if now.basis != "cluster" or now.lower is None or now.upper is None or metric in TOLD:
         return Status.OK
     low, high = before.get("lower"), before.get("upper")
     if low is None or high is None:

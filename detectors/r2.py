@@ -1,9 +1,10 @@
 """Coefficient of determination."""
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from detectors import clusters, mean_sums
 from detectors.estimate import Estimate, none_of
@@ -62,21 +63,27 @@ def sums(labels: FloatArray, predictions: FloatArray, weights: FloatArray | None
     return R2Sums(errors, mean, float(w @ np.square(labels - mean)))
 
 
-def estimate(total: R2Sums, parts: Sequence[R2Sums] = (), level: float = 0.95) -> Estimate:
-    """Return R2, at most 1, with a cluster-robust interval where `parts` are 30 clusters or more; else without one.
+def estimate(
+    labels: FloatArray,
+    predictions: FloatArray,
+    weights: FloatArray | None = None,
+    keys: npt.NDArray[np.generic] | None = None,
+    level: float = 0.95,
+) -> Estimate:
+    """Return R2 of rows (rows,), at most 1, with its interval: cluster-robust where the keys (rows,) name 30 clusters or more.
 
-    An i.i.d. interval would need fourth moments that are not kept. Source: Draper and Smith, "Applied Regression
-    Analysis" (1998), section 1.3; the interval is the ratio's linearisation over clusters.
+    Its sums do not hold what an interval needs, so that it is taken from the rows. Source: Draper and Smith, "Applied
+    Regression Analysis" (1998), section 1.3; the interval is the ratio's linearisation.
 
-    >>> estimate(sums(np.array([1.0, 3.0]), np.array([1.0, 2.0])))
-    Estimate(value=0.5, lower=None, upper=None, rows=2, basis='iid')
+    >>> found = estimate(np.array([1.0, 3.0, 5.0]), np.array([1.0, 2.0, 5.0]))
+    >>> found.value, found.upper
+    (0.875, 1.0)
     """
+    total = sums(labels, predictions, weights)
     value = total.value
-    if value is None:
+    if value is None or not math.isfinite(value + total.label_spread):
         return none_of(total.errors.rows)
-    if len(parts) < clusters.LEAST_CLUSTERS:
-        return Estimate(value, None, None, total.errors.rows)
-    gaps = [part.label_spread + part.errors.weight * (part.label_mean - total.label_mean) ** 2 for part in parts]
-    errors = [part.errors.total for part in parts]
-    influences = ((1 - value) * np.array(gaps) - np.array(errors)) / total.label_spread
-    return clusters.interval(value, total.errors.rows, 0.0, influences, level, (-float("inf"), 1.0))
+    spread = np.square(labels - total.label_mean)
+    influences = ((1 - value) * spread - np.square(predictions - labels)) / total.label_spread
+    weighed = influences if weights is None else weights * influences
+    return clusters.of_rows(value, weighed, keys, level, (-math.inf, 1.0))

@@ -1,9 +1,7 @@
 """Recall."""
 
-from collections.abc import Sequence
-
 from detectors.class_average import ClassRatios
-from detectors.confusion import Average, ConfusionCounts
+from detectors.confusion import Average, ClusterCells, ConfusionCounts
 from detectors.estimate import Estimate
 
 
@@ -23,10 +21,10 @@ def estimate(
     counts: ConfusionCounts,
     average: Average = "macro",
     positive: str | None = None,
-    parts: Sequence[ConfusionCounts] = (),
+    parts: ClusterCells | None = None,
     level: float = 0.95,
 ) -> Estimate:
-    """Return it with its interval: cluster-robust where `parts` are 30 clusters or more, else i.i.d.
+    """Return it with its interval: cluster-robust where `parts` are of 30 clusters or more, else i.i.d.
 
     Within macro and weighted a class that has no rows counts as 0, as in scikit-learn.
 

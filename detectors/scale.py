@@ -4,16 +4,17 @@ from enum import StrEnum
 
 import numpy as np
 
-from detectors.metrics import CONFIDENCE, DUPLICATES, GPU_SHARES, PERFORMANCE, QUALITY
+from detectors.metrics import CONFIDENCE, CONFUSION, DUPLICATES, GPU_SHARES, PERFORMANCE, QUALITY
 from detectors.pair import FloatArray
 
-_SIGNED = frozenset({"bias", "error_budget"})
-_LOSSES = frozenset({"log_loss", "mae", "rmse"})
+_SIGNED = frozenset({"bias", "r2", "brier_resolution", "error_budget"})
+_LOSSES = frozenset({"log_loss", "brier", "mae", "rmse", "mape"})
 _ROOTED = frozenset({"js_distance", "hellinger", "tvd", "linf", "ks", "wasserstein"})
 _SHARES = (
     frozenset({*QUALITY, *DUPLICATES, *CONFIDENCE, *PERFORMANCE, *GPU_SHARES, "error_rate", "uptime"})
     - _SIGNED
     - _LOSSES
+    - {CONFUSION}
 )
 
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from detectors import column_drift, metrics
+from detectors import brier_decomposition, column_drift, metrics
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
 from detectors.duplicate_share import measure_duplicates
 from detectors.health import measure_health, measure_traffic
 from detectors.outcomes import Task, outcomes
-from detectors.performance import measure_performance
+from detectors.performance import WEIGHTED, measure_performance
 from kernel.clock import DAY_US
 from kernel.column_spec import ColumnSpec, finite_numbers
 from kernel.grid import Grid
@@ -169,7 +169,8 @@ def labelled(task: Task, drawn: list[Shape], measured: tuple[str, ...]) -> Subje
 
 
 ON_BINS = ("psi", "js_distance", "hellinger", "tvd", "linf", "chi2")
-OF_CLASSES = ("label_coverage", "accuracy", "precision", "recall", "f1", "log_loss")
+OF_CLASSES = ("label_coverage", "accuracy", "precision", "recall", "f1", "log_loss", "brier", "calibration_error")
+OF_A_SCORE = ("roc_auc", "pr_auc", *brier_decomposition.PARTS)
 OF_NUMBERS = (*metrics.SHIFT, "missing_share", "misfit_share", "out_of_range_share")
 
 X, SCORE = "feature.x", "score.late"
@@ -192,9 +193,10 @@ SUBJECTS = {
     "confidence": confidence(),
     "rows": duplicates(),
     "service": service(),
-    "binary labels": labelled(Task("binary"), shapes.labelled_classes(["late", "ok"]), (*OF_CLASSES, "roc_auc")),
-    "class labels": labelled(Task("multiclass"), shapes.labelled_classes(["a", "b", "c"]), OF_CLASSES),
-    "number labels": labelled(Task("regression"), shapes.labelled_numbers(), ("label_coverage", "mae", "rmse", "bias")),
+    "binary labels": labelled(Task("binary"), shapes.labelled_classes(["late", "ok"]), (*OF_CLASSES, *OF_A_SCORE)),
+    "class labels": labelled(Task("multiclass"), shapes.labelled_classes(["a", "b", "c"]), (*OF_CLASSES, *WEIGHTED)),
+    "number labels": labelled(Task("regression"), shapes.labelled_numbers(), ("label_coverage", *metrics.OF_NUMBERS)),
+    "ranked labels": labelled(Task("ranking"), shapes.labelled_lists(), ("label_coverage", *metrics.OF_RANKINGS)),
     "no labels": labelled(Task("binary"), shapes.unlabelled(), ("label_coverage",)),
 }
 

@@ -198,6 +198,25 @@ def labelled_numbers() -> list[Shape]:
     ]
 
 
+def labelled_lists() -> list[Shape]:
+    """Lists of items that were ranked, with the relevance of each."""
+
+    def make(rng: Generator, rows: int, days: int = 1, labels: float = 1.0, scores: int = 10**6) -> pa.Table:
+        relevance, known = rng.integers(0, 4, rows).tolist(), (rng.random(rows) < labels).tolist()
+        told = [float(r) if k else None for r, k in zip(relevance, known, strict=True)]
+        table = joined(rng.integers(0, scores, rows).astype(float).tolist(), told, days=days)
+        return table.append_column("list", pa.array([f"list {place // 4}" for place in range(rows)], pa.string()))
+
+    return [
+        Shape("lists", make),
+        Shape("over 40 days", lambda rng, n: make(rng, n, days=40)),
+        Shape("tied scores", lambda rng, n: make(rng, n, scores=2)),
+        Shape("one row", make, most=1),
+        Shape("half the labels", lambda rng, n: make(rng, n, labels=0.5)),
+        Shape("weighted", lambda rng, n: _weighted(make(rng, n), rng)),
+    ]
+
+
 def unlabelled() -> list[Shape]:
     """Predictions without labels, and none at all."""
 

@@ -8,7 +8,8 @@ from scipy import stats
 from sklearn import metrics
 
 from detectors import accuracy, agreement, confusion, f1, mcnemar, precision, recall
-from detectors.confusion import count, merge_all
+from detectors.class_average import ClassRatios
+from detectors.confusion import count, count_clusters, merge_all
 
 few = settings(max_examples=40, deadline=None, derandomize=True)
 
@@ -143,8 +144,10 @@ def test_from_thirty_days_the_interval_holds_for_days_that_differ():
     covered, naive, truth = [], [], 0.8
     for _ in range(200):
         days = [rng.random(100) < rate for rate in rng.uniform(0.6, 1.0, 40)]
-        parts = [count(["a"] * 100, np.where(day, "a", "b")) for day in days]
-        found = [accuracy.estimate(merge_all(parts), clusters) for clusters in (parts, ())]
+        counts, cells = count_clusters(
+            ["a"] * 4000, np.where(np.concatenate(days), "a", "b"), np.repeat(range(40), 100)
+        )
+        found = [accuracy.estimate(counts, parts) for parts in (cells, None)]
         assert [e.basis for e in found] == ["cluster", "iid"]
         covered.append(found[0].lower <= truth <= found[0].upper)
         naive.append(found[1].lower <= truth <= found[1].upper)
@@ -153,9 +156,36 @@ def test_from_thirty_days_the_interval_holds_for_days_that_differ():
 
 
 def test_below_thirty_clusters_the_interval_is_marked_iid():
-    parts = [count(["a", "b"], ["a", "a"]) for _ in range(29)]
-    assert f1.estimate(merge_all(parts), parts=parts).basis == "iid"
-    assert f1.estimate(merge_all([*parts, parts[0]]), parts=[*parts, parts[0]]).basis == "cluster"
+    for days, basis in ((29, "iid"), (30, "cluster")):
+        counts, cells = count_clusters(["a", "b"] * days, ["a", "a"] * days, np.repeat(range(days), 2))
+        assert f1.estimate(counts, parts=cells).basis == basis
+
+
+@all_measures
+@few
+@given(pairs)
+def test_the_rows_of_each_cluster_move_a_measure_as_counts_without_them_do(name, rows):
+    """The influence of a cluster is the derivative by its weight, to first order in it."""
+    labels, predictions, weights = _columns(rows)
+    keys = np.arange(len(rows)) % 3
+    counts, cells = count_clusters(labels, predictions, keys, weights)
+    assert counts.weights.tolist() == count(labels, predictions, weights).weights.tolist()
+    ratios = ClassRatios(counts, *{"precision": (0.0, 1.0), "recall": (1.0, 0.0), "f1": (0.5, 0.5)}[name])
+    value, step = MEASURES[name][0].value, 1e-6
+    influences = cells.influences(ratios._gradient(ratios._mix("macro", None), "macro", value(counts)))
+    for place, influence in enumerate(influences):
+        heavier = count(labels, predictions, weights * np.where(keys == place, 1 + step, 1.0))
+        assert (value(heavier) - value(counts)) / step == pytest.approx(influence, abs=1e-5)
+
+
+def test_the_design_effect_is_how_many_times_the_variance_there_is():
+    """Ten copies of each row, a cluster each: the variance is ten times that of as many independent rows."""
+    rng = np.random.default_rng(2)
+    predictions = np.repeat(rng.choice(["a", "b"], 500, p=[0.8, 0.2]), 10)
+    counts, cells = count_clusters(["a"] * 5000, predictions, np.repeat(np.arange(500), 10))
+    found = accuracy.estimate(counts, cells)
+    assert found.design_effect == pytest.approx(10, rel=0.01)
+    assert found.said.startswith("cluster, design effect 10")
 
 
 @few

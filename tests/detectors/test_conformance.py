@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import metrics
+from detectors.performance import WEIGHTED
 from detectors.univariate import DISTANCES
 from kernel.measurement import SERVICE_LEVELS, Measurement, Status
 from testing import shapes
@@ -39,11 +40,17 @@ SHARES = (
     "recall",
     "f1",
     "roc_auc",
+    "pr_auc",
+    *WEIGHTED,
+    "calibration_error",
+    "brier_reliability",
+    "brier_uncertainty",
+    *metrics.OF_RANKINGS,
 )
 RANGES = (
     dict.fromkeys(metrics.METRICS, (0.0, math.inf))
     | dict.fromkeys(("js_distance", "hellinger", "tvd", "linf", "ks", *SHARES), (0.0, 1.0))
-    | {"bias": (-math.inf, math.inf)}
+    | {"bias": (-math.inf, math.inf), "r2": (-math.inf, 1.0), "brier_resolution": (-1.0, 1.0)}
 )
 
 
@@ -83,9 +90,9 @@ def assert_same(found: Measurement, other: Measurement) -> None:
 
 def test_every_metric_is_in_a_case() -> None:
     """Service levels and GPUs are measured of counts (test_burn_rate.py, test_gpu_windows.py), many columns of samples
-    (test_together.py).
+    (test_together.py), and a confusion matrix has a measurement a cell (test_confusion_cells.py).
     """
-    elsewhere = {*SERVICE_LEVELS, *metrics.GPU, *metrics.TOGETHER}
+    elsewhere = {*SERVICE_LEVELS, *metrics.GPU, *metrics.TOGETHER, metrics.CONFUSION}
     assert {metric for *_, metric in CASES} == set(metrics.METRICS) - elsewhere >= set(DISTANCES)
 
 
@@ -184,7 +191,8 @@ def test_classes_that_are_what_happened_are_without_error(subject, shape) -> Non
     found = SUBJECTS[subject].measured(truth, as_it_happened(truth))
     perfect = {name: found[name].value for name in ("accuracy", "precision", "recall", "f1", "label_coverage")}
     assert {value for value in perfect.values() if value is not None} == {1.0}
-    assert found["log_loss"].value == pytest.approx(0.0, abs=1e-9)
+    for name in ("log_loss", "brier", "calibration_error"):
+        assert found[name].value == pytest.approx(0.0, abs=1e-9)
     if subject == "binary labels":
         assert found["roc_auc"].value in (None, 1.0)
 
@@ -201,7 +209,14 @@ def as_it_happened(table: pa.Table) -> pa.Table:
 def test_numbers_that_are_what_happened_are_without_error(shape) -> None:
     labels = looks("number labels", shape)[0].now["label_value"].to_pylist()
     found = SUBJECTS["number labels"].measured(joined(labels, labels), joined(labels, labels))
-    assert [found[name].value for name in ("label_coverage", "mae", "rmse", "bias")] == [1.0, 0.0, 0.0, 0.0]
+    assert [found[name].value for name in ("label_coverage", "mae", "rmse", "mape", "bias")] == [
+        1.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+    ]
+    assert found["r2"].value in (None, 1.0)  # constant labels, or such that have no spread in float64, have none
 
 
 any_number = st.one_of(st.none(), st.floats())  # NaN, the infinities, the denormal and the largest among them

@@ -88,6 +88,38 @@ def test_a_clustered_area_has_a_wider_interval():
     assert robust.upper - robust.lower > 1.5 * (iid.upper - iid.lower)
 
 
+def test_the_interval_of_average_precision_covers_and_is_wider_where_rows_cluster():
+    rng = np.random.default_rng(3)
+    many = rng.random(400_000) < 0.2
+    truth = average_precision.value(rng.normal(many.astype(float)), many)
+    covered = []
+    for _ in range(300):
+        positives = rng.random(1_000) < 0.2
+        found = average_precision.estimate(rng.normal(positives.astype(float)), positives)
+        covered.append(found.lower <= truth <= found.upper)
+    assert np.mean(covered) == pytest.approx(0.95, abs=5 * np.sqrt(0.95 * 0.05 / 300))
+    copied = [np.repeat(side, 4) for side in (rng.normal(positives.astype(float)), positives)]
+    robust = average_precision.estimate(*copied, keys=np.repeat(np.arange(1_000), 4))
+    assert robust.design_effect == pytest.approx(4, rel=0.01)
+
+
+@few
+@given(scored)
+def test_the_influence_on_average_precision_is_the_change_when_a_row_weighs_more(rows):
+    scores, positives, weights = _arrays(rows)
+    if min(positives.sum(), (~positives).sum()) < 2:
+        return
+    error, step = 0.0, 1e-6
+    whole = average_precision.value(scores, positives, weights)
+    for place in range(scores.size):
+        more = weights * np.where(np.arange(scores.size) == place, 1 + step, 1.0)
+        error += ((average_precision.value(scores, positives, more) - whole) / step) ** 2
+    half = stats.norm.ppf(0.975) * np.sqrt(error * scores.size / (scores.size - 1))
+    found = average_precision.estimate(scores, positives, weights)
+    assert found.lower == pytest.approx(max(0.0, whole - half), abs=1e-4)
+    assert found.upper == pytest.approx(min(1.0, whole + half), abs=1e-4)
+
+
 def test_areas_of_pathological_scores():
     positives = np.array([True, False, True, False])
     assert roc_auc.estimate(np.full(4, 0.5), positives).value == 0.5
@@ -152,13 +184,15 @@ def test_regression_equals_scikit_learns_and_merges(name, rows):
     half = labels.size // 2
     slices = (slice(None, half), slice(half, None))
     parts = [ours.sums(labels[part], predictions[part], weights[part]) for part in slices]
-    value = ours.estimate(parts[0].merge(parts[1])).value
+    merged, whole = parts[0].merge(parts[1]), ours.sums(labels, predictions, weights)
+    value = merged.value if name == "r2" else ours.estimate(merged).value
     if name == "r2" and np.ptp(labels) == 0:
         assert value is None or value < -1e6
         return
     expected = scikits(labels, predictions, sample_weight=weights)
     assert value == pytest.approx(expected, rel=1e-9, abs=1e-9)
-    assert ours.estimate(ours.sums(labels, predictions, weights)).value == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    value = ours.estimate(labels, predictions, weights).value if name == "r2" else ours.estimate(whole).value
+    assert value == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 def test_bias_has_the_sign_of_what_the_model_says_too_much():
@@ -185,11 +219,9 @@ def test_r2_has_a_cluster_robust_interval_that_covers():
         parts = []
         for _ in range(40):
             labels = rng.normal(0, 2, 50)
-            parts.append(r2.sums(labels, labels + rng.normal(size=50)))
-        total = r2.R2Sums()
-        for part in parts:
-            total = total.merge(part)
-        found = r2.estimate(total, parts)
+            parts.append((labels, labels + rng.normal(size=50)))
+        labels, predictions = map(np.concatenate, zip(*parts, strict=True))
+        found = r2.estimate(labels, predictions, keys=np.repeat(range(40), 50))
         assert found.basis == "cluster"
         covered.append(found.lower <= 0.75 <= found.upper)
     assert np.mean(covered) == pytest.approx(0.95, abs=0.07)
@@ -219,15 +251,19 @@ def test_no_rows_and_one_row():
     assert mean_sums.estimate(mean_sums.MeanSums()).value is None
     one = mean_sums.estimate(mean_sums.sum_up(np.array([3.0])))
     assert (one.value, one.lower, one.upper, one.rows) == (3.0, None, None, 1)
-    assert r2.estimate(r2.sums(np.empty(0), np.empty(0))).value is None
+    assert r2.estimate(np.empty(0), np.empty(0)).value is None
     empty = log_loss.sums(np.empty((0, 3)), np.empty(0, int))
     assert log_loss.estimate(empty).value is None
 
 
 def test_a_loss_clustered_by_day_has_a_wider_interval():
     rng = np.random.default_rng(8)
-    parts = [mean_sums.sum_up(rng.gamma(2, 1, 100) + rng.normal()) for _ in range(30)]
-    total = mean_sums.merge_all(parts)
-    iid, robust = mean_sums.estimate(total), mean_sums.estimate(total, parts)
+    days = np.repeat(np.arange(30), 100)
+    losses = rng.gamma(2, 1, 3000) + rng.normal(size=30)[days]
+    total = mean_sums.sum_up(losses)
+    iid, robust = mean_sums.estimate(total), mean_sums.estimate(total, mean_sums.by_cluster(losses, days))
     assert (iid.basis, robust.basis) == ("iid", "cluster")
+    assert robust.design_effect == pytest.approx(
+        ((robust.upper - robust.lower) / (iid.upper - iid.lower)) ** 2, rel=0.1
+    )
     assert robust.upper - robust.lower > 3 * (iid.upper - iid.lower)

@@ -5,8 +5,10 @@ import pyarrow as pa
 import pytest
 from sklearn import metrics
 
+from detectors.brier_decomposition import PARTS
+from detectors.metrics import OF_CLASSES
 from detectors.outcomes import Task, outcomes
-from detectors.performance import estimates, measure_performance
+from detectors.performance import WEIGHTED, estimates, measure_performance
 from kernel.measurement import Status
 from testing.labelled_rows import joined
 
@@ -31,16 +33,31 @@ def test_a_multiclass_day_with_two_classes_is_averaged_like_any_other() -> None:
     found = values(joined(predicted, actual), Task("multiclass"))
     expected = metrics.precision_recall_fscore_support(actual, predicted, average="macro")
     assert (found["precision"], found["recall"], found["f1"]) == pytest.approx(expected[:3], rel=1e-12)
+    expected = metrics.precision_recall_fscore_support(actual, predicted, average="weighted")
+    weighted = found["precision_weighted"], found["recall_weighted"], found["f1_weighted"]
+    assert weighted == pytest.approx(expected[:3], rel=1e-12)
     assert found["precision"] != pytest.approx(metrics.precision_score(actual, predicted, pos_label="green"), rel=1e-3)
 
 
 @pytest.mark.parametrize("names", [NAMES, ["blue", "green"], ["red"]])
-def test_multiclass_log_loss_is_that_of_scikit_learn(names) -> None:
+def test_multiclass_losses_are_those_of_scikit_learn(names) -> None:
     predicted, actual, scores = some(400, names)
     scores[0] = dict.fromkeys(NAMES, 0.0) | {"blue": 1.0}  # certain, and wrong where the label is another
     found = values(joined(predicted, actual, scores), Task("multiclass"))
     table = np.array([[row[name] for name in NAMES] for row in scores])
     assert found["log_loss"] == pytest.approx(metrics.log_loss(actual, y_proba=table, labels=NAMES), rel=1e-12)
+    expected = metrics.brier_score_loss(actual, table, labels=NAMES, scale_by_half=False)
+    assert found["brier"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_calibration_error_of_many_classes_is_that_of_the_predicted_one() -> None:
+    predicted, actual, scores = some(2_000, NAMES)
+    found = values(joined(predicted, actual, scores), Task("multiclass"))
+    sure = np.array([row[name] for row, name in zip(scores, predicted, strict=True)])
+    right = np.array(predicted) == np.array(actual)
+    bins = np.digitize(sure, np.linspace(0, 1, 11)[1:-1])
+    gaps = [abs((right - sure)[bins == place].sum()) for place in range(10)]
+    assert found["calibration_error"] == pytest.approx(sum(gaps) / 2_000, rel=1e-9)
 
 
 def test_rows_without_a_score_for_every_class_have_no_part_in_log_loss() -> None:
@@ -52,7 +69,9 @@ def test_rows_without_a_score_for_every_class_have_no_part_in_log_loss() -> None
     table = np.array([[scores[i][name] for name in NAMES] for i in kept])
     expected = metrics.log_loss([actual[i] for i in kept], y_proba=table, labels=NAMES)
     assert found["log_loss"].value == pytest.approx(expected, rel=1e-12)
-    assert (found["log_loss"].rows, found["log_loss"].basis) == (150, "cluster")
+    assert {(found[name].rows, found[name].basis) for name in ("log_loss", "brier", "calibration_error")} == {
+        (150, "cluster")
+    }
 
 
 def test_a_label_that_no_score_is_for_had_no_probability() -> None:
@@ -68,15 +87,17 @@ def test_a_binary_model_may_say_its_classes_in_numbers(texts) -> None:
     labels = [str(v) for v in actual] if texts else actual.tolist()
     scores = [{"0": 1 - p, "1": p} for p in score.tolist()]
     found = values(joined(predicted.tolist(), labels, scores), Task("binary"))
-    assert "mae" not in found
-    assert found == pytest.approx(
+    assert set(found) == set(OF_CLASSES) - set(WEIGHTED)
+    assert {name: found[name] for name in found if name not in (*PARTS, "calibration_error")} == pytest.approx(
         {
             "accuracy": metrics.accuracy_score(actual, predicted),
             "precision": metrics.precision_score(actual, predicted),
             "recall": metrics.recall_score(actual, predicted),
             "f1": metrics.f1_score(actual, predicted),
             "roc_auc": metrics.roc_auc_score(actual, score),
+            "pr_auc": metrics.average_precision_score(actual, score),
             "log_loss": metrics.log_loss(actual, y_proba=score),
+            "brier": metrics.brier_score_loss(actual, score),
         },
         rel=1e-9,
     )
@@ -130,8 +151,10 @@ def test_weighted_classes_are_those_of_scikit_learn(kind) -> None:
         "log_loss": metrics.log_loss(actual, y_proba=table, labels=names, sample_weight=weights),
     }
     if kind == "binary":
-        expected["roc_auc"] = metrics.roc_auc_score(np.array(actual) == "green", table[:, 1], sample_weight=weights)
-    assert found == pytest.approx(expected, rel=1e-9)
+        green = np.array(actual) == "green"
+        expected["roc_auc"] = metrics.roc_auc_score(green, table[:, 1], sample_weight=weights)
+        expected["pr_auc"] = metrics.average_precision_score(green, table[:, 1], sample_weight=weights)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-9)
 
 
 def test_weighted_numbers_are_those_of_scikit_learn() -> None:
@@ -143,6 +166,8 @@ def test_weighted_numbers_are_those_of_scikit_learn() -> None:
         {
             "mae": metrics.mean_absolute_error(actual, predicted, sample_weight=weights),
             "rmse": metrics.root_mean_squared_error(actual, predicted, sample_weight=weights),
+            "mape": metrics.mean_absolute_percentage_error(actual, predicted, sample_weight=weights),
+            "r2": metrics.r2_score(actual, predicted, sample_weight=weights),
             "bias": np.average(predicted - actual, weights=weights),
         },
         rel=1e-9,
@@ -152,14 +177,14 @@ def test_weighted_numbers_are_those_of_scikit_learn() -> None:
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("days", [1, 40])
 def test_errors_beyond_float64_have_no_value_and_those_whose_squares_are_no_interval(days) -> None:
-    """Also where rows are weighted, as a sampled stream's are."""
+    """Also where rows are weighted, as a sampled stream's are; in shares of the label errors of any size are small."""
     task = Task("regression")
-    for size, found_of in ((1e200, {"mae", "bias"}), (1.7e308, set())):
+    for size, found_of in ((1e200, {"mae", "mape", "bias"}), (1.7e308, set())):
         weights = np.random.default_rng(1).choice([1.0, 2.0, 5.0], 120)
         table = joined([size, -size, 0.0] * 40, [-size, size, 1.0] * 40, days=days, weights=weights)
         found = estimates(outcomes(table, task), task)
         assert {name for name, e in found.items() if e.value is not None} == found_of
-        assert {(e.lower, e.upper) for e in found.values()} == {(None, None)}
+        assert {(e.lower, e.upper) for name, e in found.items() if name != "mape"} == {(None, None)}
         assert {m.status for m in measure_performance(outcomes(table, task), {}, task)} <= {"ok", "insufficient"}
 
 

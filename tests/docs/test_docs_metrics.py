@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pytest
 from detectors import column_drift
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
+from detectors.confusion_cells import measure_confusion
 from detectors.delta import DELTA
 from detectors.duplicate_share import measure_duplicates
 from detectors.gpu import measure_gpus
@@ -18,6 +20,7 @@ from detectors.metrics import DISTANCES, METRICS
 from detectors.multivariate.together import Sides, measure_together
 from detectors.outcomes import Outcomes, Task
 from detectors.performance import measure_performance
+from detectors.rankings import Rankings
 from detectors.service_levels import measure_service
 from kernel.clock import DAY_US
 from kernel.column_spec import ColumnSpec
@@ -34,7 +37,10 @@ _ROWS = 200
 @pytest.fixture
 def measured() -> list[Measurement]:
     """All measurements of a small window that has every kind of column and of outcome."""
-    return [*_of_profiles(), *_together(), *_of_labels(_classes()), *_of_labels(_numbers())]
+    tasks = [Task("binary", "late"), Task("multiclass")]
+    of_labels = [found for task in tasks for found in _of_labels(_classes(), task)]
+    of_labels += [*_of_labels(_numbers(), Task()), *_of_labels(_ranked(), Task("ranking"))]
+    return [*_of_profiles(), *_together(), *of_labels]
 
 
 def _of_profiles() -> Iterator[Measurement]:
@@ -100,8 +106,14 @@ def _numbers() -> Outcomes:
     return Outcomes(actual + 0.1, actual, {}, None, np.arange(_ROWS) % 40, _ROWS)
 
 
-def _of_labels(found: Outcomes) -> Iterator[Measurement]:
-    yield from measure_performance(found, {}, Task(positive_class="late"))
+def _ranked() -> Outcomes:
+    lists = Rankings(np.arange(_ROWS) // 4, np.linspace(0.0, 1.0, _ROWS), np.arange(_ROWS) % 3.0)
+    return replace(_numbers(), rankings=lists)
+
+
+def _of_labels(found: Outcomes, task: Task) -> Iterator[Measurement]:
+    yield from measure_performance(found, {}, task)
+    yield from measure_confusion(found)
 
 
 def test_the_page_and_the_detectors_have_the_same_metrics(docs, measured) -> None:
