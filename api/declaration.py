@@ -12,7 +12,7 @@ from kernel.windows import WindowSize, parse_duration
 from store import columns, models, references, windows
 from store.columns import Column
 from store.database import Database
-from store.models import Model, Objectives
+from store.models import Model, Objectives, Ranking
 from stream.codecs.columns import name_problem
 from stream.codecs.json_records import model_problem
 
@@ -81,6 +81,15 @@ class ObjectivesDeclaration(BaseModel):
         return self
 
 
+class RankingDeclaration(BaseModel):
+    """What a list of a ranking is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    group: Feature = Field("query", description="The tag, else the feature, that is the same in the items of one list.")
+    k: int = Field(10, ge=1, le=10_000, description="How many items of a list NDCG counts.")
+
+
 class Declaration(BaseModel):
     """What is said of a model. It replaces what was said before; what is left out takes its default."""
 
@@ -107,6 +116,16 @@ class Declaration(BaseModel):
     multivariate: bool = Field(
         False,
         description="Whether its features are measured together as well, from samples of rows; references put from then on.",
+    )
+
+    cluster: Feature | None = Field(
+        None,
+        description="The tag, else the feature, that errors cluster by, such as a customer; without it they do by day.",
+    )
+    ranking: RankingDeclaration | None = Field(
+        None,
+        description="Of a ranking, what a list is: {group, k}, the tag or feature that its items share, and how many count; "
+        "{query, 10} without.",
     )
 
     @field_validator("rollups")
@@ -201,6 +220,8 @@ def write(db: Database, workspace: str, name: str, declared: Declaration, now_us
         declared.min_rows,
         objectives=Objectives(**declared.objectives.model_dump()) if declared.objectives else Objectives(),
         multivariate=declared.multivariate,
+        cluster=declared.cluster or "",
+        ranking=Ranking(**declared.ranking.model_dump()) if declared.ranking else Ranking(),
     )
     models.declare(db, workspace, model, now_us)
     kinds = {FEATURE + c.name: _KINDS[c.type] for c in declared.schema_ if c.type in _KINDS}

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from api.declaration import ColumnDeclaration, ColumnType
+from api.declaration import ColumnDeclaration, ColumnType, RankingDeclaration
 from api.moments import Moment
 from api.numbers import Number, plain
 from kernel.clock import SECOND_US
@@ -84,6 +84,8 @@ class ModelOut(BaseModel):
     min_rows: int
     objectives: dict[str, float] = Field(description="What is promised of the service; empty where nothing is.")
     multivariate: bool = Field(description="Whether its features are measured together as well.")
+    cluster: str | None = Field(description="The tag or feature that errors cluster by; null for the day.")
+    ranking: RankingDeclaration = Field(description="Of a ranking, what a list is.")
 
 
 class ModelDetail(ModelOut):
@@ -145,6 +147,8 @@ def _fields(model: Model, columns: Iterable[Column]) -> dict[str, object]:
         "min_rows": model.min_rows,
         "objectives": {name: value for name, value in asdict(model.objectives).items() if value is not None},
         "multivariate": model.multivariate,
+        "cluster": model.cluster or None,
+        "ranking": asdict(model.ranking),
     }
 
 

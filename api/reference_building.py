@@ -4,8 +4,8 @@ Where a grid has lost its resolution for these rows they are counted once more o
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from api.numbers import plain
 from api.reference_sample import ReferenceSample
 from detectors.label_drift import Tally, tally
+from detectors.label_windows import by_segment, joined_columns, task_of
 from detectors.multivariate.sample import columns_of
-from detectors.outcomes import Task, outcomes
+from detectors.outcomes import Outcomes, Task
 from detectors.performance import estimates
 from driftglass_client.wire import LABEL, LABEL_VALUE, SCORE_PREFIX, TS
 from kernel.clock import Clock, to_rfc3339
@@ -30,6 +31,7 @@ from store.models import Model
 from store.record_reads import RecordReader
 from store.record_schema import to_stored
 from store.recount import NewGrids, Recount, lost
+from store.reference_labels import OfLabels, Performance
 from store.references import FROM_LOG
 from store.registry import Registry
 from stream.codecs.batch import WHOLE_MESSAGE, Batch, Refusal
@@ -44,7 +46,7 @@ LISTED = 1_000  # refusals that are told one by one
 _SUMMED = 16  # profiles at a time: how many are held, however many batches there are
 _OUTCOME = (TS, "prediction", "prediction_value", "weight")
 _SCORES = pa.map_(pa.string(), pa.float64())
-Performance = Mapping[str, Mapping[str, float | None]]
+_KEPT = ("value", "lower", "upper", "rows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ class Built:
         sample: rows that are kept of it, where some are measured together.
         moving: how it moves with the windows; it then has no rows of its own.
         grids: new ones that it was counted on, by stored name.
+        of_segments: what labels say of the rows of each segment.
         rejected: rows that break the contract; refusals: of the first 1,000 of them, each by its row among all.
     """
 
@@ -104,6 +107,7 @@ class Built:
     refusals: Sequence[Refusal] = ()
     moving: Moving | None = None
     grids: NewGrids = field(default_factory=dict)
+    of_segments: Mapping[str, OfLabels] = field(default_factory=dict)
 
 
 def make(
@@ -143,6 +147,7 @@ def put(place: Place, model: str, built: Built, heard: Callable[[float], None] =
         built.label_counts,
         built.sample,
         built.moving,
+        built.of_segments,
     )
     if place.reader is None or not built.grids:
         return references.put(place.db, place.workspace, model, *parts)
@@ -168,17 +173,18 @@ def from_rows(place: Place, model: str, sent: Sent, key: str) -> Built:
         if building is None:
             building = _Building(place, model, _sampled(place, model, sent))
         building.add(good)
-        joined.append(_joined(good))
+        joined.append(_joined(good, building.model))
         moments |= set(pc.min_max(good[TS].cast(pa.int64())).as_py().values())
     if building is None:
         raise _nothing_good(rows.refusals, sent.what)
     building = building.on_new_grids(lambda: _Rows(place, model, key, sent.what).tables(sent.messages))
     provenance = {**sent.provenance, "from": to_rfc3339(min(moments)), "to": to_rfc3339(max(moments))}
     profile, segments = building.profiles()
-    of_labels = _of_labels(pa.concat_tables(joined), building.model)
+    of_labels, of_segments = _of_labels(pa.concat_tables(joined), building.model, segments.keys())
     return Built(
-        profile, segments, *of_labels, provenance, building.sample(), rows.rejected, rows.refusals, grids=building.grids
-    )
+        profile, segments, *of_labels, provenance, building.sample(), rows.rejected, rows.refusals, grids=building.grids,
+        of_segments=of_segments,
+    )  # fmt: skip
 
 
 def _sampled(place: Place, model: str, sent: Sent) -> pa.Table | None:
@@ -201,13 +207,15 @@ def from_log(place: Place, model: str, reader: RecordReader, start_us: int, end_
         building.add(table)
     building = building.on_new_grids(lambda: reader.rows(model, start_us, end_us))
     profile, segments = building.profiles()
-    joined = reader.labelled(model, [(start_us, end_us)])
+    joined = reader.labelled(model, [(start_us, end_us)], joined_columns(building.model))
     if not profile.rows or joined is None:
         between = f"{to_rfc3339(start_us)} and {to_rfc3339(end_us)}"
         raise NotFoundError(f"the record log has no prediction of {model!r} between {between}")
     provenance = {"source": FROM_LOG, "from": to_rfc3339(start_us), "to": to_rfc3339(end_us)}
-    of_labels = _of_labels(joined, building.model)
-    return Built(profile, segments, *of_labels, provenance, building.sample(), grids=building.grids)
+    of_labels, of_segments = _of_labels(joined, building.model, segments.keys())
+    return Built(
+        profile, segments, *of_labels, provenance, building.sample(), grids=building.grids, of_segments=of_segments
+    )
 
 
 def moving_by(kind: str, length: str) -> Moving:
@@ -363,28 +371,39 @@ def _registered(place: Place, model: str) -> tuple[Registry, Model]:
     return registry, known[model]
 
 
-def _joined(table: pa.Table) -> pa.Table:
-    """The rows with a label in the form of the record log's join (store.record_reads.labelled), as far as outcomes read it."""
-    labelled = table.filter(pc.or_(table[LABEL].is_valid(), table[LABEL_VALUE].is_valid()))
-    kept = [name for name in labelled.column_names if name in _OUTCOME or name.startswith(SCORE_PREFIX)]
-    joined = to_stored(labelled.select(kept), RecordKind.PREDICTIONS).select([*_OUTCOME[1:], "scores"])
+def _joined(table: pa.Table, model: Model) -> pa.Table:
+    """The rows in the form of the record log's join (store.record_reads.labelled), as far as outcomes read it.
+
+    Those without a label are left out, but where lists are ranked, in which they stand.
+    """
+    if model.task != "ranking":
+        table = table.filter(pc.or_(table[LABEL].is_valid(), table[LABEL_VALUE].is_valid()))
+    kept = [name for name in table.column_names if name in _OUTCOME or name.startswith(SCORE_PREFIX)]
+    joined = to_stored(table.select(kept), RecordKind.PREDICTIONS).select([*_OUTCOME[1:], "scores"])
     joined = joined.set_column(joined.column_names.index("scores"), "scores", joined["scores"].cast(_SCORES))
-    for name in (LABEL, LABEL_VALUE):
-        joined = joined.append_column(name, labelled[name])
-    return joined.append_column("ts_us", labelled[TS].cast(pa.int64()))
+    more = joined_columns(model).of_rows(table)
+    for name, column in {LABEL: table[LABEL], LABEL_VALUE: table[LABEL_VALUE], **more}.items():
+        joined = joined.append_column(name, column)
+    return joined.append_column("ts_us", table[TS].cast(pa.int64()))
 
 
-def _of_labels(joined: pa.Table, model: Model) -> tuple[Performance, int, Tally]:
-    """How well the model did on the rows with a label, how many they are, and how often each label was."""
+def _of_labels(
+    joined: pa.Table, model: Model, segments: Collection[str]
+) -> tuple[tuple[Performance, int, Tally], dict[str, OfLabels]]:
+    """How well the model did on the rows with a label, how many they are, how often each label was, and both by segment."""
     present = pc.or_(joined[LABEL].is_valid(), joined[LABEL_VALUE].is_valid())
     labels = int(np.count_nonzero(present.to_numpy(zero_copy_only=False)))
-    task = Task(model.task, model.positive_class)
-    found = outcomes(joined, task)
-    measured = estimates(found, task) if len(found.actual) else {}
-    performance = {
-        name: {at: _number(value) for at, value in asdict(e).items() if at != "basis"} for name, e in measured.items()
+    said = {
+        segment: OfLabels(_performance(found, task), tally(found))
+        for segment, found, task in by_segment(joined, task_of(model), segments)
     }
-    return performance, labels, tally(found)
+    whole = said.pop("")
+    return (whole.performance, labels, whole.labels), said
+
+
+def _performance(found: Outcomes, task: Task) -> Performance:
+    measured = estimates(found, task) if len(found.actual) else {}
+    return {name: {at: _number(getattr(e, at)) for at in _KEPT} for name, e in measured.items()}
 
 
 def _number(value: float | None) -> float | None:

@@ -10,6 +10,7 @@ from kernel.measurement import Measurement
 from kernel.profile import WindowProfile
 from kernel.profile_difference import without
 from kernel.windows import Span
+from store.reference_labels import NO_LABELS, OfLabels
 from store.references import Reference
 
 ITS_OWN_TAKEN = "its own rows taken from the reference"
@@ -48,12 +49,25 @@ class Against:
         segments: the reference's profile of each segment, "" for all of its rows; a segment that it lacks is not among them.
         sample: rows of it (detectors/multivariate/sample.py); None where nothing is measured together.
         earlier: of a reference that moves, its profile by segment and by the span that is held against it.
+        of_segments: what labels say of the reference's rows in each segment.
     """
 
     reference: Reference
     segments: Mapping[str, WindowProfile]
     sample: pa.Table | None = None
     earlier: Mapping[tuple[str, Span], WindowProfile] = field(default_factory=dict)
+    of_segments: Mapping[str, OfLabels] = field(default_factory=dict)
+
+    def labels(self, segment: str) -> OfLabels:
+        """What labels say of the reference's rows in a segment, "" for all of them.
+
+        >>> of_a = OfLabels({"accuracy": {"value": 0.9}})
+        >>> against = Against(Reference("r", WindowProfile(), {}, {}, {}, False, 0), {}, of_segments={"c=a": of_a})
+        >>> against.labels("c=a").performance, against.labels("").performance, against.labels("c=b").performance
+        ({'accuracy': {'value': 0.9}}, {}, {})
+        """
+        whole = OfLabels(self.reference.performance, self.reference.labels)
+        return self.of_segments.get(segment, NO_LABELS) if segment else whole
 
     def profile(self, segment: str, span: Span) -> WindowProfile | None:
         """The reference's rows of a segment, "" for all of them, that a span is held against; None where it has none.

@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from detectors import dial, labelled
-from detectors.against import SHARES, Against, Before
+from detectors.against import Against, Before
 from detectors.column_drift import Test, measure_column
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
@@ -22,13 +21,11 @@ from detectors.deciding import Decider
 from detectors.duplicate_share import measure_duplicates
 from detectors.gpu_windows import GpuWindows
 from detectors.health import measure_health, measure_traffic
-from detectors.label_drift import measure_label_drift
+from detectors.label_windows import joined_columns, measure_labels
 from detectors.lookback import Look
 from detectors.metrics import TOGETHER
 from detectors.multivariate.sample import MOST_ROWS, columns_of
 from detectors.multivariate.together import Sides, measure_together
-from detectors.outcomes import Task, outcomes
-from detectors.performance import measure_performance
 from detectors.season import length_us
 from detectors.service_levels import ServiceLevels
 from detectors.settings import DetectorSettings
@@ -152,7 +149,8 @@ class Evaluator:
         """Measure the windows of a lease; returns how many were finished."""
         try:
             looks, against = self._inputs.read(model, held)
-            joined = self._reader.labelled(model.name, [(w.start_us, w.end_us) for w in held.windows])
+            spans = [(w.start_us, w.end_us) for w in held.windows]
+            joined = self._reader.labelled(model.name, spans, joined_columns(model))
             gpus = self._gpus.of(model, held.windows)
             done, begun_s = 0, self._clock.monotonic_s()
             for window in held.windows:
@@ -191,10 +189,13 @@ class Evaluator:
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
             found.setdefault(key, []).extend(_of_profiles(model, window, segment, look, against, test))
-            if joined is not None and not segment:
-                found[key] += _of_labels(model, window, version, joined, against, test)
             if against is not None and not segment and not _only_labels(window):
                 found[key] += self._together(model, window, version, look, against, test)
+        if joined is not None:
+            for series, of_labels in measure_labels(
+                model, (window.start_us, window.end_us), looks.keys(), joined, against, test
+            ):
+                found[SeriesKey(model.name, *series, window.size)].append(of_labels)
         return found
 
     def _together(
@@ -295,21 +296,3 @@ def _told(found: Measurement) -> Measurement:
         if found.alpha is not None
         else found
     )
-
-
-def _of_labels(
-    model: Model, window: Window, version: str, joined: pa.Table, against: Against | None, test: Test
-) -> Iterator[Measurement]:
-    """What labels say of one version. Rows that the reference shares stay in it: its performance cannot be taken apart."""
-    rows = joined.filter(pc.equal(joined["version"], version))
-    if not rows.num_rows:
-        return
-    shared = against is not None and against.shared((window.start_us, window.end_us))
-    before = Before(shared=SHARES if shared else "")
-    task = Task(model.task, model.positive_class)
-    found = outcomes(rows, task)
-    for one in measure_performance(found, {} if against is None else against.reference.performance, task):
-        yield one if one.expected is None else before.said_of(one)
-    labels = {} if against is None else against.reference.labels
-    for one in measure_label_drift(found, labels, test.alpha, test.delta):
-        yield before.said_of(one)

@@ -15,7 +15,7 @@ from kernel.moving import Moving
 from kernel.profile import WindowProfile
 from kernel.profiling import GroupKey
 from kernel.windows import Span
-from store import profiles, references, samples
+from store import profiles, reference_labels, references, samples
 from store.database import Database
 from store.models import Model
 from store.record_reads import RecordReader
@@ -136,7 +136,8 @@ class WindowInputs:
         parts = references.of_segments(self._db, self._workspace, model.name, reference.name, segments)
         rows = samples.of_reference(self._db, self._workspace, model.name, reference.name)
         sample = None if rows is None else columns_of(rows, multivariate=model.multivariate)
-        return Against(reference, parts | {"": reference.profile}, sample)
+        labels = reference_labels.of_segments(self._db, self._workspace, model.name, reference.name, segments)
+        return Against(reference, parts | {"": reference.profile}, sample, of_segments=labels)
 
     def _earlier(
         self, model: Model, moving: Moving, held: Lease, looks: Mapping[int, Looks]

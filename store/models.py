@@ -32,6 +32,19 @@ class Objectives:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranking:
+    """How the items of a ranking are taken together.
+
+    Attributes:
+        group: the tag, else the feature, that is the same in the items of one list.
+        k: how many items of a list count.
+    """
+
+    group: str = "query"
+    k: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """What is known of a model, declared or by default.
 
@@ -43,6 +56,8 @@ class Model:
         segments: features by whose values everything is measured once more.
         min_rows: a window with fewer looks back over earlier ones.
         multivariate: whether its features are measured together, too.
+        cluster: the tag, else the feature, that errors cluster by; "" for the day.
+        ranking: of a ranking, what a list is.
     """
 
     name: str
@@ -56,6 +71,8 @@ class Model:
     declared: bool = False
     objectives: Objectives = Objectives()
     multivariate: bool = False
+    cluster: str = ""
+    ranking: Ranking = Ranking()
 
     @property
     def sizes(self) -> tuple[WindowSize, ...]:
@@ -130,6 +147,8 @@ def _row(workspace: str, model: Model, now_us: int) -> dict[str, Any]:
         "declared": model.declared,
         "objectives": {name: value for name, value in asdict(model.objectives).items() if value is not None},
         "multivariate": model.multivariate,
+        "cluster": model.cluster,
+        "ranking": asdict(model.ranking),
         "registered_us": now_us,
     }
 
@@ -147,4 +166,6 @@ def _model(row: Any) -> Model:
         declared=row.declared,
         objectives=Objectives(**row.objectives),
         multivariate=row.multivariate,
+        cluster=row.cluster,
+        ranking=Ranking(**row.ranking),
     )

@@ -15,6 +15,7 @@ from deltalake.exceptions import DeltaError
 from kernel.clock import DAY_US, MINUTE_US
 from kernel.errors import UnavailableError
 from kernel.windows import Span, join_spans
+from store.joined_columns import NOTHING_ELSE, JoinedColumns
 from store.record_pruning import Choice, added_since, of_days, of_offsets
 from store.record_schema import PARTITION_COLUMN, from_stored, stored_schema
 from store.records import RecordLog
@@ -181,7 +182,7 @@ class RecordReader:
             return None
         return from_stored(found, RecordKind.PREDICTIONS, apart=True)
 
-    def labelled(self, model: str, windows: Sequence[Span]) -> pa.Table | None:
+    def labelled(self, model: str, windows: Sequence[Span], more: JoinedColumns = NOTHING_ELSE) -> pa.Table | None:
         """A model's predictions in some windows beside their labels, each identity once a window.
 
         Of several labels of an id the latest counts, by (ts, value) and never by arrival. A label counts for a prediction where its
@@ -192,12 +193,12 @@ class RecordReader:
             windows: that do not overlap.
 
         Returns:
-            version, id, ts_us, prediction, prediction_value, weight, scores (a map), label, label_value, by ts then id; the label
-            columns are null where no label came. None where there are no predictions.
+            version, id, ts_us, prediction, prediction_value, weight, scores (a map), more, label, label_value, by ts then id; the
+            label columns are null where no label came. None where there are no predictions.
         """
         query = f"""
             with predictions as (
-                select windows.start_us, version, id, ts_us, prediction, prediction_value, weight, scores
+                select windows.start_us, version, id, ts_us, prediction, prediction_value, weight, scores{more.sql}
                 from (select *, epoch_us(ts) as ts_us from records where model = ? and ts_us >= ? and ts_us < ?)
                 asof join windows on ts_us >= windows.start_us
                 where ts_us < windows.end_us
@@ -212,9 +213,10 @@ class RecordReader:
             select predictions.* exclude (start_us), found.label as label, found.label_value as label_value
             from predictions left join latest using (start_us, version, id) order by ts_us, version, id"""
         spans = join_spans(windows)
-        values = [model, spans[0][0], spans[-1][1]]
+        values = [*more.values, model, spans[0][0], spans[-1][1]]
         beside = {"labels": self._labels(model, spans), "windows": _windows(windows)}
-        return self._query(RecordKind.PREDICTIONS, query, values, files=of_days(spans), beside=beside)
+        found = self._query(RecordKind.PREDICTIONS, query, values, files=of_days(spans), beside=beside)
+        return None if found is None else more.named(found)
 
     def moments_of_labels(self, partition: Partition, first: int, end: int) -> pa.Table | None:
         """When the predictions were made to which labels without prediction_ts belong.

@@ -20,6 +20,7 @@ from store import columns, samples
 from store.database import Database, Transaction, in_parts
 from store.models import hold
 from store.pages import decode_cursor, encode_cursor
+from store.reference_labels import NO_LABELS, OfLabels
 from store.tables import reference_segments, references, windows
 
 FROM_LOG = "record log"
@@ -179,6 +180,7 @@ def put(
     labels: Mapping[str, Any] | None = None,
     sample: pa.Table | None = None,
     moving: Moving | None = None,
+    of_segments: Mapping[str, OfLabels] | None = None,
     first: Callable[[Transaction], None] = lambda _: None,
 ) -> str:
     """Put a reference in force and return its name; every window is then due to be measured again.
@@ -186,6 +188,7 @@ def put(
     Args:
         profile, segments: of all its rows, and of those of each segment.
         performance, labels, moving: see Reference.
+        of_segments: what labels say of each segment's rows.
         sample: rows of it that are kept (detectors/multivariate/sample.py); None where none are measured together.
         first: what is done before, in the same transaction (store/recount.py).
 
@@ -203,8 +206,9 @@ def put(
         former = sa.update(references).where(at.workspace == workspace, at.model == model, at.active)
         connection.execute(former.values(active=False))
         name = _insert(
-            connection, workspace, model, profile, segments or {}, performance, labels or {}, provenance, now_us, moving
-        )
+            connection, workspace, model, profile, segments or {}, performance, labels or {}, provenance, now_us, moving,
+            of_segments or {},
+        )  # fmt: skip
         if sample is not None:
             samples.insert(connection, workspace, model, name, sample)
         _measure_again(connection, workspace, model)
@@ -228,6 +232,7 @@ def _insert(
     provenance: Mapping[str, Any],
     now_us: int,
     moving: Moving | None = None,
+    of_segments: Mapping[str, OfLabels] | None = None,
     *,
     provisional: bool = False,
 ) -> str:
@@ -245,9 +250,11 @@ def _insert(
         "moving": moving.text if moving else "",
     }
     connection.execute(sa.insert(references).values(**row))
-    parts = [
-        {**key, "segment": name, "rows": part.rows, "blob": encode_profile(part)} for name, part in segments.items()
-    ]
+    parts = []
+    for name, part in segments.items():
+        said = (of_segments or {}).get(name, NO_LABELS)
+        told = {"performance": dict(said.performance), "labels": dict(said.labels)}
+        parts.append({**key, "segment": name, "rows": part.rows, "blob": encode_profile(part), **told})
     if parts:
         connection.execute(sa.insert(reference_segments), parts)
     return key["reference"]

@@ -58,6 +58,8 @@ models = sa.Table(
     _json("segments"), _integer("min_rows", 500), _flag("declared"), _integer("registered_us"),
     sa.Column("objectives", sa.JSON, nullable=False, server_default="{}"),  # store/models.py Objectives
     _flag("multivariate"),  # whether features are measured together, too
+    _text("cluster"),  # the tag or feature that errors cluster by; "" for the day
+    sa.Column("ranking", sa.JSON, nullable=False, server_default="{}"),  # store/models.py Ranking
 )  # fmt: skip
 
 columns = sa.Table(
@@ -148,6 +150,8 @@ reference_segments = sa.Table(
     "reference_segments", metadata, _key("workspace"), _key("model"), _key("reference"),
     _key("segment"),  # COLUMN=VALUE, as profiles have it
     _integer("rows"), sa.Column("blob", sa.LargeBinary, nullable=False),
+    sa.Column("performance", sa.JSON, nullable=False, server_default="{}"),  # of its labelled rows, as of the whole reference
+    sa.Column("labels", sa.JSON, nullable=False, server_default="{}"),
 )  # fmt: skip
 
 reference_samples = sa.Table(

@@ -1,0 +1,79 @@
+"""What else the join of predictions and labels reads of a prediction: its segments, and keys that its model declares."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kernel.column_spec import FEATURE
+from stream.codecs.texts import as_text
+
+_TEXT, _NUMBER = "text:", "number:"
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedColumns:
+    """Further columns of the join.
+
+    Attributes:
+        segments: features, each read as text into the column feature.NAME, as profiles name their values.
+        keys: column -> the tag, else the feature, that it holds.
+    """
+
+    segments: Sequence[str] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def sql(self) -> str:
+        """What is selected of the record log's rows, with a comma before each.
+
+        >>> JoinedColumns(keys={"cluster": "customer"}).sql
+        ', coalesce(tags[?], texts[?], numbers[?]::varchar) as "cluster"'
+        """
+        keys = [f'coalesce(tags[?], texts[?], numbers[?]::varchar) as "{column}"' for column in self.keys]
+        features = [
+            f'texts[?] as "{_TEXT}{place}", numbers[?] as "{_NUMBER}{place}"' for place in range(len(self.segments))
+        ]
+        return "".join(f", {part}" for part in keys + features)
+
+    @property
+    def values(self) -> list[str]:
+        """The parameters of `sql`, in order.
+
+        >>> JoinedColumns(["origin"], {"cluster": "customer"}).values
+        ['customer', 'customer', 'customer', 'origin', 'origin']
+        """
+        return [name for name in self.keys.values() for _ in range(3)] + [n for n in self.segments for _ in range(2)]
+
+    def named(self, table: pa.Table) -> pa.Table:
+        """The selected rows with the features as text.
+
+        >>> rows = pa.table({"text:0": [None, "late"], "number:0": [3.0, None]})
+        >>> JoinedColumns(["x"]).named(rows).to_pydict()
+        {'feature.x': ['3', 'late']}
+        """
+        for place, name in enumerate(self.segments):
+            sides = f"{_TEXT}{place}", f"{_NUMBER}{place}"
+            text = pc.coalesce(*(as_text(table[side].combine_chunks()) for side in sides))
+            table = table.drop_columns(list(sides)).append_column(FEATURE + name, text)
+        return table
+
+    def of_rows(self, table: pa.Table) -> dict[str, pa.Array]:
+        """The same columns of flat rows that are not in the record log.
+
+        >>> rows = pa.table({"feature.x": [3.0], "tag.customer": ["a"]})
+        >>> {name: column.to_pylist() for name, column in JoinedColumns(["x"], {"cluster": "customer"}).of_rows(rows).items()}
+        {'cluster': ['a'], 'feature.x': ['3']}
+        """
+        named = {column: [f"tag.{name}", FEATURE + name] for column, name in self.keys.items()}
+        named |= {FEATURE + name: [FEATURE + name] for name in self.segments}
+        nothing = pa.nulls(table.num_rows, pa.string())
+        found = {}
+        for column, names in named.items():
+            there = [as_text(table[name].combine_chunks()) for name in names if name in table.column_names]
+            found[column] = pc.coalesce(*there, nothing)
+        return found
+
+
+NOTHING_ELSE = JoinedColumns()

@@ -1,0 +1,185 @@
+"""What labels say of each version and segment, in windows and roll-ups; by a declared cluster, and of ranked lists."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, average_precision_score, brier_score_loss, ndcg_score
+
+from api.reference_building import Place, Sent, from_log, from_rows, make
+from driftglass_client.wire import CONTENT_JSON
+from kernel.clock import DAY_US
+from kernel.windows import WindowSize
+from store import models, references
+from store.models import Model, Ranking
+from store.record_reads import RecordReader
+from store.records import RecordLog
+from stream.message import Message, Partition
+from testing.measured_days import LABELS, PREDICTIONS, START_US, Traffic, a_day, label
+
+MONTH = (WindowSize("1mo"),)
+
+
+@pytest.fixture
+def declared(workspace, messages) -> Any:
+    """A model with these properties, and what it takes in."""
+
+    def declare(**properties: Any) -> Traffic:
+        models.declare(workspace.db, "default", Model("m", min_rows=100, **properties), 0)
+        return Traffic(workspace.sink(), workspace.clock, messages)
+
+    return declare
+
+
+def mistaken(rows: list[dict], segment: str, share: float = 0.5) -> list[dict]:
+    """The labels of some rows; in one segment this share of them is turned round."""
+    rng = np.random.default_rng(4)
+    turned = [r["features"]["c"] == segment and rng.random() < share for r in rows]
+    return [
+        label(r, {"late": "ok", "ok": "late"}[r["truth"]] if t else None, day=40)
+        for r, t in zip(rows, turned, strict=True)
+    ]
+
+
+def by_series(workspace: Any, metric: str, size: str = "1d", day: int = 0) -> dict[tuple[str, str], Any]:
+    start_us = START_US + day * DAY_US
+    found = workspace.measured(metric=metric, size=size, window_start_us=start_us)
+    return {(m.version, m.segment): m for m in found}
+
+
+def test_every_version_and_segment_has_the_batch_answer_in_windows_and_roll_ups(declared, workspace) -> None:
+    traffic = declared(task="binary", positive_class="late", segments=("c", "flag"), rollups=MONTH)
+    days = [a_day(0), a_day(1)]
+    for row in (row for rows in days for row in rows):
+        row["version"] = "2" if row["features"]["x"] > 0 else "1"
+        row["features"]["flag"] = row["features"]["x"] > 1
+    labels = [label for rows in days for label in mistaken(rows, "b")]
+    for rows in days:
+        traffic.send(PREDICTIONS, rows)
+    traffic.send(LABELS, labels)
+    traffic.end()
+    workspace.evaluator().step()
+    said = {one["id"]: one["label"] for one in labels}
+    for size, rows in (("1d", days[0]), ("1mo", days[0] + days[1])):
+        accuracy, area, brier = (by_series(workspace, metric, size) for metric in ("accuracy", "pr_auc", "brier"))
+        series = [(v, s) for v in ("1", "2") for s in ("", "c=a", "c=b", "c=c", "flag=false", "flag=true")]
+        assert accuracy.keys() == {*series} - {("1", "flag=true")}
+        for version, segment in accuracy:
+            mine = [r for r in rows if r["version"] == version and of_segment(r, segment)]
+            truth = np.array([said[r["id"]] for r in mine])
+            score = [r["scores"]["late"] for r in mine]
+            key = version, segment
+            assert accuracy[key].value == pytest.approx(accuracy_score(truth, [r["prediction"] for r in mine]))
+            assert area[key].value == pytest.approx(average_precision_score(truth == "late", score))
+            assert brier[key].value == pytest.approx(brier_score_loss(truth == "late", score))
+            assert accuracy[key].rows == len(mine)
+
+
+def of_segment(row: dict, segment: str) -> bool:
+    name, _, value = segment.partition("=")
+    return not name or str(row["features"][name]).lower() == value
+
+
+def test_a_segment_is_held_against_the_references_own(declared, workspace) -> None:
+    traffic = declared(task="binary", positive_class="late", segments=("c",), rollups=MONTH)
+    reference = [row | {"label": row["truth"]} for row in a_day(0, rows=3_000, seed=1)]
+    for row in reference:
+        row["label"] = "late" if row["features"]["c"] == "a" else row["label"]  # in which the model is bad, as ever
+    rows = [row for day in range(31) for row in a_day(day, rows=150)]
+    for row in rows:
+        row["features"]["c"] = "new" if row["features"]["x"] > 1.5 else row["features"]["c"]
+        row["truth"] = "late" if row["features"]["c"] == "a" else row["truth"]
+    traffic.send(PREDICTIONS, rows)
+    traffic.send(LABELS, mistaken(rows, "b", share=0.4))
+    traffic.end()
+    place = Place(workspace.db, "default", workspace.clock, 50)
+    make(place, "m", lambda: from_rows(place, "m", sent(reference), "k"))
+    workspace.evaluator().step()
+    month = by_series(workspace, "accuracy", "1mo")
+    assert {segment: m.status for (_, segment), m in month.items()} == {
+        "": "degraded", "c=a": "ok", "c=b": "degraded", "c=c": "ok", "c=new": "ok",
+    }  # fmt: skip
+    of_a = [r for r in reference if r["features"]["c"] == "a"]
+    right = accuracy_score([r["label"] for r in of_a], [r["prediction"] for r in of_a])
+    assert (month["1", "c=a"].expected, month["1", "c=a"].reference_rows) == (pytest.approx(right), len(of_a))
+    assert (month["1", "c=new"].expected, month["1", "c=new"].reference_rows) == (None, None)
+    assert month["1", "c=b"].basis.startswith("cluster, design effect ")
+    drift = {m.segment for m in workspace.measured(metric="psi", column="label", size="1mo")}
+    assert drift == {"", "c=a", "c=b", "c=c"}
+
+
+def sent(rows: list[dict]) -> Sent:
+    body = json.dumps(rows).encode()
+    return Sent([Message(Partition("", 0), 0, body, CONTENT_JSON, {}, START_US + DAY_US)], {"source": "rows"})
+
+
+def test_a_reference_from_the_record_log_has_its_segments_too(declared, workspace) -> None:
+    traffic = declared(task="binary", positive_class="late", segments=("c",), cluster="customer")
+    rows = a_day(0)
+    for place, row in enumerate(rows):
+        row["tags"] = {"customer": f"customer {place % 50}"}
+    traffic.send(PREDICTIONS, rows)
+    traffic.send(LABELS, [label(row) for row in rows])
+    traffic.end()
+    reader = RecordReader(RecordLog(str(workspace.folder / "records")), "default")
+    place = Place(workspace.db, "default", workspace.clock, 50)
+    make(place, "m", lambda: from_log(place, "m", reader, START_US, START_US + DAY_US))
+    workspace.evaluator().step()
+    for (_, segment), found in by_series(workspace, "accuracy").items():
+        assert found.value == found.expected, segment
+        assert found.basis.startswith("cluster, design effect "), segment
+    assert references.active(workspace.db, "default", "m").performance["accuracy"]["rows"] == 600
+
+
+@pytest.mark.parametrize("where", ["tags", "features"])
+def test_errors_cluster_by_the_declared_key_within_a_day(declared, workspace, where) -> None:
+    """Everything that a customer gets is right or wrong together, which one day's rows would not tell."""
+    traffic = declared(task="binary", positive_class="late", cluster="customer")
+    rows = a_day(0)
+    for place, row in enumerate(rows):
+        row.setdefault(where, {})["customer"] = f"customer {place // 15}"
+        row["prediction"] = "late"
+    traffic.send(PREDICTIONS, rows)
+    traffic.send(LABELS, [label(row, "ok" if place // 15 % 4 == 0 else "late") for place, row in enumerate(rows)])
+    traffic.end()
+    workspace.evaluator().step()
+    ((_, found),) = by_series(workspace, "accuracy").items()
+    assert found.value == 0.75
+    name, _, effect = found.basis.partition(", design effect ")
+    assert (name, float(effect)) == ("cluster", pytest.approx(15 * 40 / 39, rel=0.01))
+
+
+def test_a_matrix_of_what_was_predicted_as_what_is_stored(declared, workspace) -> None:
+    traffic = declared(task="binary", positive_class="late")
+    rows = a_day(0)
+    traffic.send(PREDICTIONS, rows)
+    traffic.send(LABELS, [label(row) for row in rows])
+    traffic.end()
+    workspace.evaluator().step()
+    found = {m.column: m.value for m in workspace.measured(metric="confusion")}
+    assert found == {
+        f"{truth} as {said}": sum(r["truth"] == truth and r["prediction"] == said for r in rows)
+        for truth in ("late", "ok")
+        for said in ("late", "ok")
+    }
+
+
+def test_a_ranking_is_measured_by_its_lists(declared, workspace) -> None:
+    traffic = declared(task="ranking", ranking=Ranking("request", k=3))
+    rng = np.random.default_rng(2)
+    relevance = rng.integers(0, 3, 200)
+    rows = a_day(0, rows=200)
+    for place, row in enumerate(rows):
+        row["prediction"] = float(relevance[place] + rng.normal())
+        row["tags"] = {"request": f"r{place // 5}"}
+        del row["scores"]
+    traffic.send(PREDICTIONS, rows)
+    traffic.send(LABELS, [label(row) | {"label": float(r)} for row, r in zip(rows, relevance, strict=True)])
+    traffic.end()
+    workspace.evaluator().step()
+    ((_, found),) = by_series(workspace, "ndcg").items()
+    scores = np.array([row["prediction"] for row in rows]).reshape(-1, 5)
+    assert found.value == pytest.approx(ndcg_score(relevance.reshape(-1, 5), scores, k=3))
+    assert found.rows == 40
+    assert {m.metric for m in workspace.measured()} & {"mae", "rmse", "accuracy"} == set()
