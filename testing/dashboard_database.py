@@ -1,4 +1,4 @@
-"""A database as the collector, the detectors, the alerting and the shadow leave it, made up: two models, their alerts and some
+"""A database as the collector, the detectors, the alerting and the shadow leave it, made up: models, their alerts and some
 shadow runs. The random draws are fixed.
 """
 
@@ -9,6 +9,7 @@ import numpy as np
 from kernel.clock import DAY_US, HOUR_US
 from store.database import Database
 from store.migrate import migrate
+from testing.dashboard_labels import add_lists, add_numbers, add_scored
 from testing.dashboard_rows import DAYS, START_US, Rows, add_model
 
 
@@ -215,6 +216,9 @@ def seed(db: Database) -> None:
     add_model(rows, "flight-delay", rng, 1.0, 0)
     add_model(rows, "card-fraud", rng, 46.0, -400)
     rows.add("models", model="churn", task="", window="1h", rollups=[], segments=[], registered_us=START_US)
+    add_scored(rows, "flight-delay")
+    add_numbers(rows, "house-price")
+    add_lists(rows, "search")
     _creep(rows)
     _alerts(rows)
     _shadow(rows)

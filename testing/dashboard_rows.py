@@ -127,7 +127,8 @@ def _psi(window: ColumnProfile, reference: ColumnProfile) -> float:
     return float(((p - q) * np.log(p / q)).sum())
 
 
-def _measure(rows: Rows, model: str, version: str, size: str, start_us: int, metric: str, **found: Any) -> None:
+def measure(rows: Rows, model: str, version: str, size: str, start_us: int, metric: str, **found: Any) -> None:
+    """A measurement and the decision about it."""
     key = {"model": model, "version": version, "segment": "", "size": size, "window_start_us": start_us}
     key |= {"metric": metric, "column": found.pop("column", ""), "window_end_us": WindowSize(size).end(start_us)}
     common = {n: found.get(n) for n in ("value", "expected", "p_value", "lower", "upper")}
@@ -152,16 +153,16 @@ def _measure_columns(
         p = float(np.exp(-max(0.0, psi - 0.02) * 120))
         lower = max(0.0, psi - 0.05)
         numbers: dict[str, Any] = {"column": column, "expected": 0.012, "p_value": p, "status": status, "lower": lower}
-        _measure(rows, *where, "psi", value=psi, **numbers)
-        _measure(rows, *where, "js_distance", value=float(np.sqrt(psi / 8)), **(numbers | {"lower": None}))
+        measure(rows, *where, "psi", value=psi, **numbers)
+        measure(rows, *where, "js_distance", value=float(np.sqrt(psi / 8)), **(numbers | {"lower": None}))
         missing = (profile.nan + profile.missing) / window.rows
         alarm = "drift" if missing > 0.2 else "ok"
-        _measure(rows, *where, "missing_share", value=missing, column=column, expected=0.02, status=alarm)
+        measure(rows, *where, "missing_share", value=missing, column=column, expected=0.02, status=alarm)
         if profile.kind is Kind.CATEGORICAL:
             full = profile.cells.dense(100)
             unseen = full[12] / full.sum() if column == "carrier" else 0.0
             unseen_status = "drift" if unseen > 0.05 else "ok"
-            _measure(rows, *where, "unseen_share", value=unseen, column=column, expected=0.0, status=unseen_status)
+            measure(rows, *where, "unseen_share", value=unseen, column=column, expected=0.0, status=unseen_status)
 
 
 def _measure_model(
@@ -169,14 +170,14 @@ def _measure_model(
 ) -> None:
     weekly = scale * ROWS * (1.08 if day % 7 < 5 else 0.8) * rng.uniform(0.96, 1.04)
     slow = 2.4 if 178 <= day < 182 else 1.0
-    _measure(rows, *where, "rows", value=float(round(weekly)), expected=scale * 900.0)
-    _measure(rows, *where, "throughput", value=weekly / 86_400 / scale)
+    measure(rows, *where, "rows", value=float(round(weekly)), expected=scale * 900.0)
+    measure(rows, *where, "throughput", value=weekly / 86_400 / scale)
     if not where[1]:
         expected = scale * ROWS * (1.08 if day % 7 < 5 else 0.8)
         known: dict[str, Any] = {"usual": expected, "usual_lower": 0.5 * expected, "usual_upper": 1.25 * expected}
         silent = day == 230
         value = 0.2 * weekly if silent else weekly
-        _measure(
+        measure(
             rows,
             *where,
             "traffic",
@@ -185,15 +186,15 @@ def _measure_model(
             **(known if day >= 30 else {}),
         )
     errors = 0.041 if day in (178, 179) else rng.uniform(0.002, 0.006)
-    _measure(rows, *where, "error_rate", value=errors, expected=0.004, status="degraded" if errors > 0.02 else "ok")
+    measure(rows, *where, "error_rate", value=errors, expected=0.004, status="degraded" if errors > 0.02 else "ok")
     for metric, value in (("latency_p50", 11.0), ("latency_p90", 18.5), ("latency_p99", 31.0)):
         known = {"usual": 31.0, "usual_lower": 22.0, "usual_upper": 46.5}
         judged = known if metric == "latency_p99" and day >= 30 else {}
         status = "degraded" if slow > 1 else "ok"
-        _measure(rows, *where, metric, value=value * slow * rng.uniform(0.95, 1.05), status=status, **judged)
+        measure(rows, *where, metric, value=value * slow * rng.uniform(0.95, 1.05), status=status, **judged)
     for metric, value in (("confidence_entropy", 0.61), ("confidence_margin", 0.42), ("low_confidence_share", 0.21)):
         found = value + rng.normal(0, 0.01)
-        _measure(rows, *where, metric, value=found, lower=found - 0.012, upper=found + 0.012, expected=value)
+        measure(rows, *where, metric, value=found, lower=found - 0.012, upper=found + 0.012, expected=value)
     coverage = 0.97 if day < DAYS - 3 else 0.12
     fall = 0.06 if 150 <= day < 215 else 0.0
     for metric, value in (
@@ -202,8 +203,8 @@ def _measure_model(
         value = value + (fall if metric == "log_loss" else -fall) + rng.normal(0, 0.012)
         half = 0.024 / np.sqrt(coverage)
         status = "insufficient" if coverage < 0.5 else "degraded" if fall and metric == "accuracy" else "ok"
-        _measure(rows, *where, metric, value=value, lower=value - half, upper=value + half, status=status)
-    _measure(rows, *where, "label_coverage", value=coverage)
+        measure(rows, *where, metric, value=value, lower=value - half, upper=value + half, status=status)
+    measure(rows, *where, "label_coverage", value=coverage)
 
 
 def _measure_together(rows: Rows, where: tuple[str, str, str, int], rng: np.random.Generator, day: int) -> None:
@@ -212,10 +213,10 @@ def _measure_together(rows: Rows, where: tuple[str, str, str, int], rng: np.rand
     for column, moved in (("", turned), ("embedding", away)):
         area = min(0.99, 0.5 + moved + rng.normal(0, 0.008))
         status = "drift" if area > 0.6 else "ok"
-        _measure(rows, *where, "domain_auc", column=column, value=area, expected=0.5, lower=area - 0.018,
+        measure(rows, *where, "domain_auc", column=column, value=area, expected=0.5, lower=area - 0.018,
                  upper=area + 0.018, status=status)  # fmt: skip
-    _measure(rows, *where, "reconstruction_error", value=1.9 + 2 * turned + rng.normal(0, 0.02), expected=1.9)
-    _measure(rows, *where, "mmd", column="embedding", value=away**2 / 8 + rng.normal(0, 0.0004), expected=0.0)
+    measure(rows, *where, "reconstruction_error", value=1.9 + 2 * turned + rng.normal(0, 0.02), expected=1.9)
+    measure(rows, *where, "mmd", column="embedding", value=away**2 / 8 + rng.normal(0, 0.0004), expected=0.0)
 
 
 def _measure_gpus(rows: Rows, where: tuple[str, str, str, int], rng: np.random.Generator, day: int) -> None:
@@ -225,7 +226,7 @@ def _measure_gpus(rows: Rows, where: tuple[str, str, str, int], rng: np.random.G
     use = GpuUse(4, 20_000, round(20_000 * (0.9 - busy) ** 2), 20_000 * busy, 20_000, 20_000 * (0.55 + day / 2_000), 288,
                  288 * power, full_day, 300 * full_day * power, 20_000, int(day in (178, 179)))  # fmt: skip
     for m in measure_gpus(use, DAY_US, 2_000_000, 2):
-        _measure(rows, *where, m.metric, value=m.value, status=m.status.value, basis=m.basis)
+        measure(rows, *where, m.metric, value=m.value, status=m.status.value, basis=m.basis)
 
 
 def _serve(rows: Rows, model: str, rng: np.random.Generator) -> None:
@@ -236,7 +237,7 @@ def _serve(rows: Rows, model: str, rng: np.random.Generator) -> None:
     counts["slow"] = rng.binomial(100, 0.006, 576)
     for start_us, m in measure_service(counts, Objectives(0.999, 0.99, 50.0), first_us, first_us):
         found = {name: getattr(m, name) for name in ("value", "expected", "column", "basis")}
-        _measure(rows, model, "", "5m", start_us, m.metric, **found, status=m.status.value)
+        measure(rows, model, "", "5m", start_us, m.metric, **found, status=m.status.value)
 
 
 def add_model(rows: Rows, model: str, rng: np.random.Generator, scale: float, shift: int) -> None:

@@ -3,37 +3,22 @@
 import altair as alt
 import pandas as pd
 
+from dashboard.charts.matrix import matrix
 from dashboard.palette import Palette
-from dashboard.text import count, metric_name, number, share
+from dashboard.text import count, metric_name, number
 from store.shadow_view import Comparison, Latency, MetricDelta
 
 
 def churn(found: Comparison, colours: Palette) -> alt.LayerChart:
     """The churn matrix: champion's class down, candidate's across; colour is the share of the champion's class."""
-    data = pd.DataFrame(
+    cells = pd.DataFrame(
         [
-            {"champion": a, "candidate": b, "rows": rows, "share": rows / max(1, sum(line))}
+            {"champion_predicts": a, "candidate_predicts": b, "rows": rows}
             for a, line in zip(found.classes, found.churn, strict=True)
             for b, rows in zip(found.classes, line, strict=True)
         ]
     )
-    few = len(found.classes) <= 8
-    data["label"] = [
-        f"{count(r)}  ({share(s)})" if few else count(r) for r, s in zip(data["rows"], data["share"], strict=True)
-    ]
-    base = alt.Chart(data).encode(
-        x=alt.X("candidate:N", title="candidate predicts", sort=None, axis=alt.Axis(labelAngle=0, orient="top")),
-        y=alt.Y("champion:N", title="champion predicts", sort=None),
-    )
-    scale = alt.Scale(domain=[0, 1], range=list(colours.sequence), interpolate="lab")
-    cells = base.mark_rect().encode(
-        color=alt.Color("share:Q", scale=scale, legend=None),
-        tooltip=["champion", "candidate", alt.Tooltip("label", title="rows")],
-    )
-    # The scale runs to dark in the light theme and to bright in the dark one: the text takes the other end.
-    contrast = alt.condition("datum.share > 0.45", alt.value(colours.sequence[0]), alt.value(colours.text))
-    text = base.mark_text(fontSize=13).encode(text="label", color=contrast)
-    return alt.layer(cells, text).properties(height=max(190, 60 * min(6, len(found.classes)) + 70))
+    return matrix(cells, "champion_predicts", "candidate_predicts", colours)
 
 
 def deltas(found: tuple[MetricDelta, ...], colours: Palette) -> alt.LayerChart:

@@ -90,7 +90,7 @@ def tooltip(*, interval: bool = False, usual: bool = False, more: Sequence[alt.T
         alt.Tooltip("status", title="status"),
     ]
     if interval:
-        shown.append(alt.Tooltip("interval", title="95% interval"))
+        shown += [alt.Tooltip("interval", title="95% interval"), alt.Tooltip("basis", title="basis")]
     if usual:
         shown += [alt.Tooltip("expected_text", title="expected"), alt.Tooltip("usual", title="usual")]
     return shown
@@ -133,6 +133,8 @@ def axis_title(metric: str) -> str:
         "error_rate": "error rate, % of rows",
         "label_coverage": "labelled, % of rows",
         "log_loss": "log loss, nats",
+        "mape": "MAPE, % of the label",
+        "bias": "prediction − label",  # noqa: RUF001 - a minus
         "domain_auc": "area under the ROC curve",
         "reconstruction_error": "error, deviations",
         "confidence_entropy": "mean entropy, of the most",

@@ -1,5 +1,7 @@
 """The newest window in six numbers."""
 
+from itertools import chain
+
 import pandas as pd
 import streamlit as st
 
@@ -7,12 +9,14 @@ from dashboard.scene import Scene
 from dashboard.text import NONE, count, metric_name, number, share, window
 from store.fleet import COLUMN_METRICS
 
-_METRICS = ("rows", "error_rate", "latency_p99", "accuracy", "roc_auc")
+_SERVICE = ("rows", "error_rate", "latency_p99")
+_PAIRS = (("accuracy", "roc_auc"), ("mae", "r2"), ("ndcg", "mrr"))
+"""Of classes, numbers and rankings: what tells most."""
 
 
 def show(scene: Scene) -> None:
     """Draw them; a performance value is the newest that has enough labels, with its distance from the reference."""
-    data = scene.frame(*_METRICS)
+    data = scene.frame(*_SERVICE, *chain(*_PAIRS))
     newest_us = scene.windows[0].start_us
     day = window(newest_us, scene.scope.size)
     boxes = st.columns(6)
@@ -20,7 +24,8 @@ def show(scene: Scene) -> None:
     boxes[1].metric("Error rate", share(_newest(data, "error_rate")))
     boxes[2].metric("Latency p99", _unit(number(_newest(data, "latency_p99")), "ms"))
     boxes[3].metric("Drifted columns", _drifted(scene))
-    for box, metric in zip(boxes[4:], ("accuracy", "roc_auc"), strict=True):
+    pair = next((pair for pair in _PAIRS if data["metric"].isin(pair).any()), _PAIRS[0])
+    for box, metric in zip(boxes[4:], pair, strict=True):
         _performance(box, scene, data[(data["metric"] == metric) & (data["status"] != "insufficient")], metric)
 
 
@@ -47,5 +52,6 @@ def _performance(box: st.delta_generator.DeltaGenerator, scene: Scene, data: pd.
     reference = scene.card.reference.performance.get(metric) if scene.card.reference else None
     delta = None
     if reference and reference.value is not None:
-        delta = f"{last['value'] - reference.value:+.3f} to reference"
+        off = last["value"] - reference.value
+        delta = f"{'-' if off < 0 else '+'}{number(abs(off))} to reference"
     box.metric(f"{name}, {last['when']}", number(last["value"]), delta, delta_color="off")

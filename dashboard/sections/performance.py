@@ -1,46 +1,89 @@
 """Performance: what the labels say, once they are there."""
 
+import pandas as pd
 import streamlit as st
 
 from dashboard.charts.lines import axis_title, line
-from dashboard.palette import palette
+from dashboard.charts.matrix import matrix
+from dashboard.palette import Palette, palette
 from dashboard.scene import Scene
 from dashboard.sections import ahead, confidence
-from dashboard.text import metric_name, number
+from dashboard.text import metric_name, number, window
+from detectors.brier_decomposition import PARTS
+from detectors.confusion_cells import cell
+from detectors.metrics import CONFUSION
 
-METRICS = ("accuracy", "roc_auc", "f1", "precision", "recall", "log_loss")
+ORDER = (
+    "accuracy", "roc_auc", "pr_auc", "f1", "precision", "recall", "f1_weighted", "precision_weighted", "recall_weighted",
+    "log_loss", "brier", "calibration_error", "mae", "rmse", "mape", "r2", "bias", "ndcg", "mrr",
+)  # fmt: skip
+"""What is drawn of a model, three beside one another, where it is measured."""
+_A_ROW = 3
 
 
 def show(scene: Scene) -> None:
     """Draw it."""
-    data = scene.frame(*METRICS, "label_coverage")
-    if data[data["metric"].isin(METRICS)]["value"].isna().all():
+    data = scene.frame(*ORDER, *PARTS, "label_coverage")
+    drawn = [metric for metric in ORDER if data.loc[data["metric"] == metric, "value"].notna().any()]
+    if not drawn:
         st.info("No labels have come for these windows yet. Send them with `log_label` or POST /v1/labels.")
         confidence.show(scene)
         return
     colours = palette()
-    reference = scene.card.reference.performance if scene.card.reference else {}
-    coming = ahead.captions(scene, *METRICS)
-    boxes = [*st.columns(3, gap="medium"), *st.columns(3, gap="medium")]
-    for box, metric in zip(boxes, METRICS, strict=True):
-        one = data[data["metric"] == metric]
-        known = reference.get(metric)
-        level = known.value if known else None
-        box.subheader(metric_name(metric), anchor=False)
-        if one["value"].isna().all():
-            box.caption("Not measured in this period.")
-            continue
-        chart = line(one, axis_title(metric), colours, zero=False, band=True, reference=level)
-        text = f"{metric_name(metric)} over time" + (f", reference {number(level)}" if level is not None else "")
-        box.altair_chart(chart, key=f"performance-{metric}", alt=text)
-        if metric in coming:
-            box.caption(coming[metric])
+    coming = ahead.captions(scene, *drawn)
+    for place in range(0, len(drawn), _A_ROW):
+        for box, metric in zip(st.columns(_A_ROW, gap="medium"), drawn[place : place + _A_ROW], strict=False):
+            with box:
+                _metric(scene, data[data["metric"] == metric], metric, colours)
+                if metric == "brier":
+                    _parts(scene, data)
+                if metric in coming:
+                    st.caption(coming[metric])
+    st.caption(
+        "Band: 95% interval; hover for what it allows for. Dashed line: the reference. Orange diamond: degraded. Hollow dot: "
+        "too few labels to judge."
+    )
+    _matrix(scene, colours)
+    _coverage(data, colours)
+    confidence.show(scene)
+
+
+def _metric(scene: Scene, data: pd.DataFrame, metric: str, colours: Palette) -> None:
+    known = scene.card.reference.performance.get(metric) if scene.card.reference else None
+    level = known.value if known else None
+    st.subheader(metric_name(metric), anchor=False)
+    chart = line(data, axis_title(metric), colours, zero=False, percent=metric == "mape", band=True, reference=level)
+    text = f"{metric_name(metric)} over time" + (f", reference {number(level)}" if level is not None else "")
+    st.altair_chart(chart, key=f"performance-{metric}", alt=text)
+
+
+def _parts(scene: Scene, data: pd.DataFrame) -> None:
+    """What the newest score is made of."""
+    last = data[data["metric"].isin(PARTS)].dropna(subset="value").groupby("metric").last()
+    if set(last.index) == set(PARTS):
+        reliability, resolution, uncertainty = (number(last.loc[part, "value"]) for part in PARTS)
+        when = window(int(last["start_us"].iloc[0]), scene.scope.size)
+        st.caption(f"{when}: reliability {reliability} − resolution {resolution} + uncertainty {uncertainty}.")  # noqa: RUF001
+
+
+def _matrix(scene: Scene, colours: Palette) -> None:
+    """The confusion matrix of the newest window that has one."""
+    data = scene.frame(CONFUSION).dropna(subset="value")
+    if data.empty:
+        return
+    newest = data[data["start_us"] == data["start_us"].max()]
+    sides = [cell(column) for column in newest["column"]]
+    cells = pd.DataFrame(sides, columns=["label", "prediction"]).assign(rows=newest["value"].to_numpy())
+    st.subheader(f"{metric_name(CONFUSION)}, {newest['when'].iloc[0]}", anchor=False)
+    st.altair_chart(
+        matrix(cells, "label", "prediction", colours), key="performance-confusion", alt="Labels by what was predicted"
+    )
+    st.caption("Rows of each label by what was predicted; in brackets, and as colour, their share of the label's rows.")
+
+
+def _coverage(data: pd.DataFrame, colours: Palette) -> None:
     st.subheader("Label coverage", anchor=False)
     coverage = line(
         data[data["metric"] == "label_coverage"], axis_title("label_coverage"), colours, percent=True, height=170
     )
     st.altair_chart(coverage, key="performance-coverage", alt="Share of predictions that has a label, over time")
-    st.caption(
-        "Band: 95% interval. Dashed line: the reference. Orange diamond: degraded. Hollow dot: too few labels to judge."
-    )
-    confidence.show(scene)

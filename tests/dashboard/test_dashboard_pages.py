@@ -182,11 +182,31 @@ def test_health_shows_no_gpus_where_none_are_read(tab: Page, dashboard: str) -> 
 
 def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str) -> None:
     open_model(tab, dashboard, "&section=Performance")
-    for name in ("Accuracy", "ROC AUC", "F1", "Precision", "Recall", "Log loss", "Label coverage"):
+    for name in ("Accuracy", "ROC AUC", "PR AUC", "F1", "Precision", "Recall", "Log loss", "Brier score"):
+        heading(tab, name)
+    for name in ("Calibration error", "Confusion matrix, 27 Nov 2013", "Label coverage"):
         heading(tab, name)
     drawn(tab, "ROC AUC over time, reference 0.785")
+    drawn(tab, "Labels by what was predicted")
+    expect(tab.get_by_text(re.compile("^27 Nov 2013: reliability .* resolution .* uncertainty"))).to_be_visible()
     heading(tab, "Confidence")
     drawn(tab, "Low-confidence share over time")
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        ("house-price", ["MAE", "RMSE", "MAPE", "R²", "Bias", "Label coverage"]),
+        ("search", ["NDCG", "MRR", "Label coverage"]),
+    ],
+)
+def test_performance_shows_what_the_task_has(tab: Page, dashboard: str, model: str, names: list[str]) -> None:
+    tab.goto(f"{dashboard}/model?model={model}&section=Performance")
+    for name in names:
+        heading(tab, name)
+    charts = tab.locator("[data-testid=stVegaLiteChart][aria-label*='over time']")
+    expect(charts).to_have_count(len(names))
+    expect(tab.get_by_text(re.compile(f"^{names[0]}, 27 Nov 2013"))).to_be_visible()
 
 
 def test_drift_shows_many_columns_at_once(tab: Page, dashboard: str) -> None:

@@ -25,7 +25,7 @@ def by_name(db: Database) -> dict[str, FleetRow]:
 
 
 def test_the_fleet_is_ordered_by_urgency_then_name(db: Database) -> None:
-    assert [row.model for row in fleet(db, W)] == [MODEL, "card-fraud", "churn"]
+    assert [row.model for row in fleet(db, W)] == [MODEL, "card-fraud", "churn", "house-price", "search"]
 
 
 def test_a_fleet_row_says_what_is_newest_and_worst(db: Database) -> None:

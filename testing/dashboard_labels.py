@@ -1,0 +1,81 @@
+"""What labels say of made-up models over their last 90 days, measured as the detectors measure it: classes, numbers and lists."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from detectors.confusion_cells import measure_confusion
+from detectors.outcomes import Outcomes, Task
+from detectors.performance import estimates, measure_performance
+from detectors.rankings import Rankings
+from kernel.clock import DAY_US
+from kernel.measurement import Measurement
+from kernel.profile import WindowProfile
+from kernel.profile_codec import encode_profile
+from testing.dashboard_rows import DAYS, START_US, Rows, measure
+
+_DAYS, _ROWS = 90, 300
+_KEPT = ("value", "lower", "upper", "rows")
+
+
+def add_scored(rows: Rows, model: str) -> None:
+    """What rests on the scores of a binary model that is there already, and its confusion matrix."""
+    known = ("label_coverage", "accuracy", "precision", "recall", "f1", "roc_auc", "log_loss")
+    for start_us, day in _days():
+        rng = np.random.default_rng(day)
+        scores = rng.beta(1.6, 4.2, _ROWS)
+        actual = np.where(rng.random(_ROWS) < scores**1.2, "late", "on_time")
+        found = _outcomes(np.where(scores > 0.5, "late", "on_time"), actual, {"late": scores})
+        told = [m for m in measure_performance(found, {}, Task("binary", "late")) if m.metric not in known]
+        for version in ("", "3"):
+            _add(rows, (model, version, "1d", start_us), [*told, *measure_confusion(found)])
+
+
+def add_numbers(rows: Rows, model: str) -> None:
+    """A regression, with a reference; its errors grow in the last weeks."""
+    drawn = {day: _prices(np.random.default_rng(day), max(0, day - DAYS + 20) / 20) for _, day in _days()}
+    _add_model(rows, model, Task("regression"), drawn)
+
+
+def add_lists(rows: Rows, model: str) -> None:
+    """A ranking of lists of ten items."""
+    _add_model(rows, model, Task("ranking"), {day: _lists(np.random.default_rng(day)) for _, day in _days()})
+
+
+def _days() -> Iterator[tuple[int, int]]:
+    return ((START_US + day * DAY_US, day) for day in range(DAYS - _DAYS, DAYS))
+
+
+def _outcomes(predicted: np.ndarray, actual: np.ndarray, scores: dict[str, np.ndarray]) -> Outcomes:
+    """Of 50 customers, by whom errors cluster."""
+    return Outcomes(predicted, actual, scores, None, np.arange(len(actual)) % 50, round(len(actual) / 0.9))
+
+
+def _prices(rng: np.random.Generator, worse: float) -> Outcomes:
+    actual = rng.lognormal(12.6, 0.4, _ROWS)
+    return _outcomes(actual * rng.lognormal(0.02, 0.1 + 0.1 * worse, _ROWS), actual, {})
+
+
+def _lists(rng: np.random.Generator) -> Outcomes:
+    relevance = rng.integers(0, 3, _ROWS).astype(float)
+    scores = relevance + rng.normal(0, 1.5, _ROWS)
+    lists = Rankings(np.arange(_ROWS) // 10, scores, relevance, clusters=np.arange(_ROWS // 10))
+    return replace(_outcomes(scores, relevance, {}), rankings=lists)
+
+
+def _add_model(rows: Rows, model: str, task: Task, drawn: dict[int, Outcomes]) -> None:
+    rows.add("models", model=model, task=task.kind, window="1d", rollups=[], segments=[], registered_us=START_US)
+    before = {name: {at: getattr(e, at) for at in _KEPT} for name, e in estimates(drawn[min(drawn)], task).items()}
+    rows.add("references", model=model, reference=f"of {model}", rows=_ROWS, blob=encode_profile(WindowProfile(_ROWS)),
+             performance=before, provenance={"kind": "upload"}, active=True, created_us=START_US)  # fmt: skip
+    for start_us, day in _days():
+        where = (model, "", "1d", start_us)
+        measure(rows, *where, "rows", value=float(drawn[day].predictions))
+        _add(rows, where, measure_performance(drawn[day], before, task))
+
+
+def _add(rows: Rows, where: tuple[str, str, str, int], measured: Iterable[Measurement]) -> None:
+    for m in measured:
+        found = {name: getattr(m, name) for name in ("value", "expected", "lower", "upper", "column", "basis")}
+        measure(rows, *where, m.metric, **found, status=m.status.value)
