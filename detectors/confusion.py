@@ -73,14 +73,14 @@ class ClusterCells:
     Attributes:
         labels, predictions: the places of the rows' classes in `classes` of the counts, shape (rows,).
         weights: None where every one is 1.
-        keys: the rows' clusters, of any type that sorts.
+        cluster: the number of each row's cluster, from 0.
         clusters: how many there are.
     """
 
     labels: npt.NDArray[np.intp]
     predictions: npt.NDArray[np.intp]
     weights: FloatArray | None
-    keys: npt.NDArray[np.generic]
+    cluster: npt.NDArray[np.intp]
     clusters: int
 
     def influences(self, gradient: FloatArray) -> FloatArray:
@@ -91,7 +91,7 @@ class ClusterCells:
         [9.0, 2.0]
         """
         of_rows = gradient[self.labels, self.predictions]
-        return clusters.sum_by_cluster(of_rows if self.weights is None else of_rows * self.weights, self.keys)
+        return clusters.sum_by_cluster(of_rows if self.weights is None else of_rows * self.weights, self.cluster)
 
 
 def count_clusters(
@@ -104,7 +104,7 @@ def count_clusters(
     (('a', 'b'), 2)
     """
     names, truth, guess = _places(labels, predictions)
-    cells = ClusterCells(truth, guess, weights, keys, np.unique(keys).size)
+    cells = ClusterCells(truth, guess, weights, *clusters.number(keys))
     return _counted(names, truth, guess, weights), cells
 
 

@@ -36,13 +36,13 @@ class ReliabilityBins:
         >>> bins.errors().round(3).tolist()
         [0.0, 0.0, 0.0, 0.0, 0.0, 0.05, 0.0, 0.0, 0.0, 0.0]
         """
-        names, place = (None, None) if keys is None else np.unique(keys, return_inverse=True)
-        if names is None or place is None or names.size < clusters.LEAST_CLUSTERS:
+        number, count = clusters.number(np.empty(0) if keys is None else keys)
+        if count < clusters.LEAST_CLUSTERS:
             return self._of_independent_rows()
         size = self.gaps.size
-        misses = np.bincount(place * size + self.place, self.misses, names.size * size).reshape(-1, size)
-        influences = misses - np.bincount(place, self.parts)[:, None] * self.gaps
-        found: FloatArray = np.sqrt(names.size / (names.size - 1) * np.square(influences).sum(axis=0))
+        misses = np.bincount(number * size + self.place, self.misses, count * size).reshape(-1, size)
+        influences = misses - np.bincount(number, self.parts)[:, None] * self.gaps
+        found: FloatArray = np.sqrt(count / (count - 1) * np.square(influences).sum(axis=0))
         return found
 
     def _of_independent_rows(self) -> FloatArray:

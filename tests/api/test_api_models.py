@@ -22,6 +22,8 @@ FULL = {
     "positive_class": "late",
     "segments": ["carrier"],
     "min_rows": 50,
+    "cluster": "customer",
+    "ranking": {"group": "request", "k": 3},
 }
 
 
@@ -52,6 +54,7 @@ def test_a_put_replaces_what_was_declared(api: Any) -> None:
     api.http.put("/v1/models/flights", json=FULL)
     found = api.http.put("/v1/models/flights", json={}).json()
     assert (found["task"], found["window"], found["lateness"], found["schema"]) == (None, "1d", "1h", [])
+    assert (found["cluster"], found["ranking"]) == (None, {"group": "query", "k": 10})
     assert not columns.of_models(api.db, "default", ["flights"])["flights"]["feature.delay"].declared
 
 
@@ -66,6 +69,8 @@ def test_a_put_replaces_what_was_declared(api: Any) -> None:
         ({"rollups": ["1w", "1w"]}, ["rollups", "twice"]),
         ({"lateness": "soon"}, ["lateness", "5m"]),
         ({"min_rows": 0}, ["min_rows", "1"]),
+        ({"ranking": {"k": 0}}, ["ranking.k", "1"]),
+        ({"cluster": ""}, ["cluster", "no name"]),
         ({"schema": [{"name": "a", "type": "colour"}]}, ["schema.0.type", "'numeric'", "'embedding'"]),
         ({"schema": [{"name": "", "type": "text"}]}, ["schema.0.name", "no name"]),
         ({"schema": [{"name": "a", "type": "text"}] * 2}, ["schema", "twice"]),
