@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, average_precision_score, brier_score
 from api.reference_building import Place, Sent, from_log, from_rows, make
 from driftglass_client.wire import CONTENT_JSON
 from kernel.clock import DAY_US
+from kernel.profiling import Limits
 from kernel.windows import WindowSize
 from store import models, references
 from store.models import Model, Ranking
@@ -49,11 +50,11 @@ def by_series(workspace: Any, metric: str, size: str = "1d", day: int = 0) -> di
 
 
 def test_every_version_and_segment_has_the_batch_answer_in_windows_and_roll_ups(declared, workspace) -> None:
-    traffic = declared(task="binary", positive_class="late", segments=("c", "flag"), rollups=MONTH)
+    traffic = declared(task="binary", positive_class="late", segments=("c", "flag", "gate"), rollups=MONTH)
     days = [a_day(0), a_day(1)]
     for row in (row for rows in days for row in rows):
         row["version"] = "2" if row["features"]["x"] > 0 else "1"
-        row["features"]["flag"] = row["features"]["x"] > 1
+        row["features"] |= {"flag": row["features"]["x"] > 1, "gate": int(row["features"]["x"] > 0.5)}
     labels = [label for rows in days for label in mistaken(rows, "b")]
     for rows in days:
         traffic.send(PREDICTIONS, rows)
@@ -63,8 +64,8 @@ def test_every_version_and_segment_has_the_batch_answer_in_windows_and_roll_ups(
     said = {one["id"]: one["label"] for one in labels}
     for size, rows in (("1d", days[0]), ("1mo", days[0] + days[1])):
         accuracy, area, brier = (by_series(workspace, metric, size) for metric in ("accuracy", "pr_auc", "brier"))
-        series = [(v, s) for v in ("1", "2") for s in ("", "c=a", "c=b", "c=c", "flag=false", "flag=true")]
-        assert accuracy.keys() == {*series} - {("1", "flag=true")}
+        named = "", "c=a", "c=b", "c=c", "flag=false", "flag=true", "gate=0", "gate=1"
+        assert accuracy.keys() == {(v, s) for v in "12" for s in named} - {("1", "flag=true"), ("1", "gate=1")}
         for version, segment in accuracy:
             mine = [r for r in rows if r["version"] == version and of_segment(r, segment)]
             truth = np.array([said[r["id"]] for r in mine])
@@ -79,6 +80,21 @@ def test_every_version_and_segment_has_the_batch_answer_in_windows_and_roll_ups(
 def of_segment(row: dict, segment: str) -> bool:
     name, _, value = segment.partition("=")
     return not name or str(row["features"][name]).lower() == value
+
+
+def test_the_rest_of_a_segment_feature_has_the_batch_answer_too(declared, workspace) -> None:
+    traffic = declared(task="binary", positive_class="late", segments=("c",))
+    traffic.sink._folder._limits = Limits(segments=1)
+    rows = a_day(0)
+    traffic.send(PREDICTIONS, rows)
+    traffic.send(LABELS, [label(row) for row in rows])
+    traffic.end()
+    workspace.evaluator().step()
+    found = by_series(workspace, "accuracy")
+    (told_apart,) = {segment for _, segment in found} - {"", "c=other"}
+    rest = [row for row in rows if not of_segment(row, told_apart)]
+    expected = accuracy_score([row["truth"] for row in rest], [row["prediction"] for row in rest])
+    assert (found["1", "c=other"].value, found["1", "c=other"].rows) == (pytest.approx(expected), len(rest))
 
 
 def test_a_segment_is_held_against_the_references_own(declared, workspace) -> None:
