@@ -6,11 +6,13 @@ Where a grid has lost its resolution for these rows they are counted once more o
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from api.estimator_building import LabelledRows, estimator
 from api.numbers import plain
 from api.reference_sample import ReferenceSample
 from detectors.label_drift import Tally, tally
@@ -89,6 +91,7 @@ class Built:
         labels: rows with a label; label_counts: how often each was (detectors/label_drift.py).
         sample: rows that are kept of it, where some are measured together.
         moving: how it moves with the windows; it then has no rows of its own.
+        estimator: what its labels say of windows without labels (detectors/without_labels/codec.py); None where they say nothing.
         grids: new ones that it was counted on, by stored name.
         rejected: rows that break the contract; refusals: of the first 1,000 of them, each by its row among all.
     """
@@ -100,6 +103,7 @@ class Built:
     label_counts: Tally
     provenance: Mapping[str, str | int]
     sample: pa.Table | None = None
+    estimator: Mapping[str, Any] | None = None
     rejected: int = 0
     refusals: Sequence[Refusal] = ()
     moving: Moving | None = None
@@ -143,6 +147,7 @@ def put(place: Place, model: str, built: Built, heard: Callable[[float], None] =
         built.label_counts,
         built.sample,
         built.moving,
+        built.estimator,
     )
     if place.reader is None or not built.grids:
         return references.put(place.db, place.workspace, model, *parts)
@@ -167,7 +172,9 @@ def from_rows(place: Place, model: str, sent: Sent, key: str) -> Built:
     for good in rows.tables(sent.messages):
         if building is None:
             building = _Building(place, model, _sampled(place, model, sent))
+            labelled = LabelledRows(building.model.task)
         building.add(good)
+        labelled.add(good)
         joined.append(_joined(good))
         moments |= set(pc.min_max(good[TS].cast(pa.int64())).as_py().values())
     if building is None:
@@ -175,10 +182,12 @@ def from_rows(place: Place, model: str, sent: Sent, key: str) -> Built:
     building = building.on_new_grids(lambda: _Rows(place, model, key, sent.what).tables(sent.messages))
     provenance = {**sent.provenance, "from": to_rfc3339(min(moments)), "to": to_rfc3339(max(moments))}
     profile, segments = building.profiles()
-    of_labels = _of_labels(pa.concat_tables(joined), building.model)
+    all_ = pa.concat_tables(joined)
+    of_labels, fitted = _of_labels(all_, building.model), estimator(all_, building.model, labelled)
     return Built(
-        profile, segments, *of_labels, provenance, building.sample(), rows.rejected, rows.refusals, grids=building.grids
-    )
+        profile, segments, *of_labels, provenance, building.sample(), fitted, rows.rejected, rows.refusals,
+        grids=building.grids,
+    )  # fmt: skip
 
 
 def _sampled(place: Place, model: str, sent: Sent) -> pa.Table | None:
@@ -196,18 +205,20 @@ def from_log(place: Place, model: str, reader: RecordReader, start_us: int, end_
     if end_us <= start_us:
         raise ContractError("to", "must be later than from")
     models.one(place.db, place.workspace, model)
-    building = _Building(place, model)
+    building, joined = _Building(place, model), reader.labelled(model, [(start_us, end_us)])
+    labelled = LabelledRows(building.model.task)
     for table in reader.rows(model, start_us, end_us):
         building.add(table)
+        if joined is not None:
+            labelled.add_from_log(table, joined)
     building = building.on_new_grids(lambda: reader.rows(model, start_us, end_us))
     profile, segments = building.profiles()
-    joined = reader.labelled(model, [(start_us, end_us)])
     if not profile.rows or joined is None:
         between = f"{to_rfc3339(start_us)} and {to_rfc3339(end_us)}"
         raise NotFoundError(f"the record log has no prediction of {model!r} between {between}")
     provenance = {"source": FROM_LOG, "from": to_rfc3339(start_us), "to": to_rfc3339(end_us)}
-    of_labels = _of_labels(joined, building.model)
-    return Built(profile, segments, *of_labels, provenance, building.sample(), grids=building.grids)
+    of_labels, fitted = _of_labels(joined, building.model), estimator(joined, building.model, labelled)
+    return Built(profile, segments, *of_labels, provenance, building.sample(), fitted, grids=building.grids)
 
 
 def moving_by(kind: str, length: str) -> Moving:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 
 from detectors.multivariate.sample import TS
+from detectors.without_labels.estimator import Estimator
 from kernel.measurement import Measurement
 from kernel.profile import WindowProfile
 from kernel.profile_difference import without
@@ -48,12 +49,14 @@ class Against:
         segments: the reference's profile of each segment, "" for all of its rows; a segment that it lacks is not among them.
         sample: rows of it (detectors/multivariate/sample.py); None where nothing is measured together.
         earlier: of a reference that moves, its profile by segment and by the span that is held against it.
+        estimator: what its labels say of windows without labels; None where they say nothing.
     """
 
     reference: Reference
     segments: Mapping[str, WindowProfile]
     sample: pa.Table | None = None
     earlier: Mapping[tuple[str, Span], WindowProfile] = field(default_factory=dict)
+    estimator: Estimator | None = None
 
     def profile(self, segment: str, span: Span) -> WindowProfile | None:
         """The reference's rows of a segment, "" for all of them, that a span is held against; None where it has none.

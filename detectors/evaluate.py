@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from detectors import dial, labelled
+from detectors import dial, labelled, window_estimates
 from detectors.against import SHARES, Against, Before
 from detectors.column_drift import Test, measure_column
 from detectors.columns import measure_columns
@@ -188,11 +188,14 @@ class Evaluator:
         cut_off = window.end_us > self._ends.get(model.name, ENDED_US)
         traffic = measure_traffic(whole, None if cut_off else test.alpha)
         found: Measured = {SeriesKey(model.name, "", "", window.size): [traffic]}
+        span = window.start_us, window.end_us
+        by_rows = window_estimates.by_rows(self._reader, model, span, against)
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
             found.setdefault(key, []).extend(_of_profiles(model, window, segment, look, against, test))
             if joined is not None and not segment:
                 found[key] += _of_labels(model, window, version, joined, against, test)
+            found[key] += window_estimates.measure(key, look, span, against, by_rows, found[key])
             if against is not None and not segment and not _only_labels(window):
                 found[key] += self._together(model, window, version, look, against, test)
         return found

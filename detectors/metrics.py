@@ -27,6 +27,12 @@ GPU = (*GPU_SHARES, "gpu_power_w", "energy_per_1000", "gpu_errors")
 PERFORMANCE = (
     "label_coverage", "accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "mae", "rmse", "bias",
 )  # fmt: skip
+ESTIMATED_PREFIX = "estimated_"  # before the name of the metric that is estimated
+ESTIMATED = (
+    "estimated_accuracy", "estimated_precision", "estimated_recall", "estimated_f1", "estimated_roc_auc",
+    "estimated_mae", "estimated_rmse", "estimated_mape",
+)  # fmt: skip
+ESTIMATE_ERROR = "estimate_error"  # how far the first of them was off, once labels came
 METRICS = (
     *DRIFT,
     *TOGETHER[1:],
@@ -38,4 +44,6 @@ METRICS = (
     *GPU,
     *SERVICE_LEVELS,
     *PERFORMANCE,
+    *ESTIMATED,
+    ESTIMATE_ERROR,
 )

@@ -1,7 +1,7 @@
 """Predictions beside what happened, in columns: classes or numbers, as the model's task has it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +46,7 @@ class Outcomes:
         weights: None where every weight is 1.
         days: the day of each prediction, what errors cluster by.
         predictions: how many predictions there were in all, labelled or not.
+        moments_us: when each prediction was made; empty where nobody said so.
     """
 
     predicted: NDArray[np.generic]
@@ -54,6 +55,7 @@ class Outcomes:
     weights: FloatArray | None
     days: NDArray[np.int64]
     predictions: int
+    moments_us: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def is_regression(self) -> bool:
@@ -101,6 +103,7 @@ def outcomes(joined: pa.Table, task: Task) -> Outcomes:
         None if (weights == 1.0).all() else weights,
         rows["ts_us"].to_numpy() // DAY_US,
         joined.num_rows,
+        rows["ts_us"].to_numpy(),
     )
 
 

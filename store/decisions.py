@@ -189,14 +189,15 @@ def abnormal(tx: Transaction, workspace: str, model: str, size: str, starts_us: 
 
 
 def tests_of(
-    tx: Transaction, workspace: str, model: str, size: str, starts_us: Sequence[int], metrics: Collection[str]
-) -> list[Test]:
-    """The tests with one of these metrics that were measured in some windows and have a level, in order."""
+    tx: Transaction, workspace: str, model: str, size: str, starts_us: Sequence[int], metrics: Collection[str],
+    *, judged: bool,
+) -> list[Test]:  # fmt: skip
+    """The tests with one of these metrics that were measured in some windows, in order; `judged`: and have a level."""
     m = measurements.c
     query = (
         sa.select(m.version, m.segment, m.metric, m.column)
         .where(*_within(measurements, workspace, model, size), m.window_start_us.in_(starts_us))
-        .where(m.metric.in_(metrics), m.alpha.is_not(None))
+        .where(m.metric.in_(metrics), m.alpha.is_not(None) if judged else sa.true())
         .distinct()
     )
     return sorted(Test(*row) for row in tx.execute(query))

@@ -83,6 +83,15 @@ class Entry:
     provenance: Mapping[str, Any]
 
 
+def estimator(db: Database, workspace: str, model: str, reference: str) -> Mapping[str, Any] | None:
+    """What a reference's labels say of windows without labels (detectors/without_labels/codec.py); None where they say nothing."""
+    at = references.c
+    query = sa.select(at.estimator).where(at.workspace == workspace, at.model == model, at.reference == reference)
+    with db.read() as connection:
+        found: Mapping[str, Any] | None = connection.scalar(query)
+    return found
+
+
 def history(
     db: Database, workspace: str, model: str, limit: int, cursor: str | None = None
 ) -> tuple[list[Entry], str | None]:
@@ -179,6 +188,7 @@ def put(
     labels: Mapping[str, Any] | None = None,
     sample: pa.Table | None = None,
     moving: Moving | None = None,
+    estimator: Mapping[str, Any] | None = None,
     first: Callable[[Transaction], None] = lambda _: None,
 ) -> str:
     """Put a reference in force and return its name; every window is then due to be measured again.
@@ -187,6 +197,7 @@ def put(
         profile, segments: of all its rows, and of those of each segment.
         performance, labels, moving: see Reference.
         sample: rows of it that are kept (detectors/multivariate/sample.py); None where none are measured together.
+        estimator: see `estimator`; that of the reference before is dropped.
         first: what is done before, in the same transaction (store/recount.py).
 
     Raises:
@@ -201,10 +212,11 @@ def put(
             raise FencedError(f"{model}: {', '.join(stale)} got a new grid while its reference was counted")
         samples.drop(connection, workspace, model)
         former = sa.update(references).where(at.workspace == workspace, at.model == model, at.active)
-        connection.execute(former.values(active=False))
+        connection.execute(former.values(active=False, estimator=None))
         name = _insert(
-            connection, workspace, model, profile, segments or {}, performance, labels or {}, provenance, now_us, moving
-        )
+            connection, workspace, model, profile, segments or {}, performance, labels or {}, provenance, now_us, moving,
+            estimator,
+        )  # fmt: skip
         if sample is not None:
             samples.insert(connection, workspace, model, name, sample)
         _measure_again(connection, workspace, model)
@@ -213,7 +225,8 @@ def put(
 
 def _in_force(connection: sa.Connection, workspace: str, model: str) -> Any:
     at = references.c
-    query = sa.select(references).where(at.workspace == workspace, at.model == model, at.active)
+    wanted = (column for column in at if column is not at.estimator)  # which is large, and asked for by few
+    query = sa.select(*wanted).where(at.workspace == workspace, at.model == model, at.active)
     return connection.execute(query).first()
 
 
@@ -228,6 +241,7 @@ def _insert(
     provenance: Mapping[str, Any],
     now_us: int,
     moving: Moving | None = None,
+    estimator: Mapping[str, Any] | None = None,
     *,
     provisional: bool = False,
 ) -> str:
@@ -243,6 +257,7 @@ def _insert(
         "active": True,
         "created_us": now_us,
         "moving": moving.text if moving else "",
+        "estimator": estimator,
     }
     connection.execute(sa.insert(references).values(**row))
     parts = [

@@ -2,10 +2,11 @@
 
 import streamlit as st
 
+from dashboard.charts.estimated import beside
 from dashboard.charts.lines import axis_title, line
 from dashboard.palette import palette
 from dashboard.scene import Scene
-from dashboard.sections import ahead, confidence
+from dashboard.sections import ahead, confidence, estimates
 from dashboard.text import metric_name, number
 
 METRICS = ("accuracy", "roc_auc", "f1", "precision", "recall", "log_loss")
@@ -14,8 +15,10 @@ METRICS = ("accuracy", "roc_auc", "f1", "precision", "recall", "log_loss")
 def show(scene: Scene) -> None:
     """Draw it."""
     data = scene.frame(*METRICS, "label_coverage")
+    estimated = estimates.frames(scene)
     if data[data["metric"].isin(METRICS)]["value"].isna().all():
         st.info("No labels have come for these windows yet. Send them with `log_label` or POST /v1/labels.")
+        estimates.show(scene, estimated)
         confidence.show(scene)
         return
     colours = palette()
@@ -31,6 +34,8 @@ def show(scene: Scene) -> None:
             box.caption("Not measured in this period.")
             continue
         chart = line(one, axis_title(metric), colours, zero=False, band=True, reference=level)
+        if metric in estimated:
+            chart = beside(chart, estimated[metric], axis_title(metric), colours)
         text = f"{metric_name(metric)} over time" + (f", reference {number(level)}" if level is not None else "")
         box.altair_chart(chart, key=f"performance-{metric}", alt=text)
         if metric in coming:
@@ -43,4 +48,6 @@ def show(scene: Scene) -> None:
     st.caption(
         "Band: 95% interval. Dashed line: the reference. Orange diamond: degraded. Hollow dot: too few labels to judge."
     )
+    if estimated:
+        st.caption(estimates.CAPTION)
     confidence.show(scene)

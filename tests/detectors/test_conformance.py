@@ -39,6 +39,7 @@ SHARES = (
     "recall",
     "f1",
     "roc_auc",
+    *(metric for metric in metrics.ESTIMATED if metric not in ("estimated_mae", "estimated_rmse", "estimated_mape")),
 )
 RANGES = (
     dict.fromkeys(metrics.METRICS, (0.0, math.inf))
@@ -83,9 +84,9 @@ def assert_same(found: Measurement, other: Measurement) -> None:
 
 def test_every_metric_is_in_a_case() -> None:
     """Service levels and GPUs are measured of counts (test_burn_rate.py, test_gpu_windows.py), many columns of samples
-    (test_together.py).
+    (test_together.py), and the error of an estimate of both sides' measurements (test_estimators.py).
     """
-    elsewhere = {*SERVICE_LEVELS, *metrics.GPU, *metrics.TOGETHER}
+    elsewhere = {*SERVICE_LEVELS, *metrics.GPU, *metrics.TOGETHER, metrics.ESTIMATE_ERROR}
     assert {metric for *_, metric in CASES} == set(metrics.METRICS) - elsewhere >= set(DISTANCES)
 
 

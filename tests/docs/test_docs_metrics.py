@@ -12,6 +12,8 @@ from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
 from detectors.delta import DELTA
 from detectors.duplicate_share import measure_duplicates
+from detectors.estimate import Estimate
+from detectors.estimated import measure_error, measure_estimates
 from detectors.gpu import measure_gpus
 from detectors.health import measure_health, measure_traffic
 from detectors.metrics import DISTANCES, METRICS
@@ -19,6 +21,8 @@ from detectors.multivariate.together import Sides, measure_together
 from detectors.outcomes import Outcomes, Task
 from detectors.performance import measure_performance
 from detectors.service_levels import measure_service
+from detectors.without_labels import cbpe, dle
+from detectors.without_labels.estimator import Estimator, OfNumbers, OfTwo
 from kernel.clock import DAY_US
 from kernel.column_spec import ColumnSpec
 from kernel.gpu_use import GpuUse
@@ -34,7 +38,12 @@ _ROWS = 200
 @pytest.fixture
 def measured() -> list[Measurement]:
     """All measurements of a small window that has every kind of column and of outcome."""
-    return [*_of_profiles(), *_together(), *_of_labels(_classes()), *_of_labels(_numbers())]
+    estimators: list[Estimator] = [
+        OfTwo("late", cbpe.Fitted(None, {"accuracy": 0.4}, {})),
+        OfNumbers((), dle.Fitted({}, {}, {})),
+    ]
+    estimates = [one for estimator in estimators for one in _estimates(estimator)]
+    return [*_of_profiles(), *_together(), *_of_labels(_classes()), *_of_labels(_numbers()), *estimates]
 
 
 def _of_profiles() -> Iterator[Measurement]:
@@ -98,6 +107,13 @@ def _classes() -> Outcomes:
 def _numbers() -> Outcomes:
     actual = np.linspace(0.0, 1.0, _ROWS)
     return Outcomes(actual + 0.1, actual, {}, None, np.arange(_ROWS) % 40, _ROWS)
+
+
+def _estimates(estimator: Estimator) -> Iterator[Measurement]:
+    known = {"accuracy": {"value": 0.8, "rows": 500}}
+    found = [*measure_estimates(estimator, dict.fromkeys(estimator.metrics, Estimate(0.7, 0.6, 0.8, _ROWS)), known)]
+    labelled = [Measurement(name, "", 0.9, Status.OK, rows=_ROWS) for name in ("accuracy", "label_coverage")]
+    yield from [*found, *measure_error(estimator, [*found, *labelled], known)]
 
 
 def _of_labels(found: Outcomes) -> Iterator[Measurement]:
