@@ -58,7 +58,7 @@ class LabelledRows:
         rows = self._sample.rows()
         if rows is None:
             return None
-        features = dict(_features(rows))
+        features = dict(sorted(_features(rows), key=lambda found: found[0]))
         rows = rows.slice(0, max(1, _MOST_CELLS // max(1, len(features))))
         columns = [column[: rows.num_rows] for _, column in features.values()]
         predictions, labels = (_numbers(rows[name]) for name in (PREDICTION_VALUE, LABEL_VALUE))

@@ -1,5 +1,7 @@
 """What was expected of a metric without labels, beside what labels said."""
 
+from collections.abc import Mapping
+
 import altair as alt
 import pandas as pd
 
@@ -19,7 +21,7 @@ def alone(data: pd.DataFrame, axis: str, colours: Palette, reference: float | No
         reference: the reference's value by its labels, drawn as a dashed line.
     """
     nothing = line(data.iloc[:0], axis, colours, zero=False, reference=reference)
-    return beside(nothing, data, axis, colours)
+    return _over(nothing, data, axis, colours, {ESTIMATED: colours.text})
 
 
 def beside(measured: alt.LayerChart, data: pd.DataFrame, axis: str, colours: Palette) -> alt.LayerChart:
@@ -27,7 +29,14 @@ def beside(measured: alt.LayerChart, data: pd.DataFrame, axis: str, colours: Pal
 
     A window whose estimate is not believed has a hollow dot.
     """
-    scale = alt.Scale(domain=[BY_LABELS, ESTIMATED], range=[colours.current, colours.text])
+    return _over(measured, data, axis, colours, {BY_LABELS: colours.current, ESTIMATED: colours.text})
+
+
+def _over(
+    measured: alt.LayerChart, data: pd.DataFrame, axis: str, colours: Palette, names: Mapping[str, str]
+) -> alt.LayerChart:
+    """Estimates over a chart; `names` are those of the legend, with their colours."""
+    scale = alt.Scale(domain=list(names), range=list(names.values()))
     legend = alt.Legend(orient="top", direction="horizontal", symbolType="stroke")
     y = alt.Y("value:Q", title=axis, scale=alt.Scale(zero=False, nice=True))
     base = alt.Chart(data.assign(shown=ESTIMATED)).encode(x=when(data))

@@ -185,8 +185,20 @@ def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str
     for name in ("Accuracy", "ROC AUC", "F1", "Precision", "Recall", "Log loss", "Label coverage"):
         heading(tab, name)
     drawn(tab, "ROC AUC over time, reference 0.785")
+    legend = tab.locator('[aria-label="ROC AUC over time, reference 0.785"] svg').get_by_text("estimated", exact=True)
+    expect(legend).to_be_visible()
     heading(tab, "Confidence")
     drawn(tab, "Low-confidence share over time")
+
+
+def test_where_no_labels_have_come_performance_is_what_scores_say(tab: Page, dashboard: str) -> None:
+    tab.goto(f"{dashboard}/model?model=card-fraud&section=Performance&version=3")
+    expect(tab.get_by_text("No labels have come for these windows yet")).to_be_visible()
+    for name in ("Accuracy", "Precision", "Recall", "F1", "ROC AUC"):
+        heading(tab, f"{name}, estimated")
+    drawn(tab, "ROC AUC, estimated over time, reference 0.785")
+    expect(tab.get_by_text("no change of what rows mean")).to_be_visible()
+    heading(tab, "Confidence")
 
 
 def test_drift_shows_many_columns_at_once(tab: Page, dashboard: str) -> None:

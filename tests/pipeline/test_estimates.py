@@ -12,6 +12,8 @@ import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from api.reference_building import Place, Sent, from_log, from_rows, put
+from detectors.without_labels import dle
+from detectors.without_labels.codec import from_json
 from kernel.clock import DAY_US, to_rfc3339
 from kernel.measurement import Status
 from store import models, references
@@ -241,6 +243,24 @@ def test_a_regression_is_estimated_from_its_rows(traffic, workspace) -> None:
     assert "above the reference's" in found[7].basis
     assert "the reference's" not in found[6].basis
     assert not workspace.measured(metric="estimated_accuracy")
+
+
+def test_a_reference_of_the_record_log_is_fitted_like_one_that_is_sent(traffic, workspace) -> None:
+    declare(workspace, task="regression", positive_class="")
+    days = [priced(day) for day in range(3)]
+    send(traffic, *days)
+    send(traffic, priced(3), labels=False)
+    stored = [
+        references.estimator(workspace.db, "default", "m", put_reference_of_log(workspace, days=4)),
+        references.estimator(workspace.db, "default", "m", put_reference(workspace, *days)),
+    ]
+    fitted = [from_json(of) for of in stored]
+    assert fitted[0].features == fitted[1].features == (("c", "texts"), ("x", "numbers"))
+    assert fitted[0].fitted.thresholds["mae"].upper == pytest.approx(fitted[1].fitted.thresholds["mae"].upper)
+    for c, mae in (("a", 0.8), ("b", 4.0)):
+        found = [dle.estimate(of.fitted, [[c] * 50, np.linspace(0, 1, 50)], np.linspace(0, 100, 50)) for of in fitted]
+        assert found[0]["mae"].value == pytest.approx(found[1]["mae"].value, rel=0.02)
+        assert found[0]["mae"].value == pytest.approx(mae, rel=0.2)
 
 
 def test_several_classes_are_estimated_from_their_rows(traffic, workspace) -> None:
