@@ -23,6 +23,10 @@ from store.decisions import Decidable, Due, Outcome, Test, Value
 LOOKED_BACK = 200
 """Windows in which those with labels are looked for."""
 _FOREVER_US = 2**62
+_SAID = (
+    Status.OK.value,
+    Status.INSUFFICIENT.value,
+)  # the latter without a value, and maybe with one when it was decided
 
 Place = tuple[Transaction, str, str, str]
 _At = tuple[str, str, int]  # version, segment, start of a window
@@ -48,20 +52,19 @@ class Doubts:
 
 def read(place: Place, due: Sequence[Due]) -> Doubts:
     """What labels say of the estimates of some windows that were held against one reference, and of those after them."""
-    starts, size = {window.start_us for window in due}, WindowSize(place[3])
-    span_us = size.back(due[0].start_us, LOOKED_BACK), _FOREVER_US
+    starts, first, reference = {window.start_us for window in due}, due[0].start_us, due[0].reference
+    looked_at, later = (WindowSize(place[3]).back(first, LOOKED_BACK), _FOREVER_US), (first + 1, _FOREVER_US)
     now: dict[_At, str] = {}
     revised: list[tuple[Test, int, Outcome]] = []
-    tests = decisions.tests_of(*place, sorted(starts), ESTIMATED, judged=False)
+    tests = decisions.tests_of(*place, sorted(starts), ESTIMATED, judged=False) if reference else []
     for version, segment in sorted({(test.version, test.segment) for test in tests}):
         error = Test(version, segment, ESTIMATE_ERROR, "")
-        misses = decisions.values(*place, due[0].reference, [error], span_us, span_us[0]).get(error, [])
+        misses = decisions.values(*place, reference, [error], looked_at, _FOREVER_US, _SAID).get(error, [])
         known = _Misses.of(misses)
         now |= {(version, segment, start): why for start in starts if (why := known.doubt(start))}
         if known.changed:
             mine = [test for test in tests if (test.version, test.segment) == (version, segment)]
-            later = decisions.values(*place, due[0].reference, mine, (due[0].start_us + 1, _FOREVER_US), _FOREVER_US)
-            revised += known.revised(later, starts)
+            revised += known.revised(decisions.values(*place, reference, mine, later, _FOREVER_US), starts)
     return Doubts(now, revised)
 
 

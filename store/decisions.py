@@ -246,13 +246,13 @@ def values(
     tests: Collection[Test],
     span_us: tuple[int, int],
     since_us: int,
+    statuses: Sequence[str] = DECISIVE,
 ) -> dict[Test, list[Value]]:
     """The values of some tests of one series in window order: all in [first, end), and those that are abnormal since a window.
 
-    Windows that say nothing, insufficient or provisional, are not among them.
-
     Args:
         reference: only windows that were held against it; None for all.
+        statuses: what is among them; by default not what says nothing, insufficient or provisional.
     """
     m, d = measurements.c, decisions.c
     ((version, segment),) = {(test.version, test.segment) for test in tests}
@@ -266,7 +266,7 @@ def values(
         .where(
             *_within(measurements, workspace, model, size), m.version == version, m.segment == segment,
             sa.true() if reference is None else windows.c.reference == reference,
-            m.status.in_(DECISIVE),
+            m.status.in_(statuses),
             sa.or_(
                 sa.and_(m.window_start_us >= span_us[0], m.window_start_us < span_us[1]),
                 sa.and_(m.window_start_us >= since_us, m.status.in_(ABNORMAL)),

@@ -196,6 +196,33 @@ def test_where_labels_show_estimates_to_be_off_they_are_no_longer_judged(traffic
     assert after[9].value == estimates[9].value
 
 
+def test_labels_that_are_corrected_give_trust_back(traffic, workspace) -> None:
+    put_reference(workspace, *(scored(day) for day in range(REFERENCE_DAYS)))
+    days = [scored(day) for day in range(6, 9)]
+    send(traffic, *days, labels=False)
+    wrong = [[row | {"truth": "ok" if row["truth"] == "late" else "late"} for row in rows] for rows in days[:2]]
+    for rows in wrong:
+        tell(traffic, rows)
+    traffic.end()
+    worker = workspace.evaluator()
+    worker.step()
+
+    def status() -> str:
+        return days_of(workspace.decided(metric="estimated_accuracy"))[8].status
+
+    assert status() == "insufficient"
+    traffic.send(LABELS, [label(row, day=20) for row in days[1]])
+    worker.step()
+    assert status() == "ok"
+    traffic.send(LABELS, [label(row, day=21) for row in wrong[1]])
+    worker.step()
+    assert status() == "insufficient"
+    traffic.send(PREDICTIONS, [row | {"id": f"late-{row['id']}-{i}"} for i in range(2) for row in days[1]])
+    worker.step()
+    assert days_of(workspace.measured(metric="estimate_error"))[7].status == "insufficient"  # now too few have a label
+    assert status() == "ok"
+
+
 def test_labels_that_come_for_less_than_half_say_nothing_of_the_estimate(traffic, workspace) -> None:
     put_reference(workspace, *(scored(day) for day in range(REFERENCE_DAYS)))
     rows = scored(6, turned)
