@@ -133,6 +133,7 @@ def axis_title(metric: str) -> str:
         "error_rate": "error rate, % of rows",
         "label_coverage": "labelled, % of rows",
         "log_loss": "log loss, nats",
+        "estimate_error": "error, of its interval",
         "domain_auc": "area under the ROC curve",
         "reconstruction_error": "error, deviations",
         "confidence_entropy": "mean entropy, of the most",

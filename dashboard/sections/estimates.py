@@ -6,11 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts.estimated import alone
-from dashboard.charts.lines import axis_title
+from dashboard.charts.lines import axis_title, line
 from dashboard.palette import palette
 from dashboard.scene import Scene
 from dashboard.text import metric_name, number
-from detectors.metrics import ESTIMATED, ESTIMATED_PREFIX
+from detectors.metrics import ESTIMATE_ERROR, ESTIMATED, ESTIMATED_PREFIX
 
 CAPTION = (
     "Dotted: estimated without labels, within three sampling errors. It sees what other rows cost, and no change of what rows mean "
@@ -40,3 +40,17 @@ def show(scene: Scene, found: Mapping[str, pd.DataFrame]) -> None:
         text = f"{name} over time" + (f", reference {number(level)}" if level is not None else "")
         box.altair_chart(alone(one, axis_title(metric), colours, level), key=f"estimate-{metric}", alt=text)
     st.caption(CAPTION)
+
+
+def show_error(scene: Scene) -> None:
+    """Draw how far they were off, where labels have come for at least half of a window."""
+    data = scene.frame(ESTIMATE_ERROR)
+    if data["value"].isna().all():
+        return
+    name = metric_name(ESTIMATE_ERROR)
+    st.subheader(name, anchor=False)
+    chart = line(data, axis_title(ESTIMATE_ERROR), palette(), reference=1.0, height=170)
+    st.altair_chart(chart, key="estimate-error", alt=f"{name} over time")
+    st.caption(
+        "In units of its interval: beyond 1 labels said something else than chance allows. Hollow dot: too few labels."
+    )

@@ -50,4 +50,5 @@ def show(scene: Scene) -> None:
     )
     if estimated:
         st.caption(estimates.CAPTION)
+        estimates.show_error(scene)
     confidence.show(scene)

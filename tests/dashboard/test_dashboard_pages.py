@@ -187,6 +187,7 @@ def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str
     drawn(tab, "ROC AUC over time, reference 0.785")
     legend = tab.locator('[aria-label="ROC AUC over time, reference 0.785"] svg').get_by_text("estimated", exact=True)
     expect(legend).to_be_visible()
+    drawn(tab, "Error of the estimate over time")
     heading(tab, "Confidence")
     drawn(tab, "Low-confidence share over time")
 
