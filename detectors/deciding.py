@@ -156,7 +156,7 @@ class Decider:
     ) -> "dict[Test, _Unusual]":
         """What is usual of each such series in the due windows, and in later ones whose past has changed."""
         bad = unusual.sides(self._settings.least_traffic, self._settings.latency_rise)
-        tests = decisions.tests_of(*work.place, starts, bad.keys(), judged=True)
+        tests = decisions.tests_of(*work.place, starts, bad.keys())
         due = set(starts)
         span_us = starts[0] - reach_us(work.size), 2**62
         free = events.holidays(work.tx, work.workspace, work.model.name, span_us) if tests else []

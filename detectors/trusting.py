@@ -56,15 +56,14 @@ def read(place: Place, due: Sequence[Due]) -> Doubts:
     looked_at, later = (WindowSize(place[3]).back(first, LOOKED_BACK), _FOREVER_US), (first + 1, _FOREVER_US)
     now: dict[_At, str] = {}
     revised: list[tuple[Test, int, Outcome]] = []
-    tests = decisions.tests_of(*place, sorted(starts), ESTIMATED, judged=False) if reference else []
-    for version, segment in sorted({(test.version, test.segment) for test in tests}):
+    for version, segment in decisions.series_with(*place, sorted(starts), ESTIMATED) if reference else []:
         error = Test(version, segment, ESTIMATE_ERROR, "")
         misses = decisions.values(*place, reference, [error], looked_at, _FOREVER_US, _SAID).get(error, [])
         known = _Misses.of(misses)
         now |= {(version, segment, start): why for start in starts if (why := known.doubt(start))}
         if known.changed:
-            mine = [test for test in tests if (test.version, test.segment) == (version, segment)]
-            revised += known.revised(decisions.values(*place, reference, mine, later, _FOREVER_US), starts)
+            tests = [Test(version, segment, metric, "") for metric in ESTIMATED]
+            revised += known.revised(decisions.values(*place, reference, tests, later, _FOREVER_US), starts)
     return Doubts(now, revised)
 
 

@@ -189,18 +189,31 @@ def abnormal(tx: Transaction, workspace: str, model: str, size: str, starts_us: 
 
 
 def tests_of(
-    tx: Transaction, workspace: str, model: str, size: str, starts_us: Sequence[int], metrics: Collection[str],
-    *, judged: bool,
-) -> list[Test]:  # fmt: skip
-    """The tests with one of these metrics that were measured in some windows, in order; `judged`: and have a level."""
+    tx: Transaction, workspace: str, model: str, size: str, starts_us: Sequence[int], metrics: Collection[str]
+) -> list[Test]:
+    """The tests with one of these metrics that were measured in some windows and have a level, in order."""
     m = measurements.c
     query = (
         sa.select(m.version, m.segment, m.metric, m.column)
         .where(*_within(measurements, workspace, model, size), m.window_start_us.in_(starts_us))
-        .where(m.metric.in_(metrics), m.alpha.is_not(None) if judged else sa.true())
+        .where(m.metric.in_(metrics), m.alpha.is_not(None))
         .distinct()
     )
     return sorted(Test(*row) for row in tx.execute(query))
+
+
+def series_with(
+    tx: Transaction, workspace: str, model: str, size: str, starts_us: Sequence[int], metrics: Collection[str]
+) -> list[Series]:
+    """The series in which one of these metrics of the whole model was measured in some windows, in order."""
+    m = measurements.c
+    query = (
+        sa.select(m.version, m.segment)
+        .where(*_within(measurements, workspace, model, size), m.window_start_us.in_(starts_us))
+        .where(m.metric.in_(metrics), m.column == "")
+        .distinct()
+    )
+    return sorted((version, segment) for version, segment in tx.execute(query))
 
 
 def decidable(tx: Transaction, workspace: str, model: str, size: str, start_us: int) -> list[Decidable]:

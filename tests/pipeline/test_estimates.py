@@ -12,8 +12,9 @@ import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from api.reference_building import Place, Sent, from_log, from_rows, put
-from detectors.without_labels import dle
+from detectors.without_labels import cbpe, dle
 from detectors.without_labels.codec import from_json
+from detectors.without_labels.scored import of_rows
 from kernel.clock import DAY_US, to_rfc3339
 from kernel.measurement import Status
 from store import models, references
@@ -129,7 +130,8 @@ def truth_of(rows: list[Record]) -> tuple[list[str], list[str], list[float]]:
 
 
 def test_where_scores_move_the_estimate_is_what_labels_say_later(traffic, workspace) -> None:
-    put_reference(workspace, *(scored(day) for day in range(REFERENCE_DAYS)))
+    name = put_reference(workspace, *(scored(day) for day in range(REFERENCE_DAYS)))
+    fitted = from_json(references.estimator(workspace.db, "default", "m", name)).fitted
     moved = {6: scored(6), 7: scored(7, tilt=0.6), 8: scored(8, tilt=2.0)}
     send(traffic, *moved.values(), labels=False)
     traffic.end()
@@ -140,6 +142,10 @@ def test_where_scores_move_the_estimate_is_what_labels_say_later(traffic, worksp
         truth, predicted, score = truth_of(rows)
         found = before["accuracy"][day]
         assert found.lower < accuracy_score(truth, predicted) < found.upper
+        of_batch = cbpe.estimate(fitted, of_rows(np.array(score), np.array(predicted) == "late"))
+        assert {m: before[m][day].value for m in before} == pytest.approx(
+            {m: of_batch[m].value for m in before}, abs=2e-3
+        )
         area = before["roc_auc"][day]
         assert area.lower < roc_auc_score(np.array(truth) == "late", score) < area.upper
         assert (found.rows, found.reference_rows) == (ROWS, REFERENCE_DAYS * ROWS)
