@@ -3,7 +3,7 @@ labels say once they come.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -91,6 +91,18 @@ def traffic(workspace, messages) -> Traffic:
     return Traffic(workspace.sink(), workspace.clock, messages)
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def anywhere(request, workspace, tmp_path) -> Iterator[Any]:
+    """A workspace on either database."""
+    if request.param == "sqlite":
+        yield workspace
+        return
+    url = request.getfixturevalue("postgres_url")
+    made = replace(workspace, folder=tmp_path / "shared", database=url)
+    yield made
+    made.db.close()
+
+
 def declare(workspace, **chosen: Any) -> None:
     models.declare(workspace.db, "default", replace(Model("m", min_rows=100), **chosen), 0)
 
@@ -176,22 +188,24 @@ def test_estimates_are_told_and_never_alarm(traffic, workspace) -> None:
     assert (found.status, found.abnormal, found.alpha) == ("ok", False, None)
 
 
-def test_where_labels_show_estimates_to_be_off_they_are_no_longer_judged(traffic, workspace) -> None:
-    put_reference(workspace, *(scored(day) for day in range(REFERENCE_DAYS)))
+def test_where_labels_show_estimates_to_be_off_they_are_no_longer_judged(anywhere, messages) -> None:
+    declare(anywhere, task="binary", positive_class="late")
+    traffic = Traffic(anywhere.sink(), anywhere.clock, messages)
+    put_reference(anywhere, *(scored(day) for day in range(REFERENCE_DAYS)))
     drifted = [scored(day, turned) for day in range(6, 10)]
     send(traffic, *drifted, labels=False)
     traffic.end()
-    worker = workspace.evaluator()
+    worker = anywhere.evaluator()
     worker.step()
-    estimates = days_of(workspace.decided(metric="estimated_accuracy"))
+    estimates = days_of(anywhere.decided(metric="estimated_accuracy"))
     assert {day: estimates[day].status for day in range(6, 10)} == dict.fromkeys(range(6, 10), "ok")
     for rows in drifted[:2]:
         tell(traffic, rows)
         worker.step()
-    errors = days_of(workspace.measured(metric="estimate_error"))
+    errors = days_of(anywhere.measured(metric="estimate_error"))
     assert min(errors[6].value, errors[7].value) > 1
-    realised = days_of(workspace.measured(metric="accuracy"))
-    after = days_of(workspace.decided(metric="estimated_accuracy"))
+    realised = days_of(anywhere.measured(metric="accuracy"))
+    after = days_of(anywhere.decided(metric="estimated_accuracy"))
     for day in (6, 7):
         assert after[day].value == pytest.approx(0.65, abs=0.05)
         assert realised[day].value < 0.5
