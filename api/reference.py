@@ -66,6 +66,9 @@ class ReferencePut(BaseModel):
     rejected: int
     errors: list[RowProblem] = Field(description="The first 1,000.")
     provenance: dict[str, str | int] = Field(description="Where the rows came from.")
+    estimated_by: str | None = Field(
+        description="How performance is estimated without labels from now on; null where these labels say nothing of it."
+    )
     new_grids: list[str] = Field(
         description="Columns whose grid could not tell these values apart: windows were counted again."
     )
@@ -81,6 +84,7 @@ class ReferencePut(BaseModel):
             rejected=built.rejected,
             errors=problems,
             provenance=dict(built.provenance),
+            estimated_by=None if built.estimator is None else built.estimator["estimator"],
             new_grids=sorted(map(measured_name, built.grids)),
         )
 

@@ -6,11 +6,13 @@ Where a grid has lost its resolution for these rows they are counted once more o
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from api.estimator_building import LabelledRows, estimator
 from api.numbers import plain
 from api.reference_sample import ReferenceSample
 from detectors.label_drift import Tally, tally
@@ -91,6 +93,7 @@ class Built:
         labels: rows with a label; label_counts: how often each was (detectors/label_drift.py).
         sample: rows that are kept of it, where some are measured together.
         moving: how it moves with the windows; it then has no rows of its own.
+        estimator: what its labels say of windows without labels (detectors/without_labels/codec.py); None where they say nothing.
         grids: new ones that it was counted on, by stored name.
         of_segments: what labels say of the rows of each segment.
         rejected: rows that break the contract; refusals: of the first 1,000 of them, each by its row among all.
@@ -103,6 +106,7 @@ class Built:
     label_counts: Tally
     provenance: Mapping[str, str | int]
     sample: pa.Table | None = None
+    estimator: Mapping[str, Any] | None = None
     rejected: int = 0
     refusals: Sequence[Refusal] = ()
     moving: Moving | None = None
@@ -148,6 +152,7 @@ def put(place: Place, model: str, built: Built, heard: Callable[[float], None] =
         built.sample,
         built.moving,
         built.of_segments,
+        built.estimator,
     )
     if place.reader is None or not built.grids:
         return references.put(place.db, place.workspace, model, *parts)
@@ -172,7 +177,9 @@ def from_rows(place: Place, model: str, sent: Sent, key: str) -> Built:
     for good in rows.tables(sent.messages):
         if building is None:
             building = _Building(place, model, _sampled(place, model, sent))
+            labelled = LabelledRows(building.model.task)
         building.add(good)
+        labelled.add(good)
         joined.append(_joined(good, building.model))
         moments |= set(pc.min_max(good[TS].cast(pa.int64())).as_py().values())
     if building is None:
@@ -180,10 +187,11 @@ def from_rows(place: Place, model: str, sent: Sent, key: str) -> Built:
     building = building.on_new_grids(lambda: _Rows(place, model, key, sent.what).tables(sent.messages))
     provenance = {**sent.provenance, "from": to_rfc3339(min(moments)), "to": to_rfc3339(max(moments))}
     profile, segments = building.profiles()
-    of_labels, of_segments = _of_labels(pa.concat_tables(joined), building.model, segments.keys())
+    all_ = pa.concat_tables(joined)
+    of_labels, of_segments = _of_labels(all_, building.model, segments.keys())
     return Built(
-        profile, segments, *of_labels, provenance, building.sample(), rows.rejected, rows.refusals, grids=building.grids,
-        of_segments=of_segments,
+        profile, segments, *of_labels, provenance, building.sample(), estimator(all_, building.model, labelled),
+        rows.rejected, rows.refusals, grids=building.grids, of_segments=of_segments,
     )  # fmt: skip
 
 
@@ -203,18 +211,29 @@ def from_log(place: Place, model: str, reader: RecordReader, start_us: int, end_
         raise ContractError("to", "must be later than from")
     models.one(place.db, place.workspace, model)
     building = _Building(place, model)
+    joined = reader.labelled(model, [(start_us, end_us)], joined_columns(building.model))
+    labelled = LabelledRows(building.model.task)
     for table in reader.rows(model, start_us, end_us):
         building.add(table)
+        if joined is not None:
+            labelled.add_from_log(table, joined)
     building = building.on_new_grids(lambda: reader.rows(model, start_us, end_us))
     profile, segments = building.profiles()
-    joined = reader.labelled(model, [(start_us, end_us)], joined_columns(building.model))
     if not profile.rows or joined is None:
         between = f"{to_rfc3339(start_us)} and {to_rfc3339(end_us)}"
         raise NotFoundError(f"the record log has no prediction of {model!r} between {between}")
     provenance = {"source": FROM_LOG, "from": to_rfc3339(start_us), "to": to_rfc3339(end_us)}
     of_labels, of_segments = _of_labels(joined, building.model, segments.keys())
+    fitted = estimator(joined, building.model, labelled)
     return Built(
-        profile, segments, *of_labels, provenance, building.sample(), grids=building.grids, of_segments=of_segments
+        profile,
+        segments,
+        *of_labels,
+        provenance,
+        building.sample(),
+        fitted,
+        grids=building.grids,
+        of_segments=of_segments,
     )
 
 

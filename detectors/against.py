@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import pyarrow as pa
 
 from detectors.multivariate.sample import TS
+from detectors.without_labels.estimator import Estimator
 from kernel.measurement import Measurement
 from kernel.profile import WindowProfile
 from kernel.profile_difference import without
@@ -50,12 +51,14 @@ class Against:
         sample: rows of it (detectors/multivariate/sample.py); None where nothing is measured together.
         earlier: of a reference that moves, its profile by segment and by the span that is held against it.
         of_segments: what labels say of the reference's rows in each segment.
+        estimator: what its labels say of windows without labels; None where they say nothing.
     """
 
     reference: Reference
     segments: Mapping[str, WindowProfile]
     sample: pa.Table | None = None
     earlier: Mapping[tuple[str, Span], WindowProfile] = field(default_factory=dict)
+    estimator: Estimator | None = None
     of_segments: Mapping[str, OfLabels] = field(default_factory=dict)
 
     def labels(self, segment: str) -> OfLabels:

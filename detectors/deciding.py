@@ -3,7 +3,8 @@
 due        windows that were measured, or are final and had records since they were looked at; of one model and length
 candidates what the null of independent rows calls in them, where they may open an alert at this look
 judge      candidates from the first of these windows on, each by its series' own past (detectors/own_past.py); and what no
-           reference is held against, by what is usual (detectors/unusual.py)
+           reference is held against, by what is usual (detectors/unusual.py); and whether estimates are believed
+           (detectors/trusting.py)
 replace    the decisions of the due windows; those of later ones are revised where they come out otherwise
 
 A window may open an alert at two looks: at close, and when it is final. In between it may only take one back.
@@ -16,7 +17,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from detectors import unusual
+from detectors import trusting, unusual
 from detectors.baseline import reach_us
 from detectors.metrics import COLUMNS, DISTANCES, DUPLICATES, QUALITY
 from detectors.own_past import Judged, Series, fold, most_windows
@@ -103,14 +104,19 @@ class Decider:
         later = {test: at.keys() - set(starts) for test, at in standing.items() if test.metric in OWN_PAST}
         judged = self._judge(work, due[0], calling, later)
         by_usual = self._unusual(work, starts, opening, unchanged)
+        doubts = trusting.read(work.place, due)
         now_us = self._clock.now_us()  # of all that is decided here, however long it took to get here
         for window in due:
             found = decisions.decidable(*work.place, window.start_us)
-            decided = ((row, _outcome(row, window, calling, judged, by_usual)) for row in found)
+            decided = (
+                (row, doubts.outcome(row, window.start_us) or _outcome(row, window, calling, judged, by_usual))
+                for row in found
+            )
             decisions.replace(*work.place, window, decided, now_us)
         views = ("js_distance", *self._settings.distances)
         decisions.revise(*work.place, _revised(judged, later, views), now_us)
         decisions.revise(*work.place, _revised_usual(by_usual, set(starts)), now_us)
+        decisions.revise(*work.place, doubts.revised, now_us)
         for window in due:
             self._settle(work, window, opens=window.start_us in opening)
 

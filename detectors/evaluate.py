@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from detectors import dial, labelled
+from detectors import dial, labelled, window_estimates
 from detectors.against import Against, Before
 from detectors.column_drift import Test, measure_column
 from detectors.columns import measure_columns
@@ -186,16 +186,19 @@ class Evaluator:
         cut_off = window.end_us > self._ends.get(model.name, ENDED_US)
         traffic = measure_traffic(whole, None if cut_off else test.alpha)
         found: Measured = {SeriesKey(model.name, "", "", window.size): [traffic]}
+        span = window.start_us, window.end_us
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
             found.setdefault(key, []).extend(_of_profiles(model, window, segment, look, against, test))
             if against is not None and not segment and not _only_labels(window):
                 found[key] += self._together(model, window, version, look, against, test)
         if joined is not None:
-            for series, of_labels in measure_labels(
-                model, (window.start_us, window.end_us), looks.keys(), joined, against, test
-            ):
+            for series, of_labels in measure_labels(model, span, looks.keys(), joined, against, test):
                 found[SeriesKey(model.name, *series, window.size)].append(of_labels)
+        by_rows = window_estimates.by_rows(self._reader, model, span, against)
+        for (version, segment), look in looks.items():
+            key = SeriesKey(model.name, version, segment, window.size)
+            found[key] += window_estimates.measure(key, look, span, against, by_rows, found[key])
         return found
 
     def _together(

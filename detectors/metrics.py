@@ -32,6 +32,12 @@ OF_NUMBERS = ("mae", "rmse", "mape", "r2", "bias")
 OF_RANKINGS = ("ndcg", "mrr")
 CONFUSION = "confusion"
 PERFORMANCE = ("label_coverage", *OF_CLASSES, CONFUSION, *OF_NUMBERS, *OF_RANKINGS)
+ESTIMATED_PREFIX = "estimated_"  # before the name of the metric that is estimated
+ESTIMATED = (
+    "estimated_accuracy", "estimated_precision", "estimated_recall", "estimated_f1", "estimated_roc_auc",
+    "estimated_mae", "estimated_rmse", "estimated_mape",
+)  # fmt: skip
+ESTIMATE_ERROR = "estimate_error"  # how far the first of them was off, once labels came
 METRICS = (
     *DRIFT,
     *TOGETHER[1:],
@@ -43,4 +49,6 @@ METRICS = (
     *GPU,
     *SERVICE_LEVELS,
     *PERFORMANCE,
+    *ESTIMATED,
+    ESTIMATE_ERROR,
 )

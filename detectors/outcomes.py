@@ -1,7 +1,7 @@
 """Predictions beside what happened, in columns: classes or numbers, as the model's task has it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +49,7 @@ class Outcomes:
         weights: None where every weight is 1.
         clusters: what errors cluster by (detectors/labelled.py).
         predictions: how many predictions there were in all, labelled or not.
+        moments_us: when each prediction was made; empty where nobody said so.
         rankings: the lists of a ranking; None of other tasks, and where no list has a label.
     """
 
@@ -58,6 +59,7 @@ class Outcomes:
     weights: FloatArray | None
     clusters: NDArray[np.int64]
     predictions: int
+    moments_us: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     rankings: Rankings | None = None
 
     @property
@@ -108,6 +110,7 @@ def outcomes(joined: pa.Table, task: Task) -> Outcomes:
         None if (weights == 1.0).all() else weights,
         clusters[both.to_numpy()],
         joined.num_rows,
+        rows["ts_us"].to_numpy(),
         rankings(joined, clusters) if task.kind == "ranking" else None,
     )
 

@@ -9,6 +9,7 @@ from detectors.against import Against
 from detectors.lookback import Look
 from detectors.multivariate.sample import MOST_ROWS, columns_of
 from detectors.settings import DetectorSettings
+from detectors.without_labels.codec import from_json
 from kernel.clock import Clock
 from kernel.errors import FencedError
 from kernel.moving import Moving
@@ -137,7 +138,10 @@ class WindowInputs:
         rows = samples.of_reference(self._db, self._workspace, model.name, reference.name)
         sample = None if rows is None else columns_of(rows, multivariate=model.multivariate)
         labels = reference_labels.of_segments(self._db, self._workspace, model.name, reference.name, segments)
-        return Against(reference, parts | {"": reference.profile}, sample, of_segments=labels)
+        fitted = references.estimator(self._db, self._workspace, model.name, reference.name)
+        estimator = None if fitted is None else from_json(fitted)
+        profiles_of = parts | {"": reference.profile}
+        return Against(reference, profiles_of, sample, of_segments=labels, estimator=estimator)
 
     def _earlier(
         self, model: Model, moving: Moving, held: Lease, looks: Mapping[int, Looks]

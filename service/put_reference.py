@@ -62,6 +62,8 @@ def as_text(model: str, answer: dict[str, Any]) -> str:
         f"{model} is held against {answer['rows']} rows of {answer['provenance']['name']} from now on, "
         f"{answer['labels']} of them with a label; {refused}."
     ]
+    if answer["estimated_by"]:
+        lines.append(f"Performance is estimated from it before labels come ({answer['estimated_by']}).")
     if "ts" in answer["provenance"]:
         lines.append("The file has no column ts: its rows are of now.")
     if answer["new_grids"]:

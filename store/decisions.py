@@ -202,6 +202,20 @@ def tests_of(
     return sorted(Test(*row) for row in tx.execute(query))
 
 
+def series_with(
+    tx: Transaction, workspace: str, model: str, size: str, starts_us: Sequence[int], metrics: Collection[str]
+) -> list[Series]:
+    """The series in which one of these metrics of the whole model was measured in some windows, in order."""
+    m = measurements.c
+    query = (
+        sa.select(m.version, m.segment)
+        .where(*_within(measurements, workspace, model, size), m.window_start_us.in_(starts_us))
+        .where(m.metric.in_(metrics), m.column == "")
+        .distinct()
+    )
+    return sorted((version, segment) for version, segment in tx.execute(query))
+
+
 def decidable(tx: Transaction, workspace: str, model: str, size: str, start_us: int) -> list[Decidable]:
     """All that was measured in a window."""
     at = measurements.c
@@ -245,13 +259,13 @@ def values(
     tests: Collection[Test],
     span_us: tuple[int, int],
     since_us: int,
+    statuses: Sequence[str] = DECISIVE,
 ) -> dict[Test, list[Value]]:
     """The values of some tests of one series in window order: all in [first, end), and those that are abnormal since a window.
 
-    Windows that say nothing, insufficient or provisional, are not among them.
-
     Args:
         reference: only windows that were held against it; None for all.
+        statuses: what is among them; by default not what says nothing, insufficient or provisional.
     """
     m, d = measurements.c, decisions.c
     ((version, segment),) = {(test.version, test.segment) for test in tests}
@@ -265,7 +279,7 @@ def values(
         .where(
             *_within(measurements, workspace, model, size), m.version == version, m.segment == segment,
             sa.true() if reference is None else windows.c.reference == reference,
-            m.status.in_(DECISIVE),
+            m.status.in_(statuses),
             sa.or_(
                 sa.and_(m.window_start_us >= span_us[0], m.window_start_us < span_us[1]),
                 sa.and_(m.window_start_us >= since_us, m.status.in_(ABNORMAL)),

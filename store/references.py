@@ -84,6 +84,15 @@ class Entry:
     provenance: Mapping[str, Any]
 
 
+def estimator(db: Database, workspace: str, model: str, reference: str) -> Mapping[str, Any] | None:
+    """What a reference's labels say of windows without labels (detectors/without_labels/codec.py); None where they say nothing."""
+    at = references.c
+    query = sa.select(at.estimator).where(at.workspace == workspace, at.model == model, at.reference == reference)
+    with db.read() as connection:
+        found: Mapping[str, Any] | None = connection.scalar(query)
+    return found
+
+
 def history(
     db: Database, workspace: str, model: str, limit: int, cursor: str | None = None
 ) -> tuple[list[Entry], str | None]:
@@ -181,6 +190,7 @@ def put(
     sample: pa.Table | None = None,
     moving: Moving | None = None,
     of_segments: Mapping[str, OfLabels] | None = None,
+    estimator: Mapping[str, Any] | None = None,
     first: Callable[[Transaction], None] = lambda _: None,
 ) -> str:
     """Put a reference in force and return its name; every window is then due to be measured again.
@@ -190,6 +200,7 @@ def put(
         performance, labels, moving: see Reference.
         of_segments: what labels say of each segment's rows.
         sample: rows of it that are kept (detectors/multivariate/sample.py); None where none are measured together.
+        estimator: see `estimator`; that of the reference before is dropped.
         first: what is done before, in the same transaction (store/recount.py).
 
     Raises:
@@ -204,10 +215,10 @@ def put(
             raise FencedError(f"{model}: {', '.join(stale)} got a new grid while its reference was counted")
         samples.drop(connection, workspace, model)
         former = sa.update(references).where(at.workspace == workspace, at.model == model, at.active)
-        connection.execute(former.values(active=False))
+        connection.execute(former.values(active=False, estimator=None))
         name = _insert(
             connection, workspace, model, profile, segments or {}, performance, labels or {}, provenance, now_us, moving,
-            of_segments or {},
+            of_segments or {}, estimator,
         )  # fmt: skip
         if sample is not None:
             samples.insert(connection, workspace, model, name, sample)
@@ -217,7 +228,8 @@ def put(
 
 def _in_force(connection: sa.Connection, workspace: str, model: str) -> Any:
     at = references.c
-    query = sa.select(references).where(at.workspace == workspace, at.model == model, at.active)
+    wanted = (column for column in at if column is not at.estimator)  # which is large, and asked for by few
+    query = sa.select(*wanted).where(at.workspace == workspace, at.model == model, at.active)
     return connection.execute(query).first()
 
 
@@ -233,6 +245,7 @@ def _insert(
     now_us: int,
     moving: Moving | None = None,
     of_segments: Mapping[str, OfLabels] | None = None,
+    estimator: Mapping[str, Any] | None = None,
     *,
     provisional: bool = False,
 ) -> str:
@@ -248,6 +261,7 @@ def _insert(
         "active": True,
         "created_us": now_us,
         "moving": moving.text if moving else "",
+        "estimator": estimator,
     }
     connection.execute(sa.insert(references).values(**row))
     parts = []

@@ -142,6 +142,7 @@ references = sa.Table(
     sa.Column("labels", sa.JSON, nullable=False, server_default="{}"),  # detectors/label_drift.py
     _json("provenance"), _flag("provisional"), _flag("active"), _integer("created_us"),
     _text("moving"),  # how it moves with the windows (kernel/moving.py); "" where it does not
+    sa.Column("estimator", sa.JSON(none_as_null=True)),  # of the one in force (detectors/without_labels/codec.py)
     sa.Index("ix_references_moving", "workspace", "model",
              sqlite_where=sa.text("active = 1 AND moving != ''"), postgresql_where=sa.text("active AND moving != ''")),
 )  # fmt: skip

@@ -17,9 +17,13 @@ from detectors import brier_decomposition, column_drift, metrics
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
 from detectors.duplicate_share import measure_duplicates
+from detectors.estimated import measure_estimates
 from detectors.health import measure_health, measure_traffic
 from detectors.outcomes import Task, outcomes
 from detectors.performance import WEIGHTED, measure_performance
+from detectors.without_labels import cbpe, dle
+from detectors.without_labels.estimator import OfNumbers, OfTwo
+from detectors.without_labels.isotonic import Isotonic
 from kernel.clock import DAY_US
 from kernel.column_spec import ColumnSpec, finite_numbers
 from kernel.grid import Grid
@@ -168,6 +172,38 @@ def labelled(task: Task, drawn: list[Shape], measured: tuple[str, ...]) -> Subje
     return Subject(drawn, measured, inputs, measure)
 
 
+def estimates() -> Subject:
+    """What scores say of performance, by a curve that was fitted elsewhere."""
+    specs = {SCORE: ColumnSpec(Kind.SCORE)}
+    errors = dict.fromkeys(OfTwo.metrics, 0.4)
+    fitted = OfTwo(SCORE.removeprefix("score."), cbpe.Fitted(Isotonic((0.0, 1.0), (0.1, 0.8)), errors, {}))
+
+    def inputs(before: pa.Table, now: pa.Table, profiler: Profiler) -> Inputs:
+        return profiler(before, specs), profiler(now, specs)
+
+    def measure(sides: Inputs) -> Iterable[Measurement]:
+        return measure_estimates(fitted, fitted.of_profile(sides[1]), {})
+
+    measured = tuple(metrics.ESTIMATED_PREFIX + metric for metric in OfTwo.metrics)
+    return Subject(shapes.columns(SCORE, shapes.SCORES), measured, inputs, measure)
+
+
+def estimated_losses(drawn: list[Shape], measured: tuple[str, ...]) -> Subject:
+    """What predictions of numbers say of their losses, by trees that were fitted elsewhere."""
+    values = np.linspace(-3.0, 3.0, 500)
+    fitted = OfNumbers((), dle.fit([], values, values + np.abs(values)))
+
+    def inputs(before: pa.Table, now: pa.Table, _profiler: Profiler) -> Inputs:
+        return before, now
+
+    def measure(sides: Inputs) -> Iterable[Measurement]:
+        predictions = sides[1]["prediction_value"].to_numpy()
+        weights = sides[1]["weight"].fill_null(1.0).to_numpy()
+        return measure_estimates(fitted, dle.estimate(fitted.fitted, [], predictions, weights), {})
+
+    return Subject(drawn, measured, inputs, measure)
+
+
 ON_BINS = ("psi", "js_distance", "hellinger", "tvd", "linf", "chi2")
 OF_CLASSES = ("label_coverage", "accuracy", "precision", "recall", "f1", "log_loss", "brier", "calibration_error")
 OF_A_SCORE = ("roc_auc", "pr_auc", *brier_decomposition.PARTS)
@@ -191,12 +227,16 @@ SUBJECTS = {
     "score": column(SCORE, Kind.SCORE, shapes.columns(SCORE, shapes.SCORES), (*ON_BINS, "ks", "missing_share")),
     "columns": several_columns(),
     "confidence": confidence(),
+    "estimates of scores": estimates(),
     "rows": duplicates(),
     "service": service(),
     "binary labels": labelled(Task("binary"), shapes.labelled_classes(["late", "ok"]), (*OF_CLASSES, *OF_A_SCORE)),
     "class labels": labelled(Task("multiclass"), shapes.labelled_classes(["a", "b", "c"]), (*OF_CLASSES, *WEIGHTED)),
     "number labels": labelled(Task("regression"), shapes.labelled_numbers(), ("label_coverage", *metrics.OF_NUMBERS)),
     "ranked labels": labelled(Task("ranking"), shapes.labelled_lists(), ("label_coverage", *metrics.OF_RANKINGS)),
+    "estimates beside number labels": estimated_losses(
+        shapes.labelled_numbers(), ("estimated_mae", "estimated_rmse", "estimated_mape")
+    ),
     "no labels": labelled(Task("binary"), shapes.unlabelled(), ("label_coverage",)),
 }
 

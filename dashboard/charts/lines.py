@@ -135,6 +135,7 @@ def axis_title(metric: str) -> str:
         "log_loss": "log loss, nats",
         "mape": "MAPE, % of the label",
         "bias": "prediction − label",  # noqa: RUF001 - a minus
+        "estimate_error": "error, of its interval",
         "domain_auc": "area under the ROC curve",
         "reconstruction_error": "error, deviations",
         "confidence_entropy": "mean entropy, of the most",

@@ -3,11 +3,12 @@
 import pandas as pd
 import streamlit as st
 
+from dashboard.charts.estimated import beside
 from dashboard.charts.lines import axis_title, line
 from dashboard.charts.matrix import matrix
 from dashboard.palette import Palette, palette
 from dashboard.scene import Scene
-from dashboard.sections import ahead, confidence
+from dashboard.sections import ahead, confidence, estimates
 from dashboard.text import metric_name, number, window
 from detectors.brier_decomposition import PARTS
 from detectors.confusion_cells import cell
@@ -25,8 +26,10 @@ def show(scene: Scene) -> None:
     """Draw it."""
     data = scene.frame(*ORDER, *PARTS, "label_coverage")
     drawn = [metric for metric in ORDER if data.loc[data["metric"] == metric, "value"].notna().any()]
+    estimated = estimates.frames(scene)
     if not drawn:
         st.info("No labels have come for these windows yet. Send them with `log_label` or POST /v1/labels.")
+        estimates.show(scene, estimated)
         confidence.show(scene)
         return
     colours = palette()
@@ -34,7 +37,7 @@ def show(scene: Scene) -> None:
     for place in range(0, len(drawn), _A_ROW):
         for box, metric in zip(st.columns(_A_ROW, gap="medium"), drawn[place : place + _A_ROW], strict=False):
             with box:
-                _metric(scene, data[data["metric"] == metric], metric, colours)
+                _metric(scene, data[data["metric"] == metric], estimated.get(metric), metric, colours)
                 if metric == "brier":
                     _parts(scene, data)
                 if metric in coming:
@@ -43,16 +46,21 @@ def show(scene: Scene) -> None:
         "Band: 95% interval; hover for what it allows for. Dashed line: the reference. Orange diamond: degraded. Hollow dot: "
         "too few labels to judge."
     )
+    if estimated:
+        st.caption(estimates.CAPTION)
+        estimates.show_error(scene)
     _matrix(scene, colours)
     _coverage(data, colours)
     confidence.show(scene)
 
 
-def _metric(scene: Scene, data: pd.DataFrame, metric: str, colours: Palette) -> None:
+def _metric(scene: Scene, data: pd.DataFrame, estimated: pd.DataFrame | None, metric: str, colours: Palette) -> None:
     known = scene.card.reference.performance.get(metric) if scene.card.reference else None
     level = known.value if known else None
     st.subheader(metric_name(metric), anchor=False)
     chart = line(data, axis_title(metric), colours, zero=False, percent=metric == "mape", band=True, reference=level)
+    if estimated is not None:
+        chart = beside(chart, estimated, axis_title(metric), colours)
     text = f"{metric_name(metric)} over time" + (f", reference {number(level)}" if level is not None else "")
     st.altair_chart(chart, key=f"performance-{metric}", alt=text)
 

@@ -75,7 +75,7 @@ def fit(rows: FloatArray, targets: FloatArray, trees: int = TREES) -> Trees:
         place[:] = np.where(np.isnan(column), 0, np.searchsorted(bounds, column) + 1)
     base = float(targets.mean())
     columns, bins, children, steps = _boost(places, targets - base, trees)
-    bounds = np.full(columns.shape, _LOWEST)
+    bounds = np.where(columns < 0, 0.0, _LOWEST)
     for at, bounds_of in enumerate(edges):
         asked = (columns == at) & (bins > 0)
         bounds[asked] = bounds_of[bins[asked] - 1]

@@ -53,7 +53,11 @@ class Fitted:
 
 
 def fit(
-    scored: Scored, labels: Flags, chunks: npt.NDArray[np.int64] | None = None, seed: int = calibration.SEED
+    scored: Scored,
+    labels: Flags,
+    chunks: npt.NDArray[np.int64] | None = None,
+    seed: int = calibration.SEED,
+    resamples: int = sampling_error.RESAMPLES,
 ) -> Fitted:
     """Return what a reference's rows and their labels say.
 
@@ -62,6 +66,7 @@ def fit(
         labels: whether a row is of the class, shape (rows,).
         chunks: which chunk a row is of, shape (rows,): windows of the reference, as long as those to come.
         seed: of the draws for the calibration and for the error of average precision.
+        resamples: for the latter, which take most of the time; 0 where nobody asks for it.
 
     Raises:
         ValueError: without rows, or labels that do not pair up.
@@ -81,11 +86,11 @@ def fit(
     counts = expected_counts.count(truth, scored.predicted, scored.weights)
     errors = {name: sampling_error.of_ratio(ratio, counts.rows) for name, ratio in _ratios(counts).items()}
     errors["roc_auc"] = sampling_error.of_area(scored.scores, truth, scored.weights)
-    errors["average_precision"] = sampling_error.of_average_precision(scored.scores, truth, seed)
+    errors["average_precision"] = sampling_error.of_average_precision(scored.scores, truth, seed, resamples)
     return Fitted(
         calibration.fit(scored.scores, truth, scored.weights, seed),
         errors,
-        {} if chunks is None else _thresholds(scored, labels, chunks),
+        {} if chunks is None else thresholds_of(scored, labels, chunks),
         {name: getattr(counts, name) / counts.rows for name in OUTCOMES},
     )
 
@@ -111,6 +116,21 @@ def estimate(fitted: Fitted, scored: Scored) -> dict[str, Estimate]:
     if scored.ranked:
         values["average_precision"] = expected_ranking.average_precision(scored.scores, chances, scored.weights)
     return {name: interval(value, fitted.errors.get(name), scored.size, scored.rows) for name, value in values.items()}
+
+
+def thresholds_of(scored: Scored, labels: Flags, chunks: npt.NDArray[np.int64]) -> dict[str, Thresholds]:
+    """Return by metric between what its values lie over chunks of a reference; the arguments are those of `fit`.
+
+    Source: NannyML 0.13, StandardDeviationThreshold.
+
+    >>> from detectors.without_labels.scored import of_rows
+    >>> rows = of_rows(np.array([0.9, 0.2, 0.9, 0.2]), np.array([True, False, True, False]))
+    >>> thresholds_of(rows, np.array([True, False, False, True]), np.array([0, 0, 1, 1]))["accuracy"]
+    Thresholds(lower=0.0, upper=1.0)
+    """
+    realised = [_realised(scored, labels, rows) for rows in thresholds.rows_of(chunks)]
+    found = {name: thresholds.of_chunks([values[name] for values in realised]) for name in METRICS}
+    return {name: limits for name, limits in found.items() if limits is not None}
 
 
 def business_value(fitted: Fitted, scored: Scored, worth: Mapping[str, float]) -> Estimate:
@@ -164,12 +184,6 @@ def _ratios(counts: ExpectedCounts) -> dict[str, Ratio]:
 
 def _values(counts: ExpectedCounts) -> dict[str, float | None]:
     return {name: ratio.value for name, ratio in _ratios(counts).items()}
-
-
-def _thresholds(scored: Scored, labels: Flags, chunks: npt.NDArray[np.int64]) -> dict[str, Thresholds]:
-    realised = [_realised(scored, labels, np.flatnonzero(chunks == chunk)) for chunk in np.unique(chunks)]
-    found = {name: thresholds.of_chunks([values[name] for values in realised]) for name in METRICS}
-    return {name: limits for name, limits in found.items() if limits is not None}
 
 
 def _realised(scored: Scored, labels: Flags, rows: npt.NDArray[np.intp]) -> dict[str, float | None]:

@@ -57,6 +57,7 @@ def fit(
     weights: FloatArray | None = None,
     chunks: Codes | None = None,
     seed: int = calibration.SEED,
+    resamples: int = sampling_error.RESAMPLES,
 ) -> Fitted:
     """Return what a reference's rows and their labels say.
 
@@ -65,7 +66,7 @@ def fit(
         predicted, labels: the place of a row's class among the scores' columns, shape (rows,).
         weights: shape (rows,).
         chunks: which chunk a row is of, shape (rows,).
-        seed: of the draws for the calibrations and for the error of average precision.
+        seed, resamples: see cbpe.fit.
 
     Raises:
         ValueError: without rows.
@@ -87,8 +88,8 @@ def fit(
     columns = list(zip(scores.T, truth.T, strict=True))
     return Fitted(
         tuple(calibration.fit(column, positive, weights, seed) for column, positive in columns),
-        _errors(scores, predicted, truth, weight, seed),
-        {} if chunks is None else _thresholds(scores, predicted, truth, weight, chunks),
+        _errors(scores, predicted, truth, weight, seed, resamples),
+        {} if chunks is None else thresholds_of(scores, predicted, labels, weight, chunks),
     )
 
 
@@ -117,6 +118,27 @@ def estimate(
     values["average_precision"] = _mean(areas)
     size = effective_size(float(weight.sum()), float(weight @ weight))
     return {name: interval(values[name], fitted.errors.get(name), size, len(scores)) for name in METRICS}
+
+
+def thresholds_of(
+    scores: FloatArray, predicted: Codes, labels: Codes, weights: FloatArray, chunks: Codes
+) -> dict[str, Thresholds]:
+    """Return by metric between what its values lie over chunks of a reference; the arguments are those of `fit`.
+
+    Source: NannyML 0.13, StandardDeviationThreshold.
+
+    >>> scores, classes = np.array([[0.9, 0.1], [0.2, 0.8]] * 2), np.array([0, 1, 0, 1])
+    >>> thresholds_of(scores, classes, classes, np.ones(4), np.array([0, 0, 1, 1]))["accuracy"]
+    Thresholds(lower=1.0, upper=1.0)
+    """
+    truth, realised = _flags(labels, scores.shape[1]), []
+    for rows in thresholds.rows_of(chunks):
+        values = _values(scores[rows], predicted[rows], truth[rows], weights[rows])
+        columns = zip(scores[rows].T, truth[rows].T, strict=True)
+        areas = [average_precision.value(column, positive > 0, weights[rows]) for column, positive in columns]
+        realised.append(values | {"average_precision": _mean(areas)})
+    found = {name: thresholds.of_chunks([values[name] for values in realised]) for name in METRICS}
+    return {name: limits for name, limits in found.items() if limits is not None}
 
 
 def _values(scores: FloatArray, predicted: Codes, chances: FloatArray, weights: FloatArray) -> dict[str, float | None]:
@@ -148,7 +170,7 @@ def _mean(values: list[float | None]) -> float | None:
 
 
 def _errors(
-    scores: FloatArray, predicted: Codes, truth: FloatArray, weights: FloatArray, seed: int
+    scores: FloatArray, predicted: Codes, truth: FloatArray, weights: FloatArray, seed: int, resamples: int
 ) -> dict[str, float | None]:
     counts = _counts(predicted, truth, weights)
     ratios = {name: [of(each) for each in counts] for name, of in RATIOS.items()}
@@ -163,23 +185,10 @@ def _errors(
     columns = list(zip(scores.T, truth.T, strict=True))
     area = sampling_error.of_mean([sampling_error.of_area(*column, weights) for column in columns])
     errors["roc_auc"] = None if area is None else area * sampling_error.OF_DEPENDENT_CLASSES
-    precision = sampling_error.of_mean([sampling_error.of_average_precision(*column, seed) for column in columns])
+    drawn = [sampling_error.of_average_precision(*column, seed, resamples) for column in columns]
+    precision = sampling_error.of_mean(drawn)
     errors["average_precision"] = None if precision is None else precision * float(np.sqrt(len(columns)))
     return errors
-
-
-def _thresholds(
-    scores: FloatArray, predicted: Codes, truth: FloatArray, weights: FloatArray, chunks: Codes
-) -> dict[str, Thresholds]:
-    realised = []
-    for chunk in np.unique(chunks):
-        rows = chunks == chunk
-        values = _values(scores[rows], predicted[rows], truth[rows], weights[rows])
-        columns = zip(scores[rows].T, truth[rows].T, strict=True)
-        areas = [average_precision.value(column, positive > 0, weights[rows]) for column, positive in columns]
-        realised.append(values | {"average_precision": _mean(areas)})
-    found = {name: thresholds.of_chunks([values[name] for values in realised]) for name in METRICS}
-    return {name: limits for name, limits in found.items() if limits is not None}
 
 
 def _flags(codes: Codes, classes: int) -> FloatArray:

@@ -100,8 +100,86 @@ def fit(
     return Fitted(
         {name: _model(features, predictions, loss) for name, loss in losses.items()},
         errors,
-        {} if chunks is None else _thresholds(losses, chunks),
+        {} if chunks is None else thresholds_of(predictions, labels, chunks),
     )
+
+
+def thresholds_of(
+    predictions: FloatArray, labels: FloatArray, chunks: npt.NDArray[np.int64], weights: FloatArray | None = None
+) -> dict[str, Thresholds]:
+    """Return by metric between what its values lie over chunks of a reference; the arguments are those of `fit`.
+
+    Source: NannyML 0.13, StandardDeviationThreshold.
+
+    >>> thresholds_of(np.zeros(4), np.array([1.0, 1.0, 3.0, 3.0]), np.array([0, 0, 1, 1]))["mae"]
+    Thresholds(lower=0.0, upper=5.0)
+    """
+    losses = _losses(predictions, labels)
+    weight = np.ones(len(labels)) if weights is None else weights
+    realised = [
+        _metrics({name: float(np.average(loss[rows], weights=weight[rows])) for name, loss in losses.items()})
+        for rows in thresholds.rows_of(chunks)
+    ]
+    found = {name: thresholds.of_chunks([values[name] for values in realised], high=math.inf) for name in METRICS}
+    return {name: limits for name, limits in found.items() if limits is not None}
+
+
+@dataclass(frozen=True)
+class LossSums:
+    """What rows add up to, so that a window can be taken part by part.
+
+    Attributes:
+        losses: by kind the sum of weight times expected loss.
+        weight, weight2: sums of the weights and of their squares.
+        rows: with a prediction that is finite.
+    """
+
+    losses: Mapping[str, float]
+    weight: float
+    weight2: float
+    rows: int
+
+    def merge(self, other: "LossSums") -> "LossSums":
+        """Add two parts. Associative and commutative.
+
+        >>> part = LossSums({"absolute": 2.0}, 1.0, 1.0, 1)
+        >>> part.merge(part)
+        LossSums(losses={'absolute': 4.0}, weight=2.0, weight2=2.0, rows=2)
+        """
+        losses = {name: value + other.losses[name] for name, value in self.losses.items()}
+        return LossSums(losses, self.weight + other.weight, self.weight2 + other.weight2, self.rows + other.rows)
+
+
+def sums(
+    fitted: Fitted, features: Sequence[Column], predictions: FloatArray, weights: FloatArray | None = None
+) -> LossSums:
+    """Return what rows add up to; the arguments are those of `estimate`.
+
+    >>> sums(fit([np.zeros(4)], np.zeros(4), np.full(4, 3.0)), [np.zeros(2)], np.zeros(2)).losses["absolute"]
+    6.0
+    """
+    held = np.isfinite(predictions)
+    weight = np.where(held, 1.0 if weights is None else weights, 0.0)
+    expected = {name: float(weight @ model.losses(features, predictions)) for name, model in fitted.models.items()}
+    return LossSums(expected, float(weight.sum()), float(weight @ weight), int(held.sum()))
+
+
+def of_sums(fitted: Fitted, found: LossSums) -> dict[str, Estimate]:
+    """Return the estimates that sums come to, see `estimate`.
+
+    >>> fitted = fit([np.zeros(4)], np.zeros(4), np.full(4, 3.0))
+    >>> of_sums(fitted, sums(fitted, [np.zeros(2)], np.zeros(2)))["rmse"]
+    Estimate(value=3.0, lower=3.0, upper=3.0, rows=2, basis='iid')
+    """
+    size = effective_size(found.weight, found.weight2)
+    if not size > 0:
+        return {metric: none_of(found.rows) for metric in METRICS}
+    values = _metrics({name: loss / found.weight for name, loss in found.losses.items()})
+    root, limits = math.sqrt(size), (0.0, math.inf)
+    return {
+        metric: bounded(value, fitted.errors[metric] / root, sampling_error.WIDTH, found.rows, "iid", limits)
+        for metric, value in values.items()
+    }
 
 
 def estimate(
@@ -120,22 +198,7 @@ def estimate(
     >>> estimate(fitted, [["gas"] * 4], np.zeros(4))["mae"]
     Estimate(value=2.0, lower=0.5, upper=3.5, rows=4, basis='iid')
     """
-    held = np.isfinite(predictions)
-    weight = np.where(held, 1.0 if weights is None else weights, 0.0)
-    size = effective_size(float(weight.sum()), float(weight @ weight))
-    rows = int(held.sum())
-    if not size > 0:
-        return {metric: none_of(rows) for metric in METRICS}
-    expected = {
-        name: float(np.average(model.losses(features, predictions), weights=weight))
-        for name, model in fitted.models.items()
-    }
-    return {
-        metric: bounded(
-            value, fitted.errors[metric] / math.sqrt(size), sampling_error.WIDTH, rows, "iid", (0.0, math.inf)
-        )
-        for metric, value in _metrics(expected).items()
-    }
+    return of_sums(fitted, sums(fitted, features, predictions, weights))
 
 
 def _losses(predictions: FloatArray, labels: FloatArray) -> dict[str, FloatArray]:
@@ -152,12 +215,3 @@ def _model(features: Sequence[Column], predictions: FloatArray, losses: FloatArr
     coded = tuple(None if isinstance(column, np.ndarray) else loss_codes.codes(column, losses) for column in features)
     rows = loss_codes.as_rows([*features, predictions], [*coded, None])
     return LossModel(coded, boosted_trees.fit(rows, losses))
-
-
-def _thresholds(losses: Mapping[str, FloatArray], chunks: npt.NDArray[np.int64]) -> dict[str, Thresholds]:
-    realised = [
-        _metrics({name: float(loss[chunks == chunk].mean()) for name, loss in losses.items()})
-        for chunk in np.unique(chunks)
-    ]
-    found = {name: thresholds.of_chunks([values[name] for values in realised], high=math.inf) for name in METRICS}
-    return {name: limits for name, limits in found.items() if limits is not None}

@@ -71,8 +71,10 @@ def of_area(scores: FloatArray, labels: FloatArray, weights: FloatArray | None =
     return math.sqrt(float(of_rarer @ ranked**2) / float(of_rarer.sum()) / min(share, 1 - share))
 
 
-def of_average_precision(scores: FloatArray, labels: FloatArray, seed: int = 0) -> float | None:
-    """Return the error of the average precision, by drawing half of the rows 200 times; None without rows of the class.
+def of_average_precision(
+    scores: FloatArray, labels: FloatArray, seed: int = 0, resamples: int = RESAMPLES
+) -> float | None:
+    """Return the error of the average precision, by drawing half of the rows 200 times; None without rows of the class, or draws.
 
     Arrays have shape (rows,). Source: NannyML 0.13, ap_sampling_error_components, which draws 50 times,
     anew whenever it is asked.
@@ -82,9 +84,9 @@ def of_average_precision(scores: FloatArray, labels: FloatArray, seed: int = 0) 
     """
     positives = labels > 0
     drawn = min(scores.size // 2, MOST_RESAMPLED)
-    if not positives.any() or not drawn:
+    if not positives.any() or not drawn or not resamples:
         return None
     rng = np.random.default_rng(seed)
-    places = (rng.integers(scores.size, size=drawn) for _ in range(RESAMPLES))
+    places = (rng.integers(scores.size, size=drawn) for _ in range(resamples))
     values = [average_precision.value(scores[rows], positives[rows]) for rows in places]
     return float(np.std([value for value in values if value is not None])) * math.sqrt(drawn)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 DEVIATIONS = 3.0
 
@@ -39,3 +40,13 @@ def of_chunks(values: Iterable[float | None], low: float = 0.0, high: float = 1.
         return None
     mean, reach = float(known.mean()), DEVIATIONS * float(known.std())
     return Thresholds(max(low, mean - reach), min(high, mean + reach))
+
+
+def rows_of(chunks: npt.NDArray[np.int64]) -> list[npt.NDArray[np.intp]]:
+    """Return the places of the rows of each chunk, by its number; of `chunks` the shape is (rows,).
+
+    >>> [rows.tolist() for rows in rows_of(np.array([7, 3, 7]))]
+    [[1], [0, 2]]
+    """
+    order = np.argsort(chunks, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(chunks[order])) + 1)

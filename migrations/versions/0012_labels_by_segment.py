@@ -5,14 +5,14 @@
 - does the release before still run on the new schema? It does not start on it; running, it goes on as it did.
 
 Revision: 0012
-Follows: 0010
+Follows: 0011
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = '0012'
-down_revision = '0010'
+down_revision = '0011'
 branch_labels = None
 depends_on = None
 

@@ -102,7 +102,7 @@ def test_every_format_makes_the_same_profile(serve: Callable[..., Any], flights:
         answer = put(api, body, content_type)
         assert answer | {"reference": "", "provenance": {}} == {
             "reference": "", "rows": ROWS, "labels": ROWS - ROWS // 10, "rejected": 0, "errors": [],
-            "provenance": {}, "new_grids": [],
+            "provenance": {}, "estimated_by": "cbpe", "new_grids": [],
         }  # fmt: skip
         stored = references.active(api.db, "default", "flights")
         assert stored is not None

@@ -17,6 +17,8 @@ READ_AND_WRITE = {
     "evaluate": "reads and writes the store, and is tested in tests/pipeline",
     "gpu_windows": "reads the store, and is tested in tests/pipeline",
     "service_levels": "reads and writes the store, and is tested in tests/pipeline",
+    "trusting": "reads the store, and is tested in tests/pipeline",
+    "window_estimates": "reads the record log, and is tested in tests/pipeline",
     "window_inputs": "reads and writes the store, and is tested in tests/pipeline",
 }
 NO_FORMULA = READ_AND_WRITE | {
@@ -24,6 +26,7 @@ NO_FORMULA = READ_AND_WRITE | {
     "column_drift": "puts the statistics of a column together",
     "delta": "a default",
     "estimate": "what the measures return",
+    "estimated": "hands estimates on",
     "forecasting": "hands series to the forecast",
     "health": "puts the statistics of a service together",
     "label_windows": "puts together what labels say of a window",
@@ -36,6 +39,8 @@ NO_FORMULA = READ_AND_WRITE | {
     "settings": "settings",
     "unusual": "hands series to the baseline",
     "univariate": "names of the distances",
+    "without_labels.codec": "writes and reads",
+    "without_labels.estimator": "what was fitted, and what it is about",
     "without_labels.scored": "takes rows or cells",
 }
 OF_MANY = ("domain_classifier", "frechet", "mahalanobis", "mmd", "reconstruction", "shrinkage")

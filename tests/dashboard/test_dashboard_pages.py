@@ -189,6 +189,9 @@ def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str
     drawn(tab, "ROC AUC over time, reference 0.785")
     drawn(tab, "Labels by what was predicted")
     expect(tab.get_by_text(re.compile("^27 Nov 2013: reliability .* resolution .* uncertainty"))).to_be_visible()
+    legend = tab.locator('[aria-label="ROC AUC over time, reference 0.785"] svg').get_by_text("estimated", exact=True)
+    expect(legend).to_be_visible()
+    drawn(tab, "Error of the estimate over time")
     heading(tab, "Confidence")
     drawn(tab, "Low-confidence share over time")
 
@@ -207,6 +210,16 @@ def test_performance_shows_what_the_task_has(tab: Page, dashboard: str, model: s
     charts = tab.locator("[data-testid=stVegaLiteChart][aria-label*='over time']")
     expect(charts).to_have_count(len(names))
     expect(tab.get_by_text(re.compile(f"^{names[0]}, 27 Nov 2013"))).to_be_visible()
+
+
+def test_where_no_labels_have_come_performance_is_what_scores_say(tab: Page, dashboard: str) -> None:
+    tab.goto(f"{dashboard}/model?model=card-fraud&section=Performance&version=3")
+    expect(tab.get_by_text("No labels have come for these windows yet")).to_be_visible()
+    for name in ("Accuracy", "Precision", "Recall", "F1", "ROC AUC"):
+        heading(tab, f"{name}, estimated")
+    drawn(tab, "ROC AUC, estimated over time, reference 0.785")
+    expect(tab.get_by_text("no change of what rows mean")).to_be_visible()
+    heading(tab, "Confidence")
 
 
 def test_drift_shows_many_columns_at_once(tab: Page, dashboard: str) -> None:

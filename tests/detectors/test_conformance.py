@@ -46,6 +46,7 @@ SHARES = (
     "brier_reliability",
     "brier_uncertainty",
     *metrics.OF_RANKINGS,
+    *(metric for metric in metrics.ESTIMATED if metric not in ("estimated_mae", "estimated_rmse", "estimated_mape")),
 )
 RANGES = (
     dict.fromkeys(metrics.METRICS, (0.0, math.inf))
@@ -90,9 +91,10 @@ def assert_same(found: Measurement, other: Measurement) -> None:
 
 def test_every_metric_is_in_a_case() -> None:
     """Service levels and GPUs are measured of counts (test_burn_rate.py, test_gpu_windows.py), many columns of samples
-    (test_together.py), and a confusion matrix has a measurement a cell (test_confusion_cells.py).
+    (test_together.py), a confusion matrix has a measurement a cell (test_confusion_cells.py), and the error of an estimate is of
+    both sides' measurements (test_estimators.py).
     """
-    elsewhere = {*SERVICE_LEVELS, *metrics.GPU, *metrics.TOGETHER, metrics.CONFUSION}
+    elsewhere = {*SERVICE_LEVELS, *metrics.GPU, *metrics.TOGETHER, metrics.CONFUSION, metrics.ESTIMATE_ERROR}
     assert {metric for *_, metric in CASES} == set(metrics.METRICS) - elsewhere >= set(DISTANCES)
 
 
@@ -138,7 +140,7 @@ def test_a_stored_profile_is_measured_like_a_new_one(subject, shape, metric) -> 
     for look in looks(subject, shape):
         stored, fresh = look.stored[metric], look.found[metric]
         assert_sound(stored)
-        if metric == "wasserstein" or metric in (*metrics.HEALTH, *metrics.CONFIDENCE):
+        if metric == "wasserstein" or metric in (*metrics.HEALTH, *metrics.CONFIDENCE, *metrics.ESTIMATED):
             assert stored.value is None or stored.value == pytest.approx(fresh.value, rel=1e-5, abs=1e-5)
             assert (stored.status, stored.p_value, stored.rows) == (fresh.status, fresh.p_value, fresh.rows)
         else:

@@ -14,6 +14,8 @@ from detectors.confidence import measure_confidence
 from detectors.confusion_cells import measure_confusion
 from detectors.delta import DELTA
 from detectors.duplicate_share import measure_duplicates
+from detectors.estimate import Estimate
+from detectors.estimated import measure_error, measure_estimates
 from detectors.gpu import measure_gpus
 from detectors.health import measure_health, measure_traffic
 from detectors.metrics import DISTANCES, METRICS
@@ -22,6 +24,8 @@ from detectors.outcomes import Outcomes, Task
 from detectors.performance import measure_performance
 from detectors.rankings import Rankings
 from detectors.service_levels import measure_service
+from detectors.without_labels import cbpe, dle
+from detectors.without_labels.estimator import Estimator, OfNumbers, OfTwo
 from kernel.clock import DAY_US
 from kernel.column_spec import ColumnSpec
 from kernel.gpu_use import GpuUse
@@ -40,7 +44,12 @@ def measured() -> list[Measurement]:
     tasks = [Task("binary", "late"), Task("multiclass")]
     of_labels = [found for task in tasks for found in _of_labels(_classes(), task)]
     of_labels += [*_of_labels(_numbers(), Task()), *_of_labels(_ranked(), Task("ranking"))]
-    return [*_of_profiles(), *_together(), *of_labels]
+    estimators: list[Estimator] = [
+        OfTwo("late", cbpe.Fitted(None, {"accuracy": 0.4}, {})),
+        OfNumbers((), dle.Fitted({}, {}, {})),
+    ]
+    estimates = [one for estimator in estimators for one in _estimates(estimator)]
+    return [*_of_profiles(), *_together(), *of_labels, *estimates]
 
 
 def _of_profiles() -> Iterator[Measurement]:
@@ -109,6 +118,13 @@ def _numbers() -> Outcomes:
 def _ranked() -> Outcomes:
     lists = Rankings(np.arange(_ROWS) // 4, np.linspace(0.0, 1.0, _ROWS), np.arange(_ROWS) % 3.0)
     return replace(_numbers(), rankings=lists)
+
+
+def _estimates(estimator: Estimator) -> Iterator[Measurement]:
+    known = {"accuracy": {"value": 0.8, "rows": 500}}
+    found = [*measure_estimates(estimator, dict.fromkeys(estimator.metrics, Estimate(0.7, 0.6, 0.8, _ROWS)), known)]
+    labelled = [Measurement(name, "", 0.9, Status.OK, rows=_ROWS) for name in ("accuracy", "label_coverage")]
+    yield from [*found, *measure_error(estimator, [*found, *labelled], known)]
 
 
 def _of_labels(found: Outcomes, task: Task) -> Iterator[Measurement]:
