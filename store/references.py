@@ -257,4 +257,5 @@ def _measure_again(connection: sa.Connection, workspace: str, model: str, *which
     at = windows.c
     here = (at.workspace == workspace, at.model == model, at.state != "sealed", *which)
     state = sa.case((at.state == "measured", "closed"), else_=at.state)
-    connection.execute(sa.update(windows).where(*here).values(data_revision=at.data_revision + 1, state=state))
+    raised = at.data_revision + 1
+    connection.execute(sa.update(windows).where(*here).values(data_revision=raised, own_revision=raised, state=state))
