@@ -12,7 +12,7 @@ from bench.calibration.tests import QUARTER_DAYS
 from detectors import dial
 from detectors.delta import DELTA
 from detectors.multivariate.sample import MOST_ROWS
-from detectors.multivariate.together import Sides, measure_together
+from detectors.multivariate.together import Sides, measure_together, psi_of_area, tolerance
 from detectors.own_past import LEAST_WINDOWS, IntArray, Series, beginnings, fold, most_windows
 from kernel.clock import DAY_US
 from kernel.column_spec import FEATURE
@@ -55,18 +55,18 @@ def measure(models: int, flights: Flights, tell: Callable[[], None], seed: int =
     alpha = dial.alpha(1.0, dial.windows_per_quarter(1), dial.planned_tests(len(FEATURES), together=1))
     days = 7 * WEEKS
     later = np.arange(days) >= LEAST_WINDOWS
-    areas, sums = [], np.zeros(5)
+    values, sums = [], np.zeros(5)
     for number in range(models):
         rng = np.random.default_rng((seed, number))
         series = _series(rng, rows, bounds, alpha)
         abnormal = fold(series, 0, _DAY).abnormal
         counted = (series.candidates & later, abnormal & later, beginnings(abnormal) & later, abnormal & ~later)
         sums += [*(np.count_nonzero(one) for one in counted), _seen(rng, series)]
-        areas.append(series.values)
+        values.append(series.values)
         tell()
     quarters = models * (days - LEAST_WINDOWS) / QUARTER_DAYS
     iid, ours, alerts, first, seen = (sums / [quarters, quarters, quarters, models, models * FAILURES]).tolist()
-    return Together(models, days, float(np.nanmedian(areas)), iid, ours, alerts, first, seen)
+    return Together(models, days, tolerance(float(np.nanmedian(values))), iid, ours, alerts, first, seen)
 
 
 def _by_day(flights: Flights) -> tuple[pa.Table, IntArray]:
@@ -86,7 +86,7 @@ def _series(rng: np.random.Generator, rows: pa.Table, bounds: IntArray, alpha: f
     none = np.zeros(n, np.bool_)
     return Series(
         starts_us=np.arange(n) * DAY_US,
-        values=np.array([np.nan if one.value is None else one.value for one in found]),
+        values=psi_of_area(np.array([np.nan if one.value is None else one.value for one in found])),
         candidates=np.array([one.status is Status.DRIFT for one in found]),
         alphas=np.full(n, alpha),
         lowers=np.full(n, np.nan),
@@ -98,10 +98,10 @@ def _series(rng: np.random.Generator, rows: pa.Table, bounds: IntArray, alpha: f
 
 def _seen(rng: np.random.Generator, series: Series) -> int:
     """How many of some days after the first 30 are called, each in turn with an area of 1."""
-    called = 0
+    called, most = 0, float(psi_of_area(np.ones(1))[0])
     for day in rng.choice(np.arange(LEAST_WINDOWS, len(series.values)), FAILURES):
         apart = np.arange(len(series.values)) == day
-        broken = replace(series, values=np.where(apart, 1.0, series.values), candidates=series.candidates | apart)
+        broken = replace(series, values=np.where(apart, most, series.values), candidates=series.candidates | apart)
         called += int(fold(broken, 0, _DAY).abnormal[day])
     return called
 
