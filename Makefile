@@ -40,4 +40,4 @@ bench: setup-dev ## run the benchmarks beside their peers
 	@$(BIN)/python -m bench $(ARGS)
 
 bench-calibration: setup-dev ## count false alarms where nothing moves, and see how soon shifts are seen
-	@$(BIN)/python -m bench.calibration $(ARGS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.calibration $(ARGS)

@@ -20,6 +20,7 @@ import numpy as np
 from detectors import trusting, unusual
 from detectors.baseline import reach_us
 from detectors.metrics import COLUMNS, DISTANCES, DUPLICATES, QUALITY
+from detectors.multivariate.together import psi_of_area
 from detectors.own_past import Judged, Series, fold, most_windows
 from detectors.settings import DetectorSettings
 from detectors.unusual import Found, Seen
@@ -34,6 +35,7 @@ from store.models import Model
 OWN_PAST = ("psi", "domain_auc", *QUALITY, *COLUMNS, *DUPLICATES, "low_confidence_share", "error_rate")
 """The tests that are held against their own past."""
 _DECIDING = "psi"  # whose decision all distances share
+_AREA = "domain_auc"  # which ends at 1: where a past is near that, nothing would lie beyond it
 _WINDOWS_AT_ONCE = 50
 _NOT_NOW = MappingProxyType({1: "to be looked at once more when final", 2: "changed after it was final"})
 
@@ -231,10 +233,11 @@ def _series(test: Test, of: Sequence[Value], candidates: Set[int], end_us: int, 
         return np.array([np.nan if value is None else value for value in values], np.float64)
 
     starts = [value.start_us for value in of]
+    values = numbers([value.value for value in of])
     lowers = numbers([value.lower for value in of]) if test.metric == _DECIDING else np.full(len(of), np.nan)
     return Series(
         starts_us=np.array(starts, np.int64),
-        values=numbers([value.value for value in of]),
+        values=psi_of_area(values) if test.metric == _AREA else values,
         candidates=np.array([start >= since_us and start in candidates for start in starts], np.bool_),
         alphas=numbers([value.alpha for value in of]),
         lowers=lowers,

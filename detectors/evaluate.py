@@ -142,7 +142,7 @@ class Evaluator:
             self._owner,
             seconds=self._settings.lease_s,
             limit=self._settings.windows_a_lease,
-            labels_before_us=before,
+            again_before_us=before,
         )
 
     def _measure(self, model: Model, held: Lease) -> int:

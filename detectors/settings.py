@@ -18,7 +18,9 @@ class DetectorSettings(Section):
     lease_s: float = Field(300.0, gt=0, description="Seconds a worker may hold windows before another takes them over.")
     windows_a_lease: int = Field(31, ge=1, description="Windows of one model that are measured together.")
     label_pause_s: float = Field(
-        20.0, ge=0, description="Seconds between two measurings of a window for new labels alone."
+        20.0,
+        ge=0,
+        description="Seconds between two measurings of a window for new labels, or late records of its moving reference, alone.",
     )
     lookback_windows: int = Field(
         30,

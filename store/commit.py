@@ -229,13 +229,11 @@ def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush) -> N
     if not touched:
         return
     moving = references.moving(connection, workspace, {key.model for key in touched})
-    for model in sorted(moving):
-        hold(
-            connection, workspace, model
-        )  # whoever measures holds it too: later windows are touched beyond the order of keys
+    for model in sorted(moving):  # whoever measures holds it too: later windows are touched beyond the order of keys
+        hold(connection, workspace, model)
     rows = [window_row(workspace, k.model, WindowSize(k.size), k.start_us) for k in touched]
     upsert(connection, windows, rows)
-    at = windows.c
+    at, added = windows.c, sa.bindparam("dr", type_=sa.BigInteger)
     statement = (
         sa.update(windows)
         .where(
@@ -246,7 +244,8 @@ def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush) -> N
         )
         .values(
             rows=at.rows + sa.bindparam("d"),
-            data_revision=at.data_revision + sa.bindparam("dr"),
+            data_revision=at.data_revision + added,
+            own_revision=sa.case((added > 0, at.data_revision + added), else_=at.own_revision),
             label_revision=at.label_revision + sa.bindparam("lr"),
             state=sa.case((at.state == "measured", "closed"), else_=at.state),
         )

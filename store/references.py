@@ -17,11 +17,11 @@ from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile, encode_profile
 from kernel.windows import Span
 from store import columns, samples
-from store.database import Database, Transaction, in_parts
+from store.database import Database, Transaction, alone, in_parts
 from store.models import hold
 from store.pages import decode_cursor, encode_cursor
 from store.reference_labels import NO_LABELS, OfLabels
-from store.tables import reference_segments, references, windows
+from store.tables import offsets, reference_segments, references, windows
 
 FROM_LOG = "record log"
 """The source, in its provenance, of a reference that was taken from its model's own record log."""
@@ -209,6 +209,8 @@ def put(
     at = references.c
     with db.write() as connection:
         first(connection)
+        if moving is not None:
+            alone(connection, offsets)  # a commit under way has not seen that later windows rest on its records
         hold(connection, workspace, model)
         newest = columns.renewed_grids(connection, workspace).get(model, {})
         if stale := columns.stale_grids(newest, profile):
@@ -278,4 +280,5 @@ def _measure_again(connection: sa.Connection, workspace: str, model: str, *which
     at = windows.c
     here = (at.workspace == workspace, at.model == model, at.state != "sealed", *which)
     state = sa.case((at.state == "measured", "closed"), else_=at.state)
-    connection.execute(sa.update(windows).where(*here).values(data_revision=at.data_revision + 1, state=state))
+    raised = at.data_revision + 1
+    connection.execute(sa.update(windows).where(*here).values(data_revision=raised, own_revision=raised, state=state))

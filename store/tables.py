@@ -124,6 +124,7 @@ windows = sa.Table(
     _integer("end_us"),
     _text("state", "open"),  # open, closed, measured, sealed
     _integer("data_revision"), _integer("label_revision"), _integer("measured_data_revision"), _integer("measured_label_revision"),
+    _integer("own_revision"),  # the data_revision of its own records; what is above it came of a moving reference alone
     _integer("rows"), _integer("labels"), _us("measured_us"),
     _text("reference"),  # what it was measured against; "" for nothing
     _integer("looks"), _integer("looked_revision"),  # how often it could open an alert, and of which data at last

@@ -69,19 +69,18 @@ def lease(
     *,
     seconds: float,
     limit: int,
-    labels_before_us: int,
+    again_before_us: int,
 ) -> Lease | None:
     """Take closed windows that are not measured as they stand, the earliest first; None where there are none.
 
     Args:
-        labels_before_us: a window that only has new labels waits until its last measuring is as old as that.
+        again_before_us: a window of whose own records none are new, only labels or records of its moving reference, waits until
+            its last measuring is as old as that.
     """
     at = windows.c
-    stale_data = at.measured_data_revision < at.data_revision
-    stale_labels = sa.and_(
-        at.measured_label_revision < at.label_revision,
-        sa.or_(at.measured_us.is_(None), at.measured_us <= labels_before_us),
-    )
+    own = at.measured_data_revision < at.own_revision
+    stale = sa.or_(at.measured_data_revision < at.data_revision, at.measured_label_revision < at.label_revision)
+    rested = sa.or_(at.measured_us.is_(None), at.measured_us <= again_before_us)
     due = (
         sa.select(windows)
         .where(
@@ -89,7 +88,7 @@ def lease(
             at.model == model.name,
             at.end_us <= watermark_us - model.lateness_us,
             at.state != "sealed",
-            sa.or_(stale_data, stale_labels),
+            sa.or_(own, sa.and_(stale, rested)),
             at.until_us < database_now_us(),
         )
         .order_by(at.size != model.window.text, at.size, at.start_us)
@@ -210,7 +209,10 @@ def touch_for_labels(db: Database, workspace: str, model: Model, moments_us: Seq
 
 
 def touch_later(tx: Transaction, workspace: str, model: str, size: str, within: Span) -> None:
-    """What starts in (start, end] and was measured, or is just now, is to be measured again: a reference of it has changed."""
+    """What starts in (start, end] and was measured, or is just now, is to be measured again: its moving reference has changed.
+
+    Its own records have not, so it may wait for that (see `lease`).
+    """
     at = windows.c
     here = (at.workspace == workspace, at.model == model, at.size == size, at.state != "sealed")
     later = (at.start_us > within[0], at.start_us <= within[1], sa.or_(at.measured_us.is_not(None), at.token != ""))

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench.calibration import clean, power, restless, rhythm
+from bench.calibration import clean, power, restless, rhythm, together
 from bench.calibration.plots import draw
 from service.demo.flights import load_flights
 
@@ -35,6 +35,7 @@ class Figures:
     restless: list[restless.Restless]
     power: list[power.Power]
     rhythm: list[rhythm.Rhythm]
+    together: list[together.Together]
 
 
 def main() -> int:
@@ -56,6 +57,7 @@ def _read(file: Path) -> Figures:
         [restless.Restless(**row) for row in stored["restless"]],
         [power.Power(**row) for row in stored["power"]],
         [rhythm.Rhythm(**row) for row in stored["rhythm"]],
+        [together.Together(**row) for row in stored["together"]],
     )
 
 
@@ -87,7 +89,8 @@ def _measure(months: int) -> Figures:
             for size, of in (("1h", models), ("1d", days))
             for kind in rhythm.KINDS
         ]
-    return Figures(quiet, moving, seen, usual)
+        many = together.measure(models, flights, telling("flights, all columns together", models))
+    return Figures(quiet, moving, seen, usual, [many])
 
 
 def _options() -> argparse.Namespace:
@@ -132,6 +135,11 @@ def _print(found: Figures) -> None:
     )
     _table(console, title, ("kind", "windows", "models", *rules), [
         (r.kind, r.size, r.models, r.called, r.part, r.level, f"{r.seen:.0%}", f"{r.soon:.0%}") for r in found.rhythm
+    ])  # fmt: skip
+    title = "the domain classifier on flights, restless and in order: called windows a quarter and model, dial 1"
+    rules = ("ours", "alerts", "independent rows", "first 30", "an area of 1 seen")
+    _table(console, title, ("models", "days each", "median area", *rules), [
+        (t.models, t.days, t.area, t.ours, t.alerts, t.iid, t.first, f"{t.seen:.0%}") for t in found.together
     ])  # fmt: skip
 
 

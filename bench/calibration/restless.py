@@ -12,7 +12,7 @@ from bench.calibration.tests import QUARTER_DAYS, Windows, folded, psi_of, serie
 from detectors import dial, js_distance
 from detectors.binning import decile_bins
 from detectors.delta import DELTA
-from detectors.own_past import LEAST_WINDOWS, beginnings, fold, most_windows
+from detectors.own_past import LEAST_WINDOWS, IntArray, beginnings, fold, most_windows
 from detectors.pair import FloatArray
 from kernel.clock import DAY_US, HOUR_US
 from kernel.windows import WindowSize
@@ -60,6 +60,12 @@ def measure(null: str, models: int, flights: Flights, tell: Callable[[], None], 
     quarters = models * (len(starts_us) - LEAST_WINDOWS) / per_day / QUARTER_DAYS
     iid, ours, alerts, psi_rule, js_rule = sums[:5] / quarters
     return Restless(null, size.text, models, iid, ours, alerts, sums[5] / models, psi_rule, js_rule)
+
+
+def resampled(rng: np.random.Generator, days: int, weeks: int) -> tuple[IntArray, IntArray]:
+    """The days (7 * weeks,) of weeks drawn from so many days, and those (35,) of a reference: the ordinary, and no season."""
+    drawn = [np.arange(first, first + 7) for first in rng.integers(0, days - 7, weeks + 5)]
+    return np.concatenate(drawn[:weeks]), np.concatenate(drawn[weeks:])
 
 
 def _counted(column: Windows, alpha: float, starts_us: np.ndarray, size: WindowSize) -> FloatArray:
@@ -126,10 +132,7 @@ def _flight_days(flights: Flights) -> dict[str, FloatArray]:
 
 
 def _flights(rng: np.random.Generator, days: dict[str, FloatArray]) -> list[Windows]:
-    """Half a year of weeks drawn from the year, against a reference of five other weeks: the ordinary, and no season."""
-    total = len(next(iter(days.values())))
-    weeks = [np.arange(first, first + 7) for first in rng.integers(0, total - 7, WEEKS + 5)]
-    windows, reference = np.concatenate(weeks[:WEEKS]), np.concatenate(weeks[WEEKS:])
+    windows, reference = resampled(rng, len(next(iter(days.values()))), WEEKS)
     found = []
     for name, counts in days.items():
         before, now = counts[reference].sum(axis=0), counts[windows]

@@ -20,6 +20,7 @@ from kernel.profile import Kind
 LEAST_ROWS = 200
 """A side with fewer says nothing yet."""
 _FURTHEST = 1e50
+_SURE = 1e-6
 _WIDEST = 1_024  # numbers of a vector; the time that distances of covariances take grows with the cube
 _AS_NUMBERS, _AS_CATEGORIES = (Kind.NUMERIC, Kind.BOOLEAN), (Kind.NUMERIC, Kind.BOOLEAN, Kind.CATEGORICAL)
 
@@ -58,6 +59,19 @@ def tolerance(delta: float) -> float:
     (0.588, 0.5)
     """
     return float(special.ndtr(math.sqrt(delta / 2)))
+
+
+def psi_of_area(areas: FloatArray) -> FloatArray:
+    """Return the psi of a normal column's shift that has such areas (windows,): 2 Phi^-1(area)^2; NaN where there is none.
+
+    The inverse of `tolerance`, which has no end where areas end at 1; what is within a millionth of 1 counts as that far. Under
+    0.5 it is 0. Source: as of `tolerance`.
+
+    >>> psi_of_area(np.array([tolerance(0.1), 0.94, 1.0, 0.4])).round(2).tolist()
+    [0.1, 4.83, 45.19, 0.0]
+    """
+    deviations: FloatArray = special.ndtri(np.clip(areas, 0.5, 1 - _SURE))
+    return 2 * deviations**2
 
 
 def measure_together(sides: Sides, alpha: float, delta: float) -> Iterator[Measurement]:

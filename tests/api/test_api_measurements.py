@@ -23,7 +23,7 @@ def measured(api: Any) -> Any:
         models.declare(api.db, "default", Model(model), 0)
         revision = write_window(api, model, start_us)
         held = windows.lease(
-            api.db, "default", Model(model), start_us + 9 * DAY_US, "test", seconds=60, limit=9, labels_before_us=0
+            api.db, "default", Model(model), start_us + 9 * DAY_US, "test", seconds=60, limit=9, again_before_us=0
         )
         assert held is not None
         (window,) = [w for w in held.windows if w.start_us == start_us]

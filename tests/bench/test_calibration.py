@@ -3,11 +3,12 @@
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 
 from bench.calibration import __main__ as calibration
-from bench.calibration import clean, power
-from bench.calibration.tests import Windows, called, psi_of, rises, series_of
+from bench.calibration import clean, power, together
+from bench.calibration.tests import QUARTER_DAYS, Windows, called, psi_of, rises, series_of
 from detectors import shares
 from detectors.interval_null import measure_drift
 from detectors.own_past import fold
@@ -15,6 +16,7 @@ from detectors.pair import pair_of
 from detectors.shares import Tally
 from kernel.clock import DAY_US
 from kernel.windows import WindowSize
+from service.demo.flights import CATEGORICAL, NUMERIC, Flights
 
 
 @pytest.mark.parametrize("rows", [60, 1_000])
@@ -58,6 +60,8 @@ def test_a_run_ends_with_its_figures_and_draws_them_again(tmp_path, capsys, monk
     monkeypatch.setattr(calibration, "NULLS", ("flights",))
     monkeypatch.setattr(calibration.rhythm, "FAILURES", 1)
     monkeypatch.setattr(calibration.rhythm, "JUDGED_WEEKS", 1)
+    monkeypatch.setattr(together, "WEEKS", 5)
+    monkeypatch.setattr(together, "MOST_ROWS", 300)
     monkeypatch.setattr("sys.argv", ["calibration", "--months", "1", "--json"])
     assert calibration.main() == 0
     figures = tmp_path / "figures.json"
@@ -75,12 +79,35 @@ def test_a_run_ends_with_its_figures_and_draws_them_again(tmp_path, capsys, monk
         "Evidently's default",
         "NannyML's default",
     }
+    [many] = read["together"]
+    assert (many["models"], many["days"]) == (1, 35)
+    assert many["ours"] <= many["iid"]
+    assert 0.5 < many["area"] < 1
     monkeypatch.setattr("sys.argv", ["calibration", "--read", str(figures), "--plots", str(tmp_path)])
     assert calibration.main() == 0
     assert "1 model-months" in capsys.readouterr().out
     drawn = [path.read_text() for path in sorted(tmp_path.glob("*.svg"))]
     assert len(drawn) == 3
     assert all(text.startswith("<svg") and "Driftglass" in text for text in drawn)
+
+
+def test_days_that_are_alike_are_called_by_no_classifier_and_restless_ones_not_by_their_own_past(monkeypatch) -> None:
+    rng, days, a_day = np.random.default_rng(7), 60, 210
+    rows, at = days * a_day, np.repeat(np.arange(days), a_day)
+    numbers = {name: rng.normal(size=rows) for name in NUMERIC}
+    groups = {name: rng.choice(["a", "b"], rows) for name in CATEGORICAL}
+    frame = pl.DataFrame({"ts": pl.from_epoch(pl.Series(at * DAY_US), "us"), **numbers, **groups})
+    monkeypatch.setattr(together, "WEEKS", 5)
+    monkeypatch.setattr(together, "MOST_ROWS", 600)
+    alike = together.measure(1, Flights(frame), lambda: None)
+    assert (alike.iid, alike.ours, alike.first) == (0.0, 0.0, 0.0)
+    assert alike.area == pytest.approx(0.5, abs=0.02)
+    assert alike.seen == 1.0
+    rain = frame.with_columns(precip=pl.col("precip") / 10 + pl.Series(rng.normal(0, 3, days)[at]))
+    restless = together.measure(1, Flights(rain), lambda: None)
+    assert restless.iid == pytest.approx(QUARTER_DAYS)  # every day
+    assert restless.ours == 0.0
+    assert restless.area > 0.7
 
 
 def test_a_large_shift_is_seen_at_once_by_every_rule_and_none_while_rows_are_many_is_false() -> None:

@@ -91,7 +91,7 @@ def test_a_number_that_is_none_is_not_stored() -> None:
 def test_thresholds_are_those_of_the_reference_s_own_windows(fitted) -> None:
     rows = two_classes()
     right = rows.predicted == rows.actual
-    daily = np.array([right[rows.days == day].mean() for day in range(DAYS)])
+    daily = np.array([right[rows.clusters == day].mean() for day in range(DAYS)])
     found = fitted[OfTwo].fitted.thresholds["accuracy"]
     assert (found.lower, found.upper) == pytest.approx((daily.mean() - 3 * daily.std(), daily.mean() + 3 * daily.std()))
     one = fitting.of_classes(rows, LATE, Cut(WindowSize("1mo"), 100))
@@ -101,7 +101,7 @@ def test_thresholds_are_those_of_the_reference_s_own_windows(fitted) -> None:
 def test_a_window_with_few_rows_is_no_threshold(fitted) -> None:
     rows = two_classes()
     alone = np.append(rows.moments_us[:-3], rows.moments_us[-3:] + 5 * DAY_US)  # three rows days later
-    odd = replace(rows, days=alone // DAY_US, moments_us=alone)
+    odd = replace(rows, clusters=alone // DAY_US, moments_us=alone)
     found = fitting.of_classes(odd, LATE, CUT).fitted.thresholds["accuracy"]
     assert found.lower == pytest.approx(fitted[OfTwo].fitted.thresholds["accuracy"].lower, abs=0.01)
 

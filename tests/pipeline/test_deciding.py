@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from detectors.deciding import Decider
 from detectors.evaluate import Evaluator
+from detectors.settings import DetectorSettings
 from kernel.clock import DAY_US, HOUR_US
+from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
 from store import models, profiles, references, windows
 from store.measurements import Wanted, page
@@ -72,6 +75,26 @@ def test_what_a_series_shows_every_day_is_no_drift_once_its_past_is_known(traffi
     assert {day: row.status for day, row in twin.items()} == {day: row.status for day, row in by_day.items()}
     found, _ = page(workspace.db, "default", Wanted(metric="psi", column="x", start_us=START_US + 45 * DAY_US), 1)
     assert (found[0].status, found[0].basis, found[0].delta) == ("drift", by_day[45].basis, by_day[45].delta)
+
+
+def test_an_area_is_held_against_its_past_on_a_scale_that_does_not_end_at_one(workspace) -> None:
+    model, mark = Model("m"), START_US + 99 * DAY_US
+    models.declare(workspace.db, "default", model, 0)
+    areas = [*np.linspace(0.9, 0.98, 40), 1.0, 0.985]
+    rows = [windows.window_row("default", "m", model.window, START_US + day * DAY_US) for day in range(len(areas))]
+    with workspace.db.write() as connection:
+        connection.execute(sa.insert(window_rows), [row | {"data_revision": 1} for row in rows])
+    held = windows.lease(workspace.db, "default", model, mark, "test", seconds=60, limit=99, again_before_us=0)
+    for window, area in zip(held.windows, areas, strict=True):
+        found = [
+            Measurement("rows", "", 200.0, Status.OK),
+            Measurement("domain_auc", "", area, Status.DRIFT, alpha=1e-4),
+        ]
+        windows.finish(workspace.db, "default", held, window, {SeriesKey("m", "1", "", "1d"): found}, 0, 0)
+    Decider(workspace.db, "default", workspace.clock, DetectorSettings()).step({"m": model}, {"m": mark})
+    by_day = decided(workspace, "domain_auc", "")
+    assert {day for day, row in by_day.items() if row.abnormal} == {*range(30), 40}
+    assert by_day[40].value == 1.0
 
 
 def test_windows_decided_alone_come_out_like_windows_decided_together(traffic, workspace, tmp_path_factory) -> None:

@@ -10,7 +10,7 @@ from api import declaration
 from api.declaration import Declaration
 from api.reference_building import Place, of_earlier, put
 from detectors.column_drift import SMALL_REFERENCE
-from kernel.clock import DAY_US
+from kernel.clock import DAY_US, SECOND_US
 from kernel.errors import ContractError, NotFoundError
 from kernel.measurement import Status
 from kernel.moving import MOST_LOOKBACK, Moving
@@ -48,6 +48,17 @@ def psi_of(before: list[dict], now: list[dict]) -> float:
     edges = np.quantile(x, np.linspace(0, 1, 11)[1:-1])
     q, p = (np.bincount(np.searchsorted(edges, v), minlength=10) / len(v) for v in (x, y))
     return float(entropy(p, q) + entropy(q, p))
+
+
+def late(day: int, rows: int = ROWS) -> list[dict]:
+    """Records of a day that come after those of `a_day`, and lie elsewhere."""
+    return [row | {"id": f"late-{row['id']}"} for row in a_day(day, rows=rows, seed=9, shift=2.0)]
+
+
+def open_days(workspace) -> set[int]:
+    """The days whose windows are to be measured again."""
+    found = windows.listing(workspace.db, "default", "m", "1d")
+    return {(w.start_us - START_US) // DAY_US for w in found if w.state != "measured"}
 
 
 def psi(workspace, size: str = "1d", segment: str = "", column: str = "x") -> dict[int, object]:
@@ -116,14 +127,11 @@ def test_a_late_record_has_windows_measured_again_that_it_is_the_reference_of(tr
     evaluator = workspace.evaluator()
     evaluator.step()
     before = psi(workspace)
-    late = a_day(1, rows=ROWS, seed=9, shift=2.0)
-    for i, row in enumerate(late):
-        row["id"] = f"late-{i}"
-    traffic.send(PREDICTIONS, late)
+    traffic.send(PREDICTIONS, late(1))
     assert evaluator.step().measured >= 3
     after = psi(workspace)
     for day in (2, 3):
-        rows = [row for other in (day - 2, day - 1) for row in days[other]] + late
+        rows = [row for other in (day - 2, day - 1) for row in days[other]] + late(1)
         assert after[day].value == pytest.approx(psi_of(rows, days[day]), rel=0.1, abs=0.004)
         assert after[day].reference_rows == len(rows)
         assert after[day].value > before[day].value + 0.1
@@ -132,21 +140,58 @@ def test_a_late_record_has_windows_measured_again_that_it_is_the_reference_of(tr
     assert evaluator.step().measured == 0  # and what is measured again for it does not go on for ever
 
 
+def test_a_window_waits_where_nothing_but_its_reference_is_new(traffic, workspace) -> None:
+    days_of(traffic, [0.0] * 4)
+    traffic.end()
+    move(workspace, "rolling", "2d")
+    evaluator = workspace.evaluator(label_pause_s=20.0)
+    evaluator.step()
+    traffic.send(PREDICTIONS, late(0))
+    traffic.end()
+    evaluator.step()
+    assert open_days(workspace) == {1, 2, 3}
+    workspace.clock.advance(10 * SECOND_US)
+    traffic.send(PREDICTIONS, late(1))
+    traffic.end()
+    evaluator.step()
+    assert open_days(workspace) == {2, 3}  # records of its own do not wait
+    assert psi(workspace)[1].reference_rows == 2 * ROWS
+    assert psi(workspace)[2].reference_rows == 2 * ROWS
+    workspace.clock.advance(10 * SECOND_US)
+    evaluator.step()
+    assert open_days(workspace) == set()
+    assert [psi(workspace)[day].reference_rows for day in (1, 2, 3)] == [2 * ROWS, 4 * ROWS, 3 * ROWS]
+    move(workspace, "rolling", "1d")
+    evaluator.step()
+    assert psi(workspace)[3].reference_rows == ROWS  # nor does another reference
+
+
+def test_records_that_come_late_have_nothing_measured_again_that_is_out_of_reach(traffic, workspace) -> None:
+    moving = Moving("rolling", "1d")
+    last = moving.reach_us(WindowSize("1d")) // DAY_US
+    for day in (0, last, last + 1):
+        traffic.send(PREDICTIONS, a_day(day, rows=20))
+    traffic.end()
+    move(workspace, moving.kind, moving.length)
+    workspace.evaluator().step()
+    assert open_days(workspace) == set()
+    traffic.send(PREDICTIONS, late(0, rows=20))
+    assert {0, last} <= open_days(workspace) <= set(range(last + 1))
+
+
 def test_records_that_come_while_a_window_is_measured_have_it_measured_again(traffic, workspace) -> None:
     days_of(traffic, [0.0] * 3)
     traffic.end()
     move(workspace, "rolling", "2d")
     evaluator = workspace.evaluator()
     measure = evaluator._window
-    late = a_day(0, rows=ROWS, seed=9, shift=2.0)
-    for i, row in enumerate(late):
-        row["id"] = f"late-{i}"
+    coming = late(0)
 
     def meanwhile(*of):
         found = measure(*of)
-        if late:
-            traffic.send(PREDICTIONS, list(late))
-            late.clear()
+        if coming:
+            traffic.send(PREDICTIONS, list(coming))
+            coming.clear()
         return found
 
     evaluator._window = meanwhile

@@ -182,7 +182,7 @@ def test_whoever_is_measuring_a_window_that_is_sealed_writes_nothing(workspace, 
     live(2)
     model = known(workspace.db, "default")["flight-delay"]
     now_us = workspace.clock.now_us()
-    limits = {"seconds": 60, "limit": 10, "labels_before_us": now_us}
+    limits = {"seconds": 60, "limit": 10, "again_before_us": now_us}
     held = stored.lease(workspace.db, "default", model, now_us, "worker", **limits)
     assert held is not None
     assert seal(workspace.db, "default", ["2013-03-01"]) == 1
