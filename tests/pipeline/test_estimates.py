@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 
 from api.reference_building import Place, Sent, from_log, from_rows, put
 from detectors.without_labels import cbpe, dle
@@ -252,6 +252,31 @@ def test_labels_that_come_for_less_than_half_say_nothing_of_the_estimate(traffic
     workspace.evaluator().step()
     found = days_of(workspace.measured(metric="estimate_error"))[6]
     assert (found.value, found.status) == (None, Status.INSUFFICIENT)
+
+
+def test_classes_that_are_numbers_are_estimated_like_named_ones(traffic, workspace) -> None:
+    declare(workspace, task="binary", positive_class="1")
+
+    def numbered(day: int, tilt: float = 1.0) -> list[Record]:
+        number = {"late": 1, "ok": 0}
+        return [
+            row
+            | {name: number[row[name]] for name in ("prediction", "truth")}
+            | {"scores": {"1": row["scores"]["late"]}}
+            for row in scored(day, tilt=tilt)
+        ]
+
+    put_reference(workspace, *(numbered(day) for day in range(REFERENCE_DAYS)))
+    rows = numbered(6, tilt=2.0)
+    send(traffic, rows, labels=False)
+    traffic.end()
+    workspace.evaluator().step()
+    truth, predicted = [row["truth"] for row in rows], [row["prediction"] for row in rows]
+    for metric, value in (
+        ("accuracy", accuracy_score(truth, predicted)), ("recall", recall_score(truth, predicted)),
+    ):  # fmt: skip
+        (found,) = workspace.measured(metric=f"estimated_{metric}")
+        assert found.lower < value < found.upper
 
 
 def test_segments_are_estimated_from_their_own_scores(traffic, workspace) -> None:
