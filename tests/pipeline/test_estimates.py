@@ -243,6 +243,32 @@ def test_labels_that_are_corrected_give_trust_back(traffic, workspace) -> None:
     assert status() == "ok"
 
 
+def test_what_is_believed_does_not_hang_on_the_order_in_which_labels_come(workspace, messages, tmp_path) -> None:
+    days = [scored(day, turned if day in (7, 8) else usual) for day in range(6, 12)]
+    found = []
+    for order in (None, [0, 1, 2, 3, 4], [4, 2, 3, 1, 0]):
+        place = workspace if order is None else replace(workspace, folder=tmp_path / f"{order[0]}")
+        place.folder.mkdir(exist_ok=True)
+        declare(place, task="binary", positive_class="late")
+        put_reference(place, *(scored(day) for day in range(REFERENCE_DAYS)))
+        traffic = Traffic(place.sink(), place.clock, messages)
+        send(traffic, *days, labels=False)
+        traffic.end()
+        worker = place.evaluator()
+        for i in order or range(5):
+            tell(traffic, days[i])
+            if order is not None:
+                worker.step()
+        worker.step()
+        found.append(
+            [(d.window_start_us, d.metric, d.status, d.basis) for d in place.decided() if "estimate" in d.metric]
+        )
+        if place is not workspace:
+            place.db.close()
+    assert {status for _, metric, status, _ in found[0] if metric == "estimated_accuracy"} == {"ok", "insufficient"}
+    assert sorted(found[0]) == sorted(found[1]) == sorted(found[2])
+
+
 def test_labels_that_come_for_less_than_half_say_nothing_of_the_estimate(traffic, workspace) -> None:
     put_reference(workspace, *(scored(day) for day in range(REFERENCE_DAYS)))
     rows = scored(6, turned)
