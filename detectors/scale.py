@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from detectors.metrics import CONFIDENCE, CONFUSION, DUPLICATES, GPU_SHARES, PERFORMANCE, QUALITY
+from detectors.metrics import CONFIDENCE, CONFUSION, DUPLICATES, ESTIMATED_PREFIX, GPU_SHARES, PERFORMANCE, QUALITY
 from detectors.pair import FloatArray
 
 _SIGNED = frozenset({"bias", "r2", "brier_resolution", "error_budget"})
@@ -59,7 +59,10 @@ def scale_of(metric: str) -> Scale:
 
     >>> [scale_of(metric).value for metric in ("psi", "js_distance", "accuracy", "bias", "traffic")]
     ['root', 'plain', 'arcsine', 'plain', 'root']
+    >>> scale_of("estimated_accuracy") is scale_of("accuracy")
+    True
     """
+    metric = metric.removeprefix(ESTIMATED_PREFIX)
     if metric in _SHARES:
         return Scale.ARCSINE
     return Scale.PLAIN if metric in _SIGNED | _ROOTED else Scale.ROOT

@@ -53,13 +53,14 @@ class Doubts:
 def read(place: Place, due: Sequence[Due]) -> Doubts:
     """What labels say of the estimates of some windows that were held against one reference, and of those after them."""
     starts, first, reference = {window.start_us for window in due}, due[0].start_us, due[0].reference
-    looked_at, later = (WindowSize(place[3]).back(first, LOOKED_BACK), _FOREVER_US), (first + 1, _FOREVER_US)
+    size = WindowSize(place[3])
+    looked_at, later = (size.back(first, LOOKED_BACK), _FOREVER_US), (first + 1, _FOREVER_US)
     now: dict[_At, str] = {}
     revised: list[tuple[Test, int, Outcome]] = []
     for version, segment in decisions.series_with(*place, sorted(starts), ESTIMATED) if reference else []:
         error = Test(version, segment, ESTIMATE_ERROR, "")
         misses = decisions.values(*place, reference, [error], looked_at, _FOREVER_US, _SAID).get(error, [])
-        known = _Misses.of(misses)
+        known = _Misses.of(misses, size)
         now |= {(version, segment, start): why for start in starts if (why := known.doubt(start))}
         if known.changed:
             tests = [Test(version, segment, metric, "") for metric in ESTIMATED]
@@ -74,14 +75,15 @@ class _Misses:
     starts_us: IntArray
     values: FloatArray
     stood: FloatArray
+    size: WindowSize
 
     @classmethod
-    def of(cls, values: Sequence[Value]) -> "_Misses":
+    def of(cls, values: Sequence[Value], size: WindowSize) -> "_Misses":
         def numbers(found: Sequence[float | None]) -> FloatArray:
             return np.array([np.nan if value is None else value for value in found], np.float64)
 
         starts = np.array([value.start_us for value in values], np.int64)
-        return cls(starts, numbers([value.value for value in values]), numbers([value.stood for value in values]))
+        return cls(starts, numbers([value.value for value in values]), numbers([value.stood for value in values]), size)
 
     @property
     def changed(self) -> bool:
@@ -89,14 +91,16 @@ class _Misses:
 
     def doubt(self, start_us: int, *, before: bool = False) -> str:
         """Why the estimate of a window is doubted; `before`: was, when it was decided."""
-        earlier = (self.stood if before else self.values)[: np.searchsorted(self.starts_us, start_us)]
+        begin, end = np.searchsorted(self.starts_us, [self.size.back(start_us, LOOKED_BACK), start_us])
+        earlier = (self.stood if before else self.values)[begin:end]
         return doubt(earlier[np.isfinite(earlier)])
 
     def revised(self, later: Mapping[Test, Sequence[Value]], due: set[int]) -> Iterator[tuple[Test, int, Outcome]]:
+        """What changes of those later windows that were decided already, and are not now."""
         for test, values in later.items():
-            for value in values:
+            for value in (value for value in values if value.start_us not in due and value.stood is not None):
                 why = self.doubt(value.start_us)
-                if value.start_us not in due and why != self.doubt(value.start_us, before=True):
+                if why != self.doubt(value.start_us, before=True):
                     yield test, value.start_us, _outcome(value.status, value.basis, why)
 
 

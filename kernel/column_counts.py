@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kernel.arrays import whole
 from kernel.cells import Cells, Int64Array
-from kernel.column_spec import FLAGS, PREDICTION, SCORE, ColumnSpec, numbers, texts
+from kernel.column_spec import FLAGS, PREDICTION, PREDICTION_VALUE, SCORE, ColumnSpec, numbers, texts
 from kernel.counting import Counted, Spans, count_numbers, count_places, distinct
 from kernel.grid import Float64Array, Grid
 from kernel.profile import KINDS, Kind
@@ -207,14 +207,22 @@ def distinct_texts(encoded: pa.DictionaryArray, bounds: Int64Array) -> tuple[lis
 def _scores(part: _Part) -> Counted:
     values, _ = numbers(part.column)
     places = score_cells(values)
-    if PREDICTION in part.table.column_names:
-        chosen = pc.equal(whole(part.table[PREDICTION]), part.name.removeprefix(SCORE)).fill_null(False)
-        flags = chosen.to_numpy(zero_copy_only=False)
-        places += SCORE_CELLS * (flags if part.valid is None else flags[part.valid])
+    for column, predicted in _as_predicted(part.name.removeprefix(SCORE)).items():
+        if column in part.table.column_names:
+            chosen = pc.equal(whole(part.table[column]), predicted).fill_null(False)
+            flags = chosen.to_numpy(zero_copy_only=False)
+            places += SCORE_CELLS * (flags if part.valid is None else flags[part.valid])
     places[~np.isfinite(values)] = -1
     counted, lost = count_places(places, values, part.groups.weights, part.spans(part.groups))
     counted.columns["nan"] = lost
     return counted
+
+
+def _as_predicted(name: str) -> dict[str, str | float]:
+    """What a class is as a prediction, by column: its name, or a whole number by its digits; no row has both."""
+    digits = name.removeprefix("-")
+    whole_number = digits.isascii() and digits.isdigit() and (digits == "0" or digits[0] != "0")
+    return {PREDICTION: name} | ({PREDICTION_VALUE: float(name)} if whole_number else {})
 
 
 _IDENTITY = Grid.identity()

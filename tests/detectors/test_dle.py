@@ -54,6 +54,21 @@ def test_where_only_the_rows_move_the_estimate_is_what_labels_say_later(fitted) 
         assert fitted.thresholds[metric].broken_by(found[metric].value), metric
 
 
+def test_parts_of_a_window_add_up_to_it_in_any_order(fitted) -> None:
+    [age, fuel], predictions, _ = drawn(5, rows=900)
+    weights = np.random.default_rng(6).choice([1.0, 10.0], 900)
+    predictions[::7] = np.nan
+    whole = dle.estimate(fitted, [age, fuel], predictions, weights)
+    cuts = [slice(0, 1), slice(1, 400), slice(400, 900)]
+    parts = [dle.sums(fitted, [age[at], fuel[at]], predictions[at], weights[at]) for at in cuts]
+    for order in (parts[0].merge(parts[1]).merge(parts[2]), parts[2].merge(parts[0].merge(parts[1]))):
+        found = dle.of_sums(fitted, order)
+        assert {m: e.value for m, e in found.items()} == pytest.approx(
+            {m: e.value for m, e in whole.items()}, rel=1e-12
+        )
+        assert found["mae"].rows == np.isfinite(predictions).sum()
+
+
 def test_where_labels_move_beyond_what_features_tell_the_estimate_does_not(fitted) -> None:
     features, predictions, labels = drawn(3, rows=1_000, faults=20.0)
     found = dle.estimate(fitted, features, predictions)["mae"]

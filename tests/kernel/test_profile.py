@@ -16,6 +16,7 @@ from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.profile_batch import SEVERAL_GRIDS
 from kernel.profile_codec import decode_profile, encode_profile
 from kernel.profiling import GroupKey, Limits, profile_rows, profile_segments, profile_windows
+from kernel.scores import SCORE_CELLS
 from kernel.windows import WindowSize
 
 SPECS = {
@@ -204,3 +205,14 @@ def test_text_in_a_numeric_column_is_a_misfit_unless_it_reads_as_a_number() -> N
     table = pa.table({"feature.x": ["1000000000.0", "n/a", None, " 1e9 "]})
     column = profile_rows(table, SPECS).columns["feature.x"]
     assert (column.values, column.misfit, column.missing) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"), [("1", [1, 0, 1]), ("late", [0, 1, 0]), ("01", [0, 0, 0]), ("-", [0, 0, 0])]
+)
+def test_a_score_counts_apart_what_was_predicted_as_its_class_by_name_or_by_digits(name, flags) -> None:
+    predictions = {"prediction": pa.array([None, "late", None]), "prediction_value": pa.array([1.0, None, 1.0])}
+    rows = pa.table(predictions | {f"score.{name}": [0.2, 0.4, 0.9]})
+    found = profile_rows(rows, {f"score.{name}": ColumnSpec(Kind.SCORE)}).columns[f"score.{name}"].cells
+    order = np.argsort(found.index % SCORE_CELLS)  # by score
+    assert (found.index // SCORE_CELLS)[order].tolist() == flags

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 
 from api.reference_building import Place, Sent, from_log, from_rows, put
 from detectors.without_labels import cbpe, dle
@@ -243,6 +243,32 @@ def test_labels_that_are_corrected_give_trust_back(traffic, workspace) -> None:
     assert status() == "ok"
 
 
+def test_what_is_believed_does_not_hang_on_the_order_in_which_labels_come(workspace, messages, tmp_path) -> None:
+    days = [scored(day, turned if day in (7, 8) else usual) for day in range(6, 12)]
+    found = []
+    for order in (None, [0, 1, 2, 3, 4], [4, 2, 3, 1, 0]):
+        place = workspace if order is None else replace(workspace, folder=tmp_path / f"{order[0]}")
+        place.folder.mkdir(exist_ok=True)
+        declare(place, task="binary", positive_class="late")
+        put_reference(place, *(scored(day) for day in range(REFERENCE_DAYS)))
+        traffic = Traffic(place.sink(), place.clock, messages)
+        send(traffic, *days, labels=False)
+        traffic.end()
+        worker = place.evaluator()
+        for i in order or range(5):
+            tell(traffic, days[i])
+            if order is not None:
+                worker.step()
+        worker.step()
+        found.append(
+            [(d.window_start_us, d.metric, d.status, d.basis) for d in place.decided() if "estimate" in d.metric]
+        )
+        if place is not workspace:
+            place.db.close()
+    assert {status for _, metric, status, _ in found[0] if metric == "estimated_accuracy"} == {"ok", "insufficient"}
+    assert sorted(found[0]) == sorted(found[1]) == sorted(found[2])
+
+
 def test_labels_that_come_for_less_than_half_say_nothing_of_the_estimate(traffic, workspace) -> None:
     put_reference(workspace, *(scored(day) for day in range(REFERENCE_DAYS)))
     rows = scored(6, turned)
@@ -252,6 +278,31 @@ def test_labels_that_come_for_less_than_half_say_nothing_of_the_estimate(traffic
     workspace.evaluator().step()
     found = days_of(workspace.measured(metric="estimate_error"))[6]
     assert (found.value, found.status) == (None, Status.INSUFFICIENT)
+
+
+def test_classes_that_are_numbers_are_estimated_like_named_ones(traffic, workspace) -> None:
+    declare(workspace, task="binary", positive_class="1")
+
+    def numbered(day: int, tilt: float = 1.0) -> list[Record]:
+        number = {"late": 1, "ok": 0}
+        return [
+            row
+            | {name: number[row[name]] for name in ("prediction", "truth")}
+            | {"scores": {"1": row["scores"]["late"]}}
+            for row in scored(day, tilt=tilt)
+        ]
+
+    put_reference(workspace, *(numbered(day) for day in range(REFERENCE_DAYS)))
+    rows = numbered(6, tilt=2.0)
+    send(traffic, rows, labels=False)
+    traffic.end()
+    workspace.evaluator().step()
+    truth, predicted = [row["truth"] for row in rows], [row["prediction"] for row in rows]
+    for metric, value in (
+        ("accuracy", accuracy_score(truth, predicted)), ("recall", recall_score(truth, predicted)),
+    ):  # fmt: skip
+        (found,) = workspace.measured(metric=f"estimated_{metric}")
+        assert found.lower < value < found.upper
 
 
 def test_segments_are_estimated_from_their_own_scores(traffic, workspace) -> None:
