@@ -9,20 +9,23 @@ decide     detectors/deciding.py: from measurements to decisions, in window orde
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from detectors import dial, labelled
+from detectors import dial
 from detectors.against import SHARES, Against, Before
 from detectors.column_drift import Test, measure_column
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
+from detectors.corrected import measure_corrected
 from detectors.deciding import Decider
 from detectors.duplicate_share import measure_duplicates
 from detectors.gpu_windows import GpuWindows
 from detectors.health import measure_health, measure_traffic
+from detectors.label_arrival import measure_arrival
 from detectors.label_drift import measure_label_drift
+from detectors.label_windows import LabelWindows, Seen, is_final
 from detectors.lookback import Look
 from detectors.metrics import TOGETHER
 from detectors.multivariate.sample import MOST_ROWS, columns_of
@@ -95,6 +98,7 @@ class Evaluator:
         self._decider = Decider(db, workspace, clock, settings)
         self._inputs = WindowInputs(db, reader, workspace, clock, settings)
         self._gpus = GpuWindows(db, workspace, gpus)
+        self._labels = LabelWindows(db, reader, workspace)
 
     def step(self) -> Report:
         """Measure whatever is due now.
@@ -107,6 +111,7 @@ class Evaluator:
         known = model_rows.known(self._db, self._workspace)
         ended = [name for name, mark in marks.items() if mark >= ENDED_US]
         self._ends = watermarks.furthest(self._db, self._workspace, ended)
+        self._labels.look(list(known))
         self._decider.step(known, marks)
         self._service.step(known, marks)
         measured = superseded = 0
@@ -146,27 +151,27 @@ class Evaluator:
             seconds=self._settings.lease_s,
             limit=self._settings.windows_a_lease,
             labels_before_us=before,
+            labels_us=self._labels.reached_us(model.name),
         )
 
     def _measure(self, model: Model, held: Lease) -> int:
         """Measure the windows of a lease; returns how many were finished."""
         try:
             looks, against = self._inputs.read(model, held)
-            joined = self._reader.labelled(model.name, [(w.start_us, w.end_us) for w in held.windows])
+            seen = self._labels.read(model, held)
             gpus = self._gpus.of(model, held.windows)
             done, begun_s = 0, self._clock.monotonic_s()
             for window in held.windows:
                 if self._clock.monotonic_s() - begun_s > self._settings.lease_s / 2:
                     windows.release(self._db, self._workspace, held)  # the rest is due again, before the lease is over
                     break
-                rows = None if joined is None else labelled.between(joined, window.start_us, window.end_us)
-                labels = 0 if rows is None else labelled.labels(rows)
-                expected = labels > 0 or window.label_revision > 0
-                found = self._window(model, window, looks[window.start_us], against, rows if expected else None)
+                of_it = None if seen is None else seen.of_window(window)
+                found = self._window(model, window, looks[window.start_us], against, of_it)
                 found[SeriesKey(model.name, "", "", window.size)] += gpus.get(window.start_us, ())
                 now_us = self._clock.now_us()
                 name = "" if against is None else against.reference.name
                 kept = TOGETHER if _only_labels(window) else ()
+                labels = windows.Labels() if of_it is None else of_it.labels(window)
                 done += windows.finish(self._db, self._workspace, held, window, found, labels, now_us, name, kept)
         except UnavailableError:
             windows.release(self._db, self._workspace, held)
@@ -174,7 +179,7 @@ class Evaluator:
         return done
 
     def _window(
-        self, model: Model, window: Window, looks: Looks, against: Against | None, joined: pa.Table | None
+        self, model: Model, window: Window, looks: Looks, against: Against | None, seen: Seen | None
     ) -> Measured:
         columns = len(drift_columns(_whole(against, (window.start_us, window.end_us))))
         test = Test(
@@ -191,8 +196,8 @@ class Evaluator:
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
             found.setdefault(key, []).extend(_of_profiles(model, window, segment, look, against, test))
-            if joined is not None and not segment:
-                found[key] += _of_labels(model, window, version, joined, against, test)
+            if seen is not None and not segment:
+                found[key] += _of_labels(model, window, version, look.profile.rows, seen, against, test)
             if against is not None and not segment and not _only_labels(window):
                 found[key] += self._together(model, window, version, look, against, test)
         return found
@@ -298,17 +303,26 @@ def _told(found: Measurement) -> Measurement:
 
 
 def _of_labels(
-    model: Model, window: Window, version: str, joined: pa.Table, against: Against | None, test: Test
+    model: Model,
+    window: Window,
+    version: str,
+    predictions: int,
+    seen: Seen,
+    against: Against | None,
+    test: Test,
 ) -> Iterator[Measurement]:
     """What labels say of one version. Rows that the reference shares stay in it: its performance cannot be taken apart."""
-    rows = joined.filter(pc.equal(joined["version"], version))
-    if not rows.num_rows:
-        return
+    rows = seen.joined.filter(pc.equal(seen.joined["version"], version))
     shared = against is not None and against.shared((window.start_us, window.end_us))
     before = Before(shared=SHARES if shared else "")
     task = Task(model.task, model.positive_class)
-    found = outcomes(rows, task)
-    for one in measure_performance(found, {} if against is None else against.reference.performance, task):
+    found, arrival = outcomes(rows, task, predictions), seen.arrivals.get("")
+    reference = {} if against is None else against.reference.performance
+    measured = [measure_performance(found, reference, task, final=arrival is None or is_final(arrival, window))]
+    if arrival is not None:
+        measured.append(measure_corrected(found, reference, task, arrival, window.end_us))
+        measured.append(measure_arrival(arrival, (window.start_us, window.end_us), found))
+    for one in chain(*measured):
         yield one if one.expected is None else before.said_of(one)
     labels = {} if against is None else against.reference.labels
     for one in measure_label_drift(found, labels, test.alpha, test.delta):

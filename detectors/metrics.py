@@ -27,6 +27,10 @@ GPU = (*GPU_SHARES, "gpu_power_w", "energy_per_1000", "gpu_errors")
 PERFORMANCE = (
     "label_coverage", "accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "mae", "rmse", "bias",
 )  # fmt: skip
+CORRECTED_PREFIX = "corrected_"
+CORRECTED = tuple(f"{CORRECTED_PREFIX}{name}" for name in PERFORMANCE[1:])
+"""With the labels that are still to come."""
+ARRIVAL = ("label_completeness", "label_delay_p50", "label_delay_p99")
 METRICS = (
     *DRIFT,
     *TOGETHER[1:],
@@ -38,4 +42,6 @@ METRICS = (
     *GPU,
     *SERVICE_LEVELS,
     *PERFORMANCE,
+    *CORRECTED,
+    *ARRIVAL,
 )

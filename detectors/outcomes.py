@@ -1,7 +1,7 @@
 """Predictions beside what happened, in columns: classes or numbers, as the model's task has it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +46,7 @@ class Outcomes:
         weights: None where every weight is 1.
         days: the day of each prediction, what errors cluster by.
         predictions: how many predictions there were in all, labelled or not.
+        ts_us: when each prediction was made.
     """
 
     predicted: NDArray[np.generic]
@@ -54,6 +55,7 @@ class Outcomes:
     weights: FloatArray | None
     days: NDArray[np.int64]
     predictions: int
+    ts_us: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def is_regression(self) -> bool:
@@ -64,12 +66,20 @@ class Outcomes:
         """
         return bool(np.issubdtype(self.actual.dtype, np.floating))
 
+    @property
+    def classes(self) -> NDArray[np.generic] | None:
+        """The label of each row, where it is a class."""
+        return None if self.is_regression else self.actual
 
-def outcomes(joined: pa.Table, task: Task) -> Outcomes:
+
+def outcomes(joined: pa.Table, task: Task, predictions: int | None = None) -> Outcomes:
     """The labelled rows of a joined table (store.record_reads.labelled); those whose two sides do not compare are left out.
 
     With classes declared, a whole number is a class by its digits, and any other number is none. With a regression declared,
     classes are left out. Where nothing is declared, rows are of classes as soon as one label is.
+
+    Args:
+        predictions: how many there were in all; None where the table has them all.
 
     >>> none = pa.nulls(3, pa.string())
     >>> joined = pa.table(
@@ -100,8 +110,21 @@ def outcomes(joined: pa.Table, task: Task) -> Outcomes:
         _scores(rows["scores"].combine_chunks()) if classes else {},
         None if (weights == 1.0).all() else weights,
         rows["ts_us"].to_numpy() // DAY_US,
-        joined.num_rows,
+        joined.num_rows if predictions is None else predictions,
+        rows["ts_us"].to_numpy(),
     )
+
+
+def label_classes(joined: pa.Table, task: Task) -> NDArray[np.generic] | None:
+    """The label of each row as a class, "" where it is none; None where labels are numbers.
+
+    >>> label_classes(pa.table({"label": ["late", None], "label_value": [None, 1.0]}), Task("binary")).tolist()
+    ['late', '1']
+    """
+    if task.kind == "regression" or (not task.is_classes and joined["label"].null_count == joined.num_rows):
+        return None
+    classes = _classes(joined, "label") if task.is_classes else joined["label"]
+    return np.array(classes.fill_null("").to_pylist(), np.str_)
 
 
 def _classes(joined: pa.Table, side: str) -> pa.ChunkedArray:

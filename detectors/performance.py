@@ -1,11 +1,25 @@
 """How well a model did, from predictions joined with their labels."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors import accuracy, bias, clusters, confusion, f1, log_loss, mae, precision, recall, rmse, roc_auc, wilson
+from detectors import (
+    accuracy,
+    bias,
+    clusters,
+    confusion,
+    f1,
+    log_loss,
+    mae,
+    precision,
+    recall,
+    rmse,
+    roc_auc,
+    wilson,
+)
 from detectors.estimate import Estimate, none_of
 from detectors.mean_sums import MeanSums
 from detectors.outcomes import Outcomes, Task
@@ -128,15 +142,19 @@ def _daily_counts(found: Outcomes) -> list[confusion.ConfusionCounts]:
     ]
 
 
+Reference = Mapping[str, Mapping[str, float | None]]
+"""metric -> {"value", "lower", "upper", "rows"} of the reference's labelled rows."""
+
+
 def measure_performance(
-    found: Outcomes, reference: Mapping[str, Mapping[str, float | None]], task: Task
+    found: Outcomes, reference: Reference, task: Task, *, final: bool = True
 ) -> Iterator[Measurement]:
     """Every performance metric, held against the reference's, and label_coverage: the share of predictions with a label.
 
     Intervals of fewer than 30 days hold for independent rows only, which real errors are not; they do not alarm.
 
     Args:
-        reference: metric -> {"value", "lower", "upper", "rows"} of the reference's labelled rows.
+        final: whether all labels are there that are to come; until then nothing is judged.
 
     >>> days = np.repeat(np.arange(40), 10)
     >>> actual, predicted = np.full(400, "late"), np.where(np.arange(400) % 10 < 7, "late", "ok")
@@ -157,6 +175,18 @@ def measure_performance(
     )  # fmt: skip
     if not labelled:
         return
+    for measured in compare(found, reference, task):
+        provisional = not final and measured.status is not Status.INSUFFICIENT
+        yield replace(measured, status=Status.PROVISIONAL) if provisional else measured
+
+
+def compare(found: Outcomes, reference: Reference, task: Task) -> Iterator[Measurement]:
+    """Every metric, held against the reference's.
+
+    >>> number = Outcomes(np.array([1.0]), np.array([3.0]), {}, None, np.array([0]), predictions=1)
+    >>> [(m.metric, m.value) for m in compare(number, {}, Task())][0]
+    ('mae', 2.0)
+    """
     for metric, estimate in estimates(found, task).items():
         before = reference.get(metric, {})
         yield Measurement(

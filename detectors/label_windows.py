@@ -1,0 +1,122 @@
+"""The labels of windows that are measured: predictions beside them, and how late those of the model are. It reads and writes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from detectors import label_arrival, labelled
+from detectors.label_arrival import Arrival
+from detectors.label_delay import CELLS, Counts
+from detectors.outcomes import Task, label_classes
+from store import label_delays, watermarks
+from store.database import Database
+from store.label_delays import Delays
+from store.models import Model
+from store.record_reads import RecordReader
+from store.windows import Labels, Lease, Window
+from stream.codecs.topics import RecordKind
+
+ALL = ""
+"""The segment of all rows."""
+_WINDOWS_AT_ONCE = 31
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of the labels of some windows.
+
+    Attributes:
+        joined: predictions that have a label, beside it, by ts (RecordReader.labelled).
+        arrivals: how late labels are, by segment, where that can be told.
+    """
+
+    joined: pa.Table
+    arrivals: Mapping[str, Arrival]
+
+    def of_window(self, window: Window) -> "Seen | None":
+        """Of one of them; None of a window for which no label came, and none is known to be due."""
+        rows = labelled.between(self.joined, window.start_us, window.end_us)
+        expected = rows.num_rows > 0 or window.label_revision > 0 or bool(self.arrivals)
+        return Seen(rows, self.arrivals) if expected else None
+
+    def labels(self, window: Window) -> Labels:
+        """What is noted of a window, of which alone this is."""
+        arrival = self.arrivals.get(ALL)
+        waits = arrival is not None and not is_final(arrival, window)
+        due_us = window.end_us + arrival.final_age_us if arrival is not None and waits else None
+        return Labels(labelled.labels(self.joined), due_us)
+
+
+def is_final(arrival: Arrival, window: Window) -> bool:
+    """Whether a window has all the labels that are to come."""
+    return window.end_us + arrival.final_age_us <= arrival.now_us
+
+
+class LabelWindows:
+    """Reads the labels of windows of one workspace, and counts how late they were."""
+
+    def __init__(self, db: Database, reader: RecordReader, workspace: str) -> None:
+        self._db = db
+        self._reader = reader
+        self._workspace = workspace
+        self._reached: dict[str, int] = {}
+
+    def look(self, models: Sequence[str]) -> None:
+        """Look up how far the labels of each model have come, in event time: the largest ts of one."""
+        self._reached = watermarks.furthest(self._db, self._workspace, models, RecordKind.LABELS)
+
+    def reached_us(self, model: str) -> int | None:
+        """How far the labels of a model had come; None of a model that had none."""
+        return self._reached.get(model)
+
+    def read(self, model: Model, held: Lease) -> Seen | None:
+        """What there is of the labels of leased windows; None of a model that never had one.
+
+        Raises:
+            UnavailableError: the database or the record log is away.
+        """
+        reached_us = self.reached_us(model.name)
+        if reached_us is None and not any(window.label_revision for window in held.windows):
+            return None
+        self._count(model)
+        joined = self._reader.labelled(model.name, [(w.start_us, w.end_us) for w in held.windows])
+        return None if joined is None else Seen(joined, self._arrivals(model, reached_us))
+
+    def _count(self, model: Model) -> None:
+        """Count the delays of all windows anew that labels came for."""
+        while some := label_delays.stale(self._db, self._workspace, model, _WINDOWS_AT_ONCE):
+            found = self._reader.label_moments(model.name, [span for span, _ in some])
+            counted = [
+                (span, revision, {} if found is None else _delays(model, labelled.between(found, *span)))
+                for span, revision in some
+            ]
+            label_delays.replace(self._db, self._workspace, model, counted)
+
+    def _arrivals(self, model: Model, reached_us: int | None) -> dict[str, Arrival]:
+        stored = {} if reached_us is None else label_delays.of_model(self._db, self._workspace, model)
+        found = {}
+        for segment, windows in stored.items():
+            cohorts = [(end_us, {name: _dense(cells) for name, cells in of.items()}) for end_us, of in windows]
+            if arrival := label_arrival.learn(cohorts, reached_us or 0):
+                found[segment] = arrival
+        return found
+
+
+def _delays(model: Model, rows: pa.Table) -> dict[str, Delays]:
+    """By segment; none where nothing has a label."""
+    late_us = pc.subtract(rows["first_us"], rows["ts_us"]).to_numpy()
+    counts = label_arrival.tally(late_us, label_classes(rows, Task(model.task, model.positive_class)))
+    return {ALL: {name: _sparse(cells) for name, cells in counts.items()}} if counts else {}
+
+
+def _sparse(counts: Counts) -> Mapping[str, int]:
+    return {str(cell): int(counts[cell]) for cell in np.flatnonzero(counts)}
+
+
+def _dense(cells: Mapping[str, int]) -> Counts:
+    counts = np.zeros(CELLS, np.int64)
+    counts[[int(cell) for cell in cells]] = list(cells.values())
+    return counts
