@@ -4,7 +4,19 @@ from threading import Lock
 
 from fastapi import FastAPI
 
-from api import alerts, arrivals, forecasts, health, measurements, models, problems, reference, retraining, shadow_runs
+from api import (
+    alerts,
+    arrivals,
+    comparisons,
+    forecasts,
+    health,
+    measurements,
+    models,
+    problems,
+    reference,
+    retraining,
+    shadow_runs,
+)
 from api.bodies import BoundedBodies
 from api.caller import Parts
 from api.metrics import ApiMetrics, Counted
@@ -20,6 +32,7 @@ _ROUTERS = (
     reference.router,
     measurements.router,
     forecasts.router,
+    comparisons.router,
     alerts.router,
     shadow_runs.router,
     retraining.router,
