@@ -31,16 +31,22 @@ def log_in(folder: Path) -> RecordLog:
 
 def fill(folder: Path) -> None:
     """Write the predictions, a commit a day, and the labels, in one."""
-    log, rng = log_in(folder), np.random.default_rng(7)
+    log = log_in(folder)
     labels = []
-    for day, table in enumerate(_days(rng)):
+    for day, (table, of_it) in enumerate(month(PREDICTIONS // DAYS, LABELS // DAYS)):
         _append(log, RecordKind.PREDICTIONS, table, day)
-        labels.append(_labels(table, rng))
+        labels.append(of_it)
     _append(log, RecordKind.LABELS, pa.concat_tables(labels), 0)
 
 
-def _days(rng: np.random.Generator) -> Iterator[pa.Table]:
-    rows = PREDICTIONS // DAYS
+def month(rows: int, labels: int) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """So many predictions a day, as flat columns, and so many labels that some of them get late."""
+    rng = np.random.default_rng(7)
+    for table in _days(rng, rows):
+        yield table, _labels(table, labels, rng)
+
+
+def _days(rng: np.random.Generator, rows: int) -> Iterator[pa.Table]:
     for day in range(DAYS):
         ts_us = START_US + day * DAY_US + np.sort(rng.integers(0, DAY_US, rows))
         late = rng.random(rows)
@@ -57,8 +63,8 @@ def _days(rng: np.random.Generator) -> Iterator[pa.Table]:
         )
 
 
-def _labels(table: pa.Table, rng: np.random.Generator) -> pa.Table:
-    chosen = table.take(pa.array(np.sort(rng.choice(len(table), LABELS // DAYS, replace=False))))
+def _labels(table: pa.Table, count: int, rng: np.random.Generator) -> pa.Table:
+    chosen = table.take(pa.array(np.sort(rng.choice(len(table), count, replace=False))))
     happened = rng.random(len(chosen)) < chosen["score.late"].to_numpy()
     delays = rng.integers(HOUR_US, _DELAY_US, len(chosen))
     return pa.table(

@@ -158,21 +158,21 @@ class Evaluator:
         """Measure the windows of a lease; returns how many were finished."""
         try:
             looks, against = self._inputs.read(model, held)
-            seen = self._labels.read(model, held)
+            labels = self._labels.read(model, held)
             gpus = self._gpus.of(model, held.windows)
             done, begun_s = 0, self._clock.monotonic_s()
             for window in held.windows:
                 if self._clock.monotonic_s() - begun_s > self._settings.lease_s / 2:
                     windows.release(self._db, self._workspace, held)  # the rest is due again, before the lease is over
                     break
-                of_it = None if seen is None else seen.of_window(window)
+                of_it = None if labels is None else labels.of_window(window)
                 found = self._window(model, window, looks[window.start_us], against, of_it)
                 found[SeriesKey(model.name, "", "", window.size)] += gpus.get(window.start_us, ())
                 now_us = self._clock.now_us()
                 name = "" if against is None else against.reference.name
                 kept = TOGETHER if _only_labels(window) else ()
-                labels = windows.Labels() if of_it is None else of_it.labels(window)
-                done += windows.finish(self._db, self._workspace, held, window, found, labels, now_us, name, kept)
+                said = windows.Labels() if of_it is None else of_it.labels(window)
+                done += windows.finish(self._db, self._workspace, held, window, found, said, now_us, name, kept)
         except UnavailableError:
             windows.release(self._db, self._workspace, held)
             raise

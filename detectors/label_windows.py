@@ -1,7 +1,8 @@
 """The labels of windows that are measured: predictions beside them, and how late those of the model are. It reads and writes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from detectors.label_delay import CELLS, Counts
 from detectors.outcomes import Task, label_classes
 from store import label_delays, watermarks
 from store.database import Database
-from store.label_delays import Delays
+from store.label_delays import Delays, Stale
 from store.models import Model
 from store.record_reads import RecordReader
 from store.windows import Labels, Lease, Window
@@ -21,33 +22,57 @@ from stream.codecs.topics import RecordKind
 
 ALL = ""
 """The segment of all rows."""
-_WINDOWS_AT_ONCE = 31
+_WINDOWS_AT_ONCE = 100
+_ROWS_AT_ONCE = 2_000_000
+"""Predictions of windows that are joined together, so that memory is bounded however many windows a lease has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known of the labels of some windows.
+    """What is known of the labels of a window.
 
     Attributes:
-        joined: predictions that have a label, beside it, by ts (RecordReader.labelled).
+        joined: its predictions that have a label, beside it, by ts (RecordReader.labelled).
         arrivals: how late labels are, by segment, where that can be told.
     """
 
     joined: pa.Table
     arrivals: Mapping[str, Arrival]
 
-    def of_window(self, window: Window) -> "Seen | None":
-        """Of one of them; None of a window for which no label came, and none is known to be due."""
-        rows = labelled.between(self.joined, window.start_us, window.end_us)
-        expected = rows.num_rows > 0 or window.label_revision > 0 or bool(self.arrivals)
-        return Seen(rows, self.arrivals) if expected else None
-
     def labels(self, window: Window) -> Labels:
-        """What is noted of a window, of which alone this is."""
+        """What is noted of a window."""
         arrival = self.arrivals.get(ALL)
         waits = arrival is not None and not is_final(arrival, window)
         due_us = window.end_us + arrival.final_age_us if arrival is not None and waits else None
         return Labels(labelled.labels(self.joined), due_us)
+
+
+class LeasedLabels:
+    """The labels of leased windows, read as they are asked for: some windows together, in the order of the lease."""
+
+    def __init__(self, reader: RecordReader, held: Lease, arrivals: Mapping[str, Arrival]) -> None:
+        self._reader = reader
+        self._groups = list(_together(held.windows))
+        self._arrivals = arrivals
+        self._joined: pa.Table | None = None
+        self._read: Sequence[Window] = ()
+
+    def of_window(self, window: Window) -> Seen | None:
+        """Of one of them; None of a window for which no label came, and none is known to be due.
+
+        Raises:
+            UnavailableError: the record log is away.
+        """
+        if window not in self._read:
+            self._read = next(group for group in self._groups if window in group)
+            self._joined = None  # before the next is read
+            spans = [(one.start_us, one.end_us) for one in self._read]
+            self._joined = self._reader.labelled(window.model, spans)
+        if self._joined is None:
+            return None
+        rows = labelled.between(self._joined, window.start_us, window.end_us)
+        expected = rows.num_rows > 0 or window.label_revision > 0 or bool(self._arrivals)
+        return Seen(rows, self._arrivals) if expected else None
 
 
 def is_final(arrival: Arrival, window: Window) -> bool:
@@ -72,7 +97,7 @@ class LabelWindows:
         """How far the labels of a model had come; None of a model that had none."""
         return self._reached.get(model)
 
-    def read(self, model: Model, held: Lease) -> Seen | None:
+    def read(self, model: Model, held: Lease) -> LeasedLabels | None:
         """What there is of the labels of leased windows; None of a model that never had one.
 
         Raises:
@@ -82,18 +107,18 @@ class LabelWindows:
         if reached_us is None and not any(window.label_revision for window in held.windows):
             return None
         self._count(model)
-        joined = self._reader.labelled(model.name, [(w.start_us, w.end_us) for w in held.windows])
-        return None if joined is None else Seen(joined, self._arrivals(model, reached_us))
+        return LeasedLabels(self._reader, held, self._arrivals(model, reached_us))
 
     def _count(self, model: Model) -> None:
         """Count the delays of all windows anew that labels came for."""
         while some := label_delays.stale(self._db, self._workspace, model, _WINDOWS_AT_ONCE):
-            found = self._reader.label_moments(model.name, [span for span, _ in some])
-            counted = [
-                (span, revision, {} if found is None else _delays(model, labelled.between(found, *span)))
-                for span, revision in some
-            ]
-            label_delays.replace(self._db, self._workspace, model, counted)
+            for group in _together(some):
+                found = self._reader.label_moments(model.name, [(one.start_us, one.end_us) for one in group])
+                counted = [
+                    (one, {} if found is None else _delays(model, labelled.between(found, one.start_us, one.end_us)))
+                    for one in group
+                ]
+                label_delays.replace(self._db, self._workspace, model, counted)
 
     def _arrivals(self, model: Model, reached_us: int | None) -> dict[str, Arrival]:
         stored = {} if reached_us is None else label_delays.of_model(self._db, self._workspace, model)
@@ -103,6 +128,23 @@ class LabelWindows:
             if arrival := label_arrival.learn(cohorts, reached_us or 0):
                 found[segment] = arrival
         return found
+
+
+_W = TypeVar("_W", Window, Stale)
+
+
+def _together(windows: Sequence[_W]) -> Iterator[list[_W]]:
+    """Windows in groups of bounded rows, one at least."""
+    group: list[_W] = []
+    rows = 0
+    for window in windows:
+        if group and rows + window.rows > _ROWS_AT_ONCE:
+            yield group
+            group, rows = [], 0
+        group.append(window)
+        rows += window.rows
+    if group:
+        yield group
 
 
 def _delays(model: Model, rows: pa.Table) -> dict[str, Delays]:

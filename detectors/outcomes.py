@@ -68,7 +68,11 @@ class Outcomes:
 
     @property
     def classes(self) -> NDArray[np.generic] | None:
-        """The label of each row, where it is a class."""
+        """The label of each row, where it is a class.
+
+        >>> Outcomes(np.array(["a"]), np.array(["b"]), {}, None, np.array([0]), predictions=1).classes.tolist()
+        ['b']
+        """
         return None if self.is_regression else self.actual
 
 

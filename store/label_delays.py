@@ -6,11 +6,11 @@ which windows are measured first.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from kernel.clock import DAY_US
-from kernel.windows import Span
 from store.database import Database
 from store.models import Model, hold
 from store.tables import label_delays, windows
@@ -34,29 +34,38 @@ def of_model(db: Database, workspace: str, model: Model) -> dict[str, list[tuple
     return found
 
 
-def stale(db: Database, workspace: str, model: Model, limit: int) -> list[tuple[Span, int]]:
-    """Windows that labels came for since their delays were counted, and their label revision; the earliest first."""
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A window that labels came for since their delays were counted: [start, end), its label revision and its rows."""
+
+    start_us: int
+    end_us: int
+    revision: int
+    rows: int
+
+
+def stale(db: Database, workspace: str, model: Model, limit: int) -> list[Stale]:
+    """The first of such windows."""
     at = windows.c
     here = (at.workspace == workspace, at.model == model.name, at.size == model.window.text, at.state != "sealed")
-    query = sa.select(at.start_us, at.end_us, at.label_revision).where(*here, at.delays_revision < at.label_revision)
+    query = sa.select(at.start_us, at.end_us, at.label_revision, at.rows)
+    query = query.where(*here, at.delays_revision < at.label_revision).order_by(at.start_us).limit(limit)
     with db.read() as connection:
-        found = connection.execute(query.order_by(at.start_us).limit(limit))
-        return [((start_us, end_us), revision) for start_us, end_us, revision in found]
+        return [Stale(*row) for row in connection.execute(query)]
 
 
-def replace(
-    db: Database, workspace: str, model: Model, counted: Sequence[tuple[Span, int, Mapping[str, Delays]]]
-) -> None:
+def replace(db: Database, workspace: str, model: Model, counted: Sequence[tuple[Stale, Mapping[str, Delays]]]) -> None:
     """Put what windows show in the place of what they showed; what is out of date goes.
 
     Args:
-        counted: each with the label revision that was read, and its delays by segment.
+        counted: windows as they were read, and their delays by segment.
     """
     at, w = label_delays.c, windows.c
     place = {"workspace": workspace, "model": model.name, "size": model.window.text}
     with db.write() as connection:
         hold(connection, workspace, model.name)
-        for (start_us, end_us), revision, found in counted:
+        for window, found in counted:
+            start_us, end_us, revision = window.start_us, window.end_us, window.revision
             here = (
                 w.workspace == workspace,
                 w.model == model.name,

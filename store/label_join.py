@@ -55,12 +55,12 @@ def _joined(
     pairs = join.pairs()
     if pairs is None:
         return None
-    pairs = pairs.filter(pa.array(_inside(pairs["ts_us"].to_numpy(), windows)))
+    pairs = _only(pairs, _inside(pairs["ts_us"].to_numpy(), windows))
     again = _repeated(pairs["identity"].to_numpy())
-    single = pairs.filter(pa.array(~again)).drop_columns(["identity"])
+    single = _only(pairs, ~again).drop_columns(["identity"])
     found = [single.rename_columns([*single.column_names[:-1], "first_us"])]
     if again.any():
-        found.append(join.first_and_latest(pairs.filter(pa.array(again)), windows))
+        found.append(join.first_and_latest(_only(pairs, again), windows))
     table = pa.concat_tables(part for part in found if part is not None)
     return table.take(pc.sort_indices(table, _ORDER))
 
@@ -120,6 +120,10 @@ class _Join:
             beside=beside,
             label_files=self._label_files,
         )
+
+
+def _only(table: pa.Table, kept: NDArray[np.bool_]) -> pa.Table:
+    return table if kept.all() else table.filter(pa.array(kept))
 
 
 def _inside(ts_us: NDArray[np.int64], windows: Sequence[Span]) -> NDArray[np.bool_]:

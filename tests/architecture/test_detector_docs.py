@@ -15,6 +15,7 @@ from detectors import without_labels
 READ_AND_WRITE = {
     "deciding": "reads and writes the store, and is tested in tests/pipeline",
     "evaluate": "reads and writes the store, and is tested in tests/pipeline",
+    "label_windows": "reads and writes the store, and is tested in tests/pipeline",
     "gpu_windows": "reads the store, and is tested in tests/pipeline",
     "service_levels": "reads and writes the store, and is tested in tests/pipeline",
     "window_inputs": "reads and writes the store, and is tested in tests/pipeline",
@@ -25,6 +26,7 @@ NO_FORMULA = READ_AND_WRITE | {
     "delta": "a default",
     "estimate": "what the measures return",
     "forecasting": "hands series to the forecast",
+    "version_series": "hands series to the comparison of versions",
     "health": "puts the statistics of a service together",
     "labelled": "takes rows of a window",
     "lookback": "takes windows together",
