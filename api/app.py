@@ -12,6 +12,7 @@ from api import (
     health,
     measurements,
     models,
+    orphans,
     problems,
     reference,
     retraining,
@@ -37,6 +38,7 @@ _ROUTERS = (
     shadow_runs.router,
     retraining.router,
     arrivals.router,
+    orphans.router,
     health.router,
 )
 _PROBLEMS = (400, 401, 403, 404, 413, 422, 429, 503)

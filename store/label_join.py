@@ -77,7 +77,7 @@ class _Join:
         first_us, end_us = spans[0][0], spans[-1][1]
         self._values = [model, first_us - HINT_SLACK_US, end_us + HINT_SLACK_US, model, first_us, end_us]
         self._labels = """
-            select id, label, label_value, epoch_us(ts) as label_us, epoch_us(prediction_ts) as hint_us from label_records
+            select id, label, label_value, epoch_us(ts) as label_us, epoch_us(prediction_ts) as hint_us from labels_log
             where model = ? and (prediction_ts is null or epoch_us(prediction_ts) between ? and ?)"""
         self._belong = f"""
             model = ? and ts_us >= ? and ts_us < ?
@@ -118,7 +118,7 @@ class _Join:
             self._values,
             files=of_days(self._spans),
             beside=beside,
-            label_files=self._label_files,
+            also={RecordKind.LABELS: self._label_files},
         )
 
 

@@ -33,14 +33,14 @@ class RecordQueries:
         *,
         files: Choice,
         beside: Mapping[str, pa.Table] | None = None,
-        label_files: Choice | None = None,
+        also: Mapping[RecordKind, Choice] | None = None,
     ) -> pa.Table | None:
         """The answer of a query over `records`: the rows of one kind, in these files.
 
         Args:
             values: of its parameters.
             beside: tables that it joins, by name.
-            label_files: where the query reads `label_records` too, which are those of labels.
+            also: files of other kinds that it reads, as `labels_log` or `predictions_log`; empty where there are none.
 
         Returns:
             None where there are no such records.
@@ -53,8 +53,9 @@ class RecordQueries:
             try:
                 if not self._offer(connection, RECORDS, kind, files):
                     return None
-                if label_files and not self._offer(connection, "label_records", RecordKind.LABELS, label_files):
-                    connection.register("label_records", stored_schema(RecordKind.LABELS).empty_table())
+                for other, chosen in (also or {}).items():
+                    if not self._offer(connection, f"{other.value}_log", other, chosen):
+                        connection.register(f"{other.value}_log", stored_schema(other).empty_table())
                 for name, more in (beside or {}).items():
                     connection.register(name, more)
                 return connection.sql(query, params=values).to_arrow_table()

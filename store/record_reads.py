@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from kernel.clock import DAY_US, MINUTE_US
 from kernel.windows import Span
-from store import label_join
+from store import label_join, orphan_labels
 from store.record_pruning import added_since, of_days, of_offsets
 from store.record_queries import RecordQueries
 from store.record_schema import from_stored
@@ -182,6 +182,10 @@ class RecordReader:
     def label_moments(self, model: str, windows: Sequence[Span]) -> pa.Table | None:
         """When labels came, of the same predictions; see label_join.label_moments."""
         return label_join.label_moments(self._queries, model, windows, self._horizon_us)
+
+    def orphan_labels(self, model: str, span: Span, limit: int) -> pa.Table:
+        """Labels that have no prediction; see store/orphan_labels.py."""
+        return orphan_labels.newest(self._queries, model, span, self._horizon_us, limit)
 
     def moments_of_labels(self, partition: Partition, first: int, end: int) -> pa.Table | None:
         """When the predictions were made to which labels without prediction_ts belong.
