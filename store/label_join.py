@@ -23,6 +23,7 @@ HINT_SLACK_US = DAY_US
 _TAKEN_IN = 'ingested_at, topic, "partition", "offset", row'
 _LATEST = "label_us desc, label desc nulls last, label_value desc nulls last"
 _OUTCOME = "prediction, prediction_value, weight, scores, "
+_WEIGHT = "coalesce(records.weight, 1) * coalesce(label_weight, 1) as weight"  # a row stands for as many as both were drawn from
 _ORDER = [("ts_us", "ascending"), ("version", "ascending"), ("id", "ascending")]
 
 
@@ -31,7 +32,8 @@ def labelled(queries: RecordQueries, model: str, windows: Sequence[Span], horizo
 
     Of several labels of an id the latest counts, by (ts, value) and never by arrival. A label counts for a prediction where its ts
     is a day before the prediction's at the earliest and the horizon after it at the latest, and its prediction_ts, if it has one,
-    within a day. So what is found of a window is the same whatever windows it is asked for with.
+    within a day. So what is found of a window is the same whatever windows it is asked for with. The weight is that of the
+    prediction times that of the label.
 
     Args:
         windows: that do not overlap.
@@ -72,13 +74,14 @@ class _Join:
         self._queries = queries
         self._spans = spans
         self._picked = picked
+        self._taken = picked.replace("weight", _WEIGHT)
         wide = join_spans((start - HINT_SLACK_US, end + horizon_us) for start, end in spans)
         self._label_files = of_days(wide)
         first_us, end_us = spans[0][0], spans[-1][1]
         self._values = [model, first_us - HINT_SLACK_US, end_us + HINT_SLACK_US, model, first_us, end_us]
         self._labels = """
-            select id, label, label_value, epoch_us(ts) as label_us, epoch_us(prediction_ts) as hint_us from labels_log
-            where model = ? and (prediction_ts is null or epoch_us(prediction_ts) between ? and ?)"""
+            select id, label, label_value, weight as label_weight, epoch_us(ts) as label_us, epoch_us(prediction_ts) as hint_us
+            from labels_log where model = ? and (prediction_ts is null or epoch_us(prediction_ts) between ? and ?)"""
         self._belong = f"""
             model = ? and ts_us >= ? and ts_us < ?
             and (hint_us is null or abs(hint_us - ts_us) <= {HINT_SLACK_US})
@@ -88,7 +91,7 @@ class _Join:
         """version, id, ts_us, what is picked, label, label_value, identity (a hash) and label_us, in no order."""
         query = f"""
             with labels as ({self._labels})
-            select version, id, epoch_us(ts) as ts_us, {self._picked} label, label_value, hash(version, id) as identity, label_us
+            select version, id, epoch_us(ts) as ts_us, {self._taken} label, label_value, hash(version, id) as identity, label_us
             from records join labels using (id) where {self._belong}"""
         return self._run(query, {})
 
@@ -99,7 +102,7 @@ class _Join:
         query = f"""
             with labels as ({self._labels} and id in (select id from repeated)),
             pairs as (
-                select version, id, epoch_us(ts) as ts_us, {self._picked} {_TAKEN_IN}, label, label_value, label_us
+                select version, id, epoch_us(ts) as ts_us, {self._taken} {_TAKEN_IN}, label, label_value, label_us
                 from records join labels using (id)
                 where hash(version, id) in (select identity from repeated) and {self._belong}),
             within as (

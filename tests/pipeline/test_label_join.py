@@ -41,6 +41,7 @@ def drawn(rng: np.random.Generator) -> tuple[list[dict], list[dict]]:
             "ts": int(START_US + rng.integers(-DAY_US, 5 * DAY_US)),
             "prediction": str(rng.choice(["a", "b"])),
             "score.a": float(rng.random()),
+            "weight": float(rng.integers(1, 4)),
         }
         for _ in range(150)
     ]
@@ -49,6 +50,7 @@ def drawn(rng: np.random.Generator) -> tuple[list[dict], list[dict]]:
         of = predictions[rng.integers(len(predictions))]
         label = {
             "id": of["id"],
+            "weight": float(rng.integers(1, 4)),
             "ts": int(of["ts"] + rng.integers(-40, 100) * HOUR_US),
             "label": str(rng.choice(["a", "b"])),
         }
@@ -60,7 +62,7 @@ def drawn(rng: np.random.Generator) -> tuple[list[dict], list[dict]]:
 
 
 def expected(predictions: list[dict], labels: list[dict]) -> dict[tuple, tuple]:
-    """(window, version, id) -> (ts, prediction, latest label, first label's ts)."""
+    """(window, version, id) -> (ts, prediction, latest label, first label's ts, weight)."""
     by_id = defaultdict(list)
     for label in labels:
         by_id[label["id"]].append(label)
@@ -76,7 +78,8 @@ def expected(predictions: list[dict], labels: list[dict]) -> dict[tuple, tuple]:
             ]
             if start_us <= made["ts"] < end_us and key not in found and mine:
                 latest = max(mine, key=lambda of: (of["ts"], of["label"]))
-                found[key] = (made["ts"], made["prediction"], latest["label"], min(of["ts"] for of in mine))
+                weight = made["weight"] * latest["weight"]
+                found[key] = (made["ts"], made["prediction"], latest["label"], min(of["ts"] for of in mine), weight)
     return found
 
 
@@ -95,7 +98,7 @@ def test_the_join_is_what_a_plain_loop_finds(tmp_path, seed: int) -> None:
         (start_us,) = [start for start, end in WINDOWS if start <= row["ts_us"] < end]
         key = (start_us, row["version"], row["id"])
         assert key not in found
-        found[key] = (row["ts_us"], row["prediction"], row["label"], row["first_us"])
+        found[key] = (row["ts_us"], row["prediction"], row["label"], row["first_us"], row["weight"])
     assert found == expected(predictions, labels)
     order = [(row["ts_us"], row["version"], row["id"]) for row in joined.to_pylist()]
     assert order == sorted(order)
