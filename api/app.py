@@ -4,7 +4,20 @@ from threading import Lock
 
 from fastapi import FastAPI
 
-from api import alerts, arrivals, forecasts, health, measurements, models, problems, reference, retraining, shadow_runs
+from api import (
+    alerts,
+    arrivals,
+    comparisons,
+    forecasts,
+    health,
+    measurements,
+    models,
+    orphans,
+    problems,
+    reference,
+    retraining,
+    shadow_runs,
+)
 from api.bodies import BoundedBodies
 from api.caller import Parts
 from api.metrics import ApiMetrics, Counted
@@ -20,10 +33,12 @@ _ROUTERS = (
     reference.router,
     measurements.router,
     forecasts.router,
+    comparisons.router,
     alerts.router,
     shadow_runs.router,
     retraining.router,
     arrivals.router,
+    orphans.router,
     health.router,
 )
 _PROBLEMS = (400, 401, 403, 404, 413, 422, 429, 503)

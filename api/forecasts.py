@@ -10,11 +10,11 @@ from api.listing import Items
 from api.model_answers import duration
 from api.moments import Moment
 from api.numbers import Name, Number
+from api.window_lengths import asked_length
 from detectors.forecast import HORIZON_US
 from detectors.forecasting import Ahead, Limits, forecasts, past_us
 from detectors.limits import LIMITED
 from kernel.errors import ContractError
-from kernel.windows import WindowSize
 from store import models, references
 from store.series import Scope, newest_series
 
@@ -83,7 +83,7 @@ def model_forecasts(
     not, the soonest first.
     """
     known = models.one(caller.db, caller.workspace, model)
-    size = known.window if window is None else _size(window)
+    size = asked_length(known, window)
     limits = Limits(caller.parts.delta, _reference(caller, model), limit)
     if metric is None and limit is not None:
         raise ContractError("limit", "needs a metric: one limit cannot be for all of them")
@@ -97,13 +97,6 @@ def model_forecasts(
         seen = [(ahead.forecast.crosses_us, ahead) for ahead in found if ahead.forecast and ahead.is_likely]
         found = [ahead for _, ahead in sorted(seen, key=lambda pair: pair[0])]
     return Items(items=[ForecastOut.of(ahead, scope) for ahead in found])
-
-
-def _size(window: str) -> WindowSize:
-    try:
-        return WindowSize(window)
-    except ValueError as error:
-        raise ContractError("window", str(error)) from error
 
 
 def _reference(caller: Caller, model: str) -> dict[str, tuple[float | None, float | None]]:

@@ -211,7 +211,8 @@ def from_log(place: Place, model: str, reader: RecordReader, start_us: int, end_
         raise ContractError("to", "must be later than from")
     models.one(place.db, place.workspace, model)
     building = _Building(place, model)
-    joined = reader.labelled(model, [(start_us, end_us)], joined_columns(building.model))
+    every = building.model.task == "ranking"  # whose lists are of all their items
+    joined = reader.labelled(model, [(start_us, end_us)], joined_columns(building.model), every=every)
     labelled = LabelledRows(building.model.task)
     for table in reader.rows(model, start_us, end_us):
         building.add(table)
@@ -414,7 +415,7 @@ def _of_labels(
     labels = int(np.count_nonzero(present.to_numpy(zero_copy_only=False)))
     said = {
         segment: OfLabels(_performance(found, task), tally(found))
-        for segment, found, task in by_segment(joined, task_of(model), segments)
+        for segment, found, task in by_segment(joined, task_of(model), dict.fromkeys(segments))
     }
     whole = said.pop("")
     return (whole.performance, labels, whole.labels), said

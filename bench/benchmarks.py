@@ -323,6 +323,40 @@ CBPE = Benchmark(
     ),
 )
 
+
+@contextmanager
+def _labels() -> Iterator[Arguments]:
+    with TemporaryDirectory() as folder:
+        run(Subject("filling the record log", "label_fill", arguments=(folder,)))
+        yield (folder,)
+
+
+_BARE_JOIN = "bare DuckDB join"
+_LATE = "500,000 late labels into 10M predictions, 2 threads"
+
+LABEL_JOIN = Benchmark(
+    "label-join",
+    (
+        Subject("driftglass", "label_join_driftglass", threads=2),
+        Subject(_BARE_JOIN, "label_join_duckdb", threads=2),
+    ),
+    (
+        Row(_LATE, _wall("driftglass"), _wall(_BARE_JOIN), at_most(1.5)),
+        Row(f"{_LATE}: peak RSS", _rss("driftglass"), None, at_most(1_024)),
+    ),
+    _labels,
+)
+
+LABEL_STREAM = Benchmark(
+    "label-stream",
+    (Subject("driftglass", "label_stream", threads=2),),
+    (
+        Row("1M labels taken in and 30 windows measured again", _wall("driftglass"), None, at_most(60)),
+        Row("1M labels taken in", Figure("driftglass", "taken_seconds", "s"), None, None),
+        Row("1M labels: peak RSS", _rss("driftglass"), None, None),
+    ),
+)
+
 _VECTORS = "MMD, {0} x 768 beside {0} x 768, 1 thread"
 _FEW, _MANY = _VECTORS.format("5,000"), _VECTORS.format("100,000")
 
@@ -360,6 +394,8 @@ BENCHMARKS = (
     COUNTING,
     CLOSED_WINDOW,
     CBPE,
+    LABEL_JOIN,
+    LABEL_STREAM,
     EMBEDDINGS,
     FLEET,
     CALL_SITE,

@@ -108,14 +108,17 @@ class Folder:
         spans: Mapping[Partition, tuple[int | None, int]],
     ) -> Flush:
         touched: set[WindowKey] = set()
+        reached: dict[tuple[Partition, str], int] = {}
         searches: dict[Partition, tuple[int, int]] = {}
         for place, table in (part for records in known for part in records):
+            reached[place.partition, place.model] = int(_micros(table, "ts").max())
             hinted, rest = _by_hint(table)
             touched.update(window for window, _ in _by_window(models[place.model], hinted))
             if len(rest):
                 first, end = searches.get(place.partition, (int(rest.min()), 0))
                 searches[place.partition] = (min(first, int(rest.min())), max(end, int(rest.max()) + 1))
-        return Flush(spans, labels=touched, searches=[(p, *span) for p, span in sorted(searches.items())])
+        found = [(p, *span) for p, span in sorted(searches.items())]
+        return Flush(spans, watermarks=reached, labels=touched, searches=found)
 
 
 def _of_models(records: Records, models: Mapping[str, Model]) -> NDArray[np.bool_]:

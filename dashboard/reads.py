@@ -1,11 +1,14 @@
 """The store's reads, remembered for a few seconds and shared by all sessions; and the one write that people make here."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import streamlit as st
 
 from dashboard.settings import DashboardSettings
 from detectors.forecasting import Ahead, Limits, forecasts, past_us
 from detectors.limits import Interval
+from detectors.version_series import COMPARED, Compared, compare_series
 from kernel.clock import SystemClock
 from kernel.settings import load
 from kernel.windows import WindowSize
@@ -80,6 +83,14 @@ def ahead(
     size = WindowSize(scope.size)
     table = measured.newest_series(database(), workspace(), scope, metrics, past_us(size), column)
     return forecasts(table, size, Limits(settings().detectors.delta, dict(reference)))
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def compared(scope: measured.Scope, against: str) -> list[Compared]:
+    """What a version does better or worse than another, over all windows with labels of both."""
+    scopes = (scope, replace(scope, version=against))
+    sides = [measured.series(database(), workspace(), one, COMPARED, since_us=0, column="") for one in scopes]
+    return compare_series(*sides)
 
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)

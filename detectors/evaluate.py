@@ -10,9 +10,7 @@ decide     detectors/deciding.py: from measurements to decisions, in window orde
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
-
-from detectors import dial, labelled, window_estimates
+from detectors import dial, window_estimates
 from detectors.against import Against, Before
 from detectors.column_drift import Test, measure_column
 from detectors.columns import measure_columns
@@ -21,7 +19,8 @@ from detectors.deciding import Decider
 from detectors.duplicate_share import measure_duplicates
 from detectors.gpu_windows import GpuWindows
 from detectors.health import measure_health, measure_traffic
-from detectors.label_windows import joined_columns, measure_labels
+from detectors.label_windows import Seen, measure_labels
+from detectors.late_labels import LateLabels
 from detectors.lookback import Look
 from detectors.metrics import TOGETHER
 from detectors.multivariate.sample import MOST_ROWS, columns_of
@@ -92,6 +91,7 @@ class Evaluator:
         self._decider = Decider(db, workspace, clock, settings)
         self._inputs = WindowInputs(db, reader, workspace, clock, settings)
         self._gpus = GpuWindows(db, workspace, gpus)
+        self._labels = LateLabels(db, reader, workspace)
 
     def step(self) -> Report:
         """Measure whatever is due now.
@@ -104,6 +104,7 @@ class Evaluator:
         known = model_rows.known(self._db, self._workspace)
         ended = [name for name, mark in marks.items() if mark >= ENDED_US]
         self._ends = watermarks.furthest(self._db, self._workspace, ended)
+        self._labels.look(list(known))
         self._decider.step(known, marks)
         self._service.step(known, marks)
         measured = superseded = 0
@@ -143,36 +144,36 @@ class Evaluator:
             seconds=self._settings.lease_s,
             limit=self._settings.windows_a_lease,
             again_before_us=before,
+            labels_us=self._labels.reached_us(model.name),
         )
 
     def _measure(self, model: Model, held: Lease) -> int:
         """Measure the windows of a lease; returns how many were finished."""
         try:
             looks, against = self._inputs.read(model, held)
-            spans = [(w.start_us, w.end_us) for w in held.windows]
-            joined = self._reader.labelled(model.name, spans, joined_columns(model))
+            segments = {segment for of in looks.values() for _, segment in of if segment}
+            labels = self._labels.read(model, held, segments)
             gpus = self._gpus.of(model, held.windows)
             done, begun_s = 0, self._clock.monotonic_s()
             for window in held.windows:
                 if self._clock.monotonic_s() - begun_s > self._settings.lease_s / 2:
                     windows.release(self._db, self._workspace, held)  # the rest is due again, before the lease is over
                     break
-                rows = None if joined is None else labelled.between(joined, window.start_us, window.end_us)
-                labels = 0 if rows is None else labelled.labels(rows)
-                expected = labels > 0 or window.label_revision > 0
-                found = self._window(model, window, looks[window.start_us], against, rows if expected else None)
+                of_it = None if labels is None else labels.of_window(window)
+                found = self._window(model, window, looks[window.start_us], against, of_it)
                 found[SeriesKey(model.name, "", "", window.size)] += gpus.get(window.start_us, ())
                 now_us = self._clock.now_us()
                 name = "" if against is None else against.reference.name
                 kept = TOGETHER if _only_labels(window) else ()
-                done += windows.finish(self._db, self._workspace, held, window, found, labels, now_us, name, kept)
+                said = windows.Labels() if of_it is None else of_it.labels((window.start_us, window.end_us))
+                done += windows.finish(self._db, self._workspace, held, window, found, said, now_us, name, kept)
         except UnavailableError:
             windows.release(self._db, self._workspace, held)
             raise
         return done
 
     def _window(
-        self, model: Model, window: Window, looks: Looks, against: Against | None, joined: pa.Table | None
+        self, model: Model, window: Window, looks: Looks, against: Against | None, seen: Seen | None
     ) -> Measured:
         columns = len(drift_columns(_whole(against, (window.start_us, window.end_us))))
         test = Test(
@@ -192,8 +193,9 @@ class Evaluator:
             found.setdefault(key, []).extend(_of_profiles(model, window, segment, look, against, test))
             if against is not None and not segment and not _only_labels(window):
                 found[key] += self._together(model, window, version, look, against, test)
-        if joined is not None:
-            for series, of_labels in measure_labels(model, span, looks.keys(), joined, against, test):
+        if seen is not None:
+            predictions = {series: look.profile.rows for series, look in looks.items()}
+            for series, of_labels in measure_labels(model, span, predictions, seen, against, test):
                 found[SeriesKey(model.name, *series, window.size)].append(of_labels)
         by_rows = window_estimates.by_rows(self._reader, model, span, against)
         for (version, segment), look in looks.items():

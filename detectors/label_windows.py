@@ -1,7 +1,8 @@
 """What the labels of a window say, of each version and of each of its segments."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,14 +10,18 @@ import pyarrow.compute as pc
 from detectors import column_drift, labelled
 from detectors.against import SHARES, Against, Before
 from detectors.confusion_cells import measure_confusion
+from detectors.corrected import measure_corrected
+from detectors.label_arrival import Arrival, measure_arrival
 from detectors.label_drift import measure_label_drift
 from detectors.outcomes import Outcomes, Task, outcomes
 from detectors.performance import measure_performance, settled
+from kernel.column_spec import LABEL
 from kernel.measurement import Measurement
 from kernel.windows import Span
 from store.joined_columns import JoinedColumns
 from store.models import Model
-from store.reference_labels import NO_LABELS
+from store.reference_labels import NO_LABELS, OfLabels
+from store.windows import Labels
 
 
 def joined_columns(model: Model) -> JoinedColumns:
@@ -39,28 +44,64 @@ def task_of(model: Model) -> Task:
     return Task(model.task, model.positive_class, model.ranking.k)
 
 
-def by_segment(joined: pa.Table, task: Task, segments: Collection[str]) -> Iterator[tuple[str, Outcomes, Task]]:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of the labels of a window.
+
+    Attributes:
+        joined: its predictions that have a label, beside it, by ts, with `joined_columns` (RecordReader.labelled).
+        arrivals: how late labels are, by segment, where that can be told.
+    """
+
+    joined: pa.Table
+    arrivals: Mapping[str, Arrival] = field(default_factory=dict)
+
+    def arrival(self, segment: str) -> Arrival | None:
+        """How late the labels of a segment are; as those of all, where its own cannot tell.
+
+        >>> Seen(pa.table({})).arrival("c=a") is None
+        True
+        """
+        return self.arrivals.get(segment) or self.arrivals.get("")
+
+    def labels(self, span: Span) -> Labels:
+        """What is noted of the window at [start, end): how many labels, and when the next part of it will have all of them.
+
+        >>> Seen(pa.table({"id": ["a"], "label": ["late"], "label_value": pa.nulls(1, pa.float64())})).labels((0, 1))
+        Labels(count=1, due_us=None)
+        """
+        coming = [due_us for one in self.arrivals.values() if (due_us := span[1] + one.final_age_us) > one.now_us]
+        return Labels(labelled.labels(self.joined), min(coming, default=None))
+
+
+def by_segment(
+    joined: pa.Table, task: Task, segments: Mapping[str, int | None]
+) -> Iterator[tuple[str, Outcomes, Task]]:
     """The outcomes of joined rows, "" first, then those of each of these segments, with the task: there as all of the rows tell it.
+
+    Args:
+        segments: the predictions of each of them, labelled or not, and under "" of all; None where the table has them all.
 
     >>> texts = {"prediction": ["a", "b"], "label": ["a", "b"], "feature.c": ["x", "y"]}
     >>> numbers = {name: pa.nulls(2, pa.float64()) for name in ("prediction_value", "label_value", "weight")}
     >>> maps = {"scores": pa.nulls(2, pa.map_(pa.string(), pa.float64())), "ts_us": [0, 0]}
-    >>> found = by_segment(pa.table(texts | numbers | maps), Task(), ["c=x"])
-    >>> [(segment, rows.actual.tolist(), task.positive_class) for segment, rows, task in found]
-    [('', ['a', 'b'], ''), ('c=x', ['a'], 'b')]
+    >>> found = by_segment(pa.table(texts | numbers | maps), Task(), {"": 9, "c=x": 5})
+    >>> [(segment, rows.actual.tolist(), rows.predictions, task.positive_class) for segment, rows, task in found]
+    [('', ['a', 'b'], 9, ''), ('c=x', ['a'], 5, 'b')]
     """
-    whole = outcomes(joined, task)
+    whole = outcomes(joined, task, segments.get(""))
     yield "", whole, task
     told = settled(whole, task)
-    for segment, rows in labelled.of_segments(joined, segments).items():
-        yield segment, outcomes(rows, told), told
+    rows = labelled.of_segments(joined, segments.keys())
+    for segment in sorted(segments.keys() - {""}):
+        yield segment, outcomes(rows.get(segment, joined.slice(0, 0)), told, segments[segment]), told
 
 
 def measure_labels(
     model: Model,
     span: Span,
-    series: Collection[tuple[str, str]],
-    joined: pa.Table,
+    series: Mapping[tuple[str, str], int],
+    seen: Seen,
     against: Against | None,
     test: column_drift.Test,
 ) -> Iterator[tuple[tuple[str, str], Measurement]]:
@@ -71,30 +112,36 @@ def measure_labels(
     >>> texts = {"version": ["1", "1"], "prediction": ["a", "b"], "label": ["a", "a"]}
     >>> numbers = {name: pa.nulls(2, pa.float64()) for name in ("prediction_value", "label_value", "weight")}
     >>> maps = {"scores": pa.nulls(2, pa.map_(pa.string(), pa.float64())), "ts_us": [0, 0]}
-    >>> joined, test = pa.table(texts | numbers | maps), column_drift.Test(1e-4)
-    >>> found = measure_labels(Model("m", "binary"), (0, 1), [("1", "")], joined, None, test)
+    >>> seen, test = Seen(pa.table(texts | numbers | maps)), column_drift.Test(1e-4)
+    >>> found = measure_labels(Model("m", "binary"), (0, 1), {("1", ""): 4}, seen, None, test)
     >>> [(series, one.metric, one.value) for series, one in found][:2]
-    [(('1', ''), 'label_coverage', 1.0), (('1', ''), 'accuracy', 0.5)]
+    [(('1', ''), 'label_coverage', 0.5), (('1', ''), 'accuracy', 0.5)]
 
     Args:
         span: of the window.
-        series: versions and segments, "" for all of a version, as there are profiles of.
-        joined: the rows of the window, with `joined_columns`.
+        series: the predictions of each version and segment, "" for all of a version, as there are profiles of.
     """
     shared = against is not None and against.shared(span)
     before = Before(shared=SHARES if shared else "")
-    segments: dict[str, set[str]] = defaultdict(set)
-    for version, segment in series:
-        segments[version] |= {segment} - {""}
-    for version, of_version in segments.items():
-        rows = joined.filter(pc.equal(joined["version"], version))
-        if not rows.num_rows:
-            continue
-        for segment, found, task in by_segment(rows, task_of(model), of_version):
+    versions: dict[str, dict[str, int | None]] = defaultdict(dict)
+    for (version, segment), predictions in series.items():
+        versions[version][segment] = predictions
+    for version, segments in versions.items():
+        rows = seen.joined.filter(pc.equal(seen.joined["version"], version))
+        for segment, found, task in by_segment(rows, task_of(model), segments):
             known = NO_LABELS if against is None else against.labels(segment)
-            for one in measure_performance(found, known.performance, task):
-                yield (version, segment), one if one.expected is None else before.said_of(one)
-            for one in measure_confusion(found):
-                yield (version, segment), one
-            for one in measure_label_drift(found, known.labels, test.alpha, test.delta):
-                yield (version, segment), before.said_of(one)
+            for one in _of_series(found, known, task, seen.arrival(segment), span, test):
+                held = one.expected is not None or one.column == LABEL
+                yield (version, segment), before.said_of(one) if held else one
+
+
+def _of_series(
+    found: Outcomes, known: OfLabels, task: Task, arrival: Arrival | None, span: Span, test: column_drift.Test
+) -> Iterator[Measurement]:
+    final = arrival is None or arrival.is_final(span[1])
+    yield from measure_performance(found, known.performance, task, final=final)
+    yield from measure_confusion(found)
+    yield from measure_label_drift(found, known.labels, test.alpha, test.delta)
+    if arrival is not None:
+        yield from measure_corrected(found, known.performance, task, arrival, span[1])
+        yield from measure_arrival(arrival, span, found)

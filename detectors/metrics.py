@@ -32,6 +32,9 @@ OF_NUMBERS = ("mae", "rmse", "mape", "r2", "bias")
 OF_RANKINGS = ("ndcg", "mrr")
 CONFUSION = "confusion"
 PERFORMANCE = ("label_coverage", *OF_CLASSES, CONFUSION, *OF_NUMBERS, *OF_RANKINGS)
+CORRECTED_PREFIX = "corrected_"  # before the name of a metric, with the labels that are still to come
+CORRECTED = tuple(f"{CORRECTED_PREFIX}{name}" for name in (*OF_CLASSES, *OF_NUMBERS))
+ARRIVAL = ("label_completeness", "label_delay_p50", "label_delay_p99")
 ESTIMATED_PREFIX = "estimated_"  # before the name of the metric that is estimated
 ESTIMATED = (
     "estimated_accuracy", "estimated_precision", "estimated_recall", "estimated_f1", "estimated_roc_auc",
@@ -51,4 +54,6 @@ METRICS = (
     *PERFORMANCE,
     *ESTIMATED,
     ESTIMATE_ERROR,
+    *CORRECTED,
+    *ARRIVAL,
 )

@@ -71,13 +71,25 @@ class Outcomes:
         """
         return bool(np.issubdtype(self.actual.dtype, np.floating))
 
+    @property
+    def classes(self) -> NDArray[np.generic] | None:
+        """The label of each row, where it is a class.
 
-def outcomes(joined: pa.Table, task: Task) -> Outcomes:
+        >>> Outcomes(np.array(["a"]), np.array(["b"]), {}, None, np.array([0]), predictions=1).classes.tolist()
+        ['b']
+        """
+        return None if self.is_regression else self.actual
+
+
+def outcomes(joined: pa.Table, task: Task, predictions: int | None = None) -> Outcomes:
     """The labelled rows of a joined table (store.record_reads.labelled); those whose two sides do not compare are left out.
 
     With classes declared, a whole number is a class by its digits, and any other number is none. With a regression declared,
     classes are left out. Where nothing is declared, rows are of classes as soon as one label is. Of a ranking predictions are
     scores, and labels relevances.
+
+    Args:
+        predictions: how many there were in all; None where the table has them all.
 
     >>> none = pa.nulls(3, pa.string())
     >>> joined = pa.table(
@@ -109,10 +121,24 @@ def outcomes(joined: pa.Table, task: Task) -> Outcomes:
         _scores(rows["scores"].combine_chunks()) if classes else {},
         None if (weights == 1.0).all() else weights,
         clusters[both.to_numpy()],
-        joined.num_rows,
+        joined.num_rows if predictions is None else predictions,
         rows["ts_us"].to_numpy(),
         rankings(joined, clusters) if task.kind == "ranking" else None,
     )
+
+
+def label_classes(joined: pa.Table, task: Task) -> NDArray[np.generic] | None:
+    """The label of each row as a class, "" where it is none; None where labels are numbers.
+
+    >>> label_classes(pa.table({"label": ["late", None], "label_value": [None, 1.0]}), Task("binary")).tolist()
+    ['late', '1']
+    """
+    if task.kind in ("regression", "ranking") or (
+        not task.is_classes and joined["label"].null_count == joined.num_rows
+    ):
+        return None
+    classes = _classes(joined, "label") if task.is_classes else joined["label"]
+    return np.array(classes.fill_null("").to_pylist(), np.str_)
 
 
 def _classes(joined: pa.Table, side: str) -> pa.ChunkedArray:

@@ -194,15 +194,19 @@ def _ranking(ranked: Rankings, k: int) -> dict[str, Estimate]:
     }
 
 
+Reference = Mapping[str, Mapping[str, float | None]]
+"""metric -> {"value", "lower", "upper", "rows"} of the reference's labelled rows."""
+
+
 def measure_performance(
-    found: Outcomes, reference: Mapping[str, Mapping[str, float | None]], task: Task
+    found: Outcomes, reference: Reference, task: Task, *, final: bool = True
 ) -> Iterator[Measurement]:
     """Every performance metric, held against the reference's, and label_coverage: the share of predictions with a label.
 
     Intervals of fewer than 30 clusters hold for independent rows only, which real errors are not; they do not alarm.
 
     Args:
-        reference: metric -> {"value", "lower", "upper", "rows"} of the reference's labelled rows.
+        final: whether all labels are there that are to come; until then nothing is judged.
 
     >>> days = np.repeat(np.arange(40), 10)
     >>> actual, predicted = np.full(400, "late"), np.where(np.arange(400) % 10 < 7, "late", "ok")
@@ -223,6 +227,18 @@ def measure_performance(
     )  # fmt: skip
     if not labelled:
         return
+    for measured in compare(found, reference, task):
+        provisional = not final and measured.status is not Status.INSUFFICIENT
+        yield replace(measured, status=Status.PROVISIONAL) if provisional else measured
+
+
+def compare(found: Outcomes, reference: Reference, task: Task) -> Iterator[Measurement]:
+    """Every metric, held against the reference's.
+
+    >>> number = Outcomes(np.array([1.0]), np.array([3.0]), {}, None, np.array([0]), predictions=1)
+    >>> [(m.metric, m.value) for m in compare(number, {}, Task())][0]
+    ('mae', 2.0)
+    """
     for metric, estimate in estimates(found, task).items():
         before = reference.get(metric, {})
         yield Measurement(

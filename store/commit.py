@@ -57,7 +57,7 @@ class Flush:
         spans: for each source partition the offset that the database must hold, None where it must hold none yet, and
             the one it will hold.
         profiles: what is added to each profile; no key comes twice.
-        watermarks: the largest ts of each model by partition.
+        watermarks: the largest ts of each model by partition, of predictions or of labels.
         data: records added, by window, roll-ups included.
         labels: windows that labels were added for, roll-ups included; how many they have is known once they are joined.
         searches: labels without prediction_ts, by partition and offsets [first, end).

@@ -4,26 +4,21 @@ Readers de-duplicate on identity (version, id): of rows that were sent twice the
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-import duckdb
 import pyarrow as pa
-import pyarrow.dataset as pads
-import pyarrow.fs as pafs
-from deltalake.exceptions import DeltaError
 
 from kernel.clock import DAY_US, MINUTE_US
-from kernel.errors import UnavailableError
-from kernel.windows import Span, join_spans
+from kernel.windows import Span
+from store import label_join, orphan_labels
 from store.joined_columns import NOTHING_ELSE, JoinedColumns
-from store.record_pruning import Choice, added_since, of_days, of_offsets
-from store.record_schema import PARTITION_COLUMN, from_stored, stored_schema
+from store.record_pruning import added_since, of_days, of_offsets
+from store.record_queries import RecordQueries
+from store.record_schema import from_stored
 from store.records import RecordLog
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
 
 LABEL_HORIZON_US = 90 * DAY_US
-_HINT_SLACK_US = DAY_US  # forgives a sender's rounding
 _LONGEST_STEP_US = MINUTE_US  # between two flushes without a silence
 _FIRST_TAKEN_IN = 'order by ingested_at, topic, "partition", "offset", row'
 _OF_MODEL = "where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ?"
@@ -38,8 +33,7 @@ class RecordReader:
     """
 
     def __init__(self, log: RecordLog, workspace: str, label_horizon_us: int = LABEL_HORIZON_US) -> None:
-        self._log = log
-        self._workspace = workspace
+        self._queries = RecordQueries(log, workspace)
         self._horizon_us = label_horizon_us
 
     def span(self, kind: RecordKind, partition: Partition, first: int, end: int) -> dict[str, pa.Table]:
@@ -49,7 +43,7 @@ class RecordReader:
         """
         where = 'topic = ? and "partition" = ? and "offset" >= ? and "offset" < ? order by "offset", row'
         values = [partition.topic, partition.number, first, end]
-        found = self._query(
+        found = self._queries.run(
             kind, f"select * from records where {where}", values, files=of_offsets(partition, first, end)
         )
         if found is None:
@@ -78,7 +72,7 @@ class RecordReader:
             select model, version, id, epoch_us(ingested_at) as taken_in_us from records
             where {mine} and "offset" >= (select min(first) from ages where age_us <= ?)"""
         values = [partition.topic, partition.number, since_us]
-        return self._query(kind, query, [*values, *values, horizon_us], files=added_since(since_us))
+        return self._queries.run(kind, query, [*values, *values, horizon_us], files=added_since(since_us))
 
     def predictions(
         self,
@@ -106,7 +100,7 @@ class RecordReader:
             where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ? {"" if version is None else "and version = ?"}
             {_IDENTITY} order by ts_us, version, id"""
         values = [*features, model, start_us, end_us, *([] if version is None else [version])]
-        found = self._query(RecordKind.PREDICTIONS, query, values, files=of_days([(start_us, end_us)]))
+        found = self._queries.run(RecordKind.PREDICTIONS, query, values, files=of_days([(start_us, end_us)]))
         if found is not None:
             yield from found.to_batches(max_chunksize=batch_rows)
 
@@ -120,7 +114,7 @@ class RecordReader:
         query = f"select * from records {_OF_MODEL} {_IDENTITY} order by ts, version, id"
         for day_us in self.days(model, start_us, end_us):
             span = max(start_us, day_us), min(end_us, day_us + DAY_US)
-            found = self._query(kind, query, [model, *span], files=of_days([span]))
+            found = self._queries.run(kind, query, [model, *span], files=of_days([span]))
             if found is not None and found.num_rows:
                 yield from_stored(found, kind)
 
@@ -128,7 +122,7 @@ class RecordReader:
         """The beginnings of the days (UTC) on which a model has predictions with ts in [start, end), ascending."""
         query = f"select distinct epoch_us(date_trunc('day', ts)) as day_us from records {_OF_MODEL} order by day_us"
         files = of_days([(start_us, end_us)])
-        found = self._query(RecordKind.PREDICTIONS, query, [model, start_us, end_us], files=files)
+        found = self._queries.run(RecordKind.PREDICTIONS, query, [model, start_us, end_us], files=files)
         return [] if found is None else found["day_us"].to_pylist()
 
     def as_folded(self, model: str, span: Span, ends: Mapping[Partition, int]) -> pa.Table | None:
@@ -148,7 +142,7 @@ class RecordReader:
             "ends": pa.table({"topic": topics, "partition": numbers, "until": pa.array(ends.values(), pa.int64())})
         }
         kind = RecordKind.PREDICTIONS
-        found = self._query(kind, query, [model, *span], files=of_days([span]), beside=beside) if ends else None
+        found = self._queries.run(kind, query, [model, *span], files=of_days([span]), beside=beside) if ends else None
         return from_stored(found, kind) if found is not None and found.num_rows else None
 
     def sample(self, model: str, version: str | None, span: Span, most: int) -> pa.Table | None:
@@ -177,46 +171,24 @@ class RecordReader:
             select rows.* from rows join drawn using (version, id) {_IDENTITY}
             order by drawn.key desc, version, id"""
         values = [model, *span, *([] if version is None else [version])]
-        found = self._query(RecordKind.PREDICTIONS, query, values * 2, files=of_days([span]))
+        found = self._queries.run(RecordKind.PREDICTIONS, query, values * 2, files=of_days([span]))
         if found is None or not found.num_rows:
             return None
         return from_stored(found, RecordKind.PREDICTIONS, apart=True)
 
-    def labelled(self, model: str, windows: Sequence[Span], more: JoinedColumns = NOTHING_ELSE) -> pa.Table | None:
-        """A model's predictions in some windows beside their labels, each identity once a window.
+    def labelled(
+        self, model: str, windows: Sequence[Span], more: JoinedColumns = NOTHING_ELSE, *, every: bool = False
+    ) -> pa.Table | None:
+        """A model's predictions in some windows that have a label, beside it; see label_join.labelled."""
+        return label_join.labelled(self._queries, model, windows, self._horizon_us, more, every=every)
 
-        Of several labels of an id the latest counts, by (ts, value) and never by arrival. A label counts for a prediction where its
-        ts is a day before the prediction's at the earliest and the horizon after it at the latest, and its prediction_ts, if it has
-        one, within a day. So what is found of a window is the same whatever windows it is asked for with.
+    def label_moments(self, model: str, windows: Sequence[Span], more: JoinedColumns = NOTHING_ELSE) -> pa.Table | None:
+        """When labels came, of the same predictions; see label_join.label_moments."""
+        return label_join.label_moments(self._queries, model, windows, self._horizon_us, more)
 
-        Args:
-            windows: that do not overlap.
-
-        Returns:
-            version, id, ts_us, prediction, prediction_value, weight, scores (a map), more, label, label_value, by ts then id; the
-            label columns are null where no label came. None where there are no predictions.
-        """
-        query = f"""
-            with predictions as (
-                select windows.start_us, version, id, ts_us, prediction, prediction_value, weight, scores{more.sql}
-                from (select *, epoch_us(ts) as ts_us from records where model = ? and ts_us >= ? and ts_us < ?)
-                asof join windows on ts_us >= windows.start_us
-                where ts_us < windows.end_us
-                qualify row_number() over (partition by windows.start_us, version, id {_FIRST_TAKEN_IN}) = 1),
-            latest as (
-                select start_us, version, id,
-                       arg_max({{'label': label, 'label_value': label_value}}, (label_us, label, label_value)) as found
-                from predictions join labels using (id)
-                where (hint_us is null or abs(hint_us - ts_us) <= {_HINT_SLACK_US})
-                      and label_us >= ts_us - {_HINT_SLACK_US} and label_us <= ts_us + {self._horizon_us}
-                group by all)
-            select predictions.* exclude (start_us), found.label as label, found.label_value as label_value
-            from predictions left join latest using (start_us, version, id) order by ts_us, version, id"""
-        spans = join_spans(windows)
-        values = [*more.values, model, spans[0][0], spans[-1][1]]
-        beside = {"labels": self._labels(model, spans), "windows": _windows(windows)}
-        found = self._query(RecordKind.PREDICTIONS, query, values, files=of_days(spans), beside=beside)
-        return None if found is None else more.named(found)
+    def orphan_labels(self, model: str, span: Span, limit: int) -> pa.Table:
+        """Labels that have no prediction; see store/orphan_labels.py."""
+        return orphan_labels.newest(self._queries, model, span, self._horizon_us, limit)
 
     def moments_of_labels(self, partition: Partition, first: int, end: int) -> pa.Table | None:
         """When the predictions were made to which labels without prediction_ts belong.
@@ -227,7 +199,7 @@ class RecordReader:
         Returns:
             Distinct (model, ts_us); a label whose prediction is unknown gives none. None where there are no predictions.
         """
-        wanted = self._query(
+        wanted = self._queries.run(
             RecordKind.LABELS,
             'select model, id, epoch_us(ts) as label_us from records where topic = ? and "partition" = ? '
             'and "offset" >= ? and "offset" < ? and prediction_ts is null',
@@ -239,69 +211,7 @@ class RecordReader:
         ts_us = wanted["label_us"].to_numpy()
         spans = [(int(ts_us.min()) - self._horizon_us, int(ts_us.max()) + self._horizon_us)]
         query = """select distinct records.model, epoch_us(ts) as ts_us from records join labels using (model, id)"""
-        return self._query(RecordKind.PREDICTIONS, query, [], files=of_days(spans), beside={"labels": wanted})
-
-    def _labels(self, model: str, spans: Sequence[Span]) -> pa.Table:
-        """Whatever may be a label of a prediction in these spans."""
-        query = """
-            select distinct id, label, label_value, epoch_us(ts) as label_us, epoch_us(prediction_ts) as hint_us
-            from records where model = ? and (prediction_ts is null or epoch_us(prediction_ts) between ? and ?)"""
-        values = [model, spans[0][0] - _HINT_SLACK_US, spans[-1][1] + _HINT_SLACK_US]
-        wide = join_spans((start - _HINT_SLACK_US, end + self._horizon_us) for start, end in spans)
-        found = self._query(RecordKind.LABELS, query, values, files=of_days(wide))
-        return _NO_LABELS if found is None else found
-
-    def _query(
-        self,
-        kind: RecordKind,
-        query: str,
-        values: Sequence[Any],
-        *,
-        files: Choice,
-        beside: Mapping[str, pa.Table] | None = None,
-    ) -> pa.Table | None:
-        table = self._log.table(self._workspace, kind)
-        if table is None:
-            return None
-        with duckdb.connect() as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            try:
-                paths = files(table)
-                if not paths:
-                    return None
-                _offer(connection, kind, paths, self._log.files_of(table))
-                for name, more in (beside or {}).items():
-                    connection.register(name, more)
-                return connection.sql(query, params=values).to_arrow_table()
-            except (duckdb.Error, DeltaError, OSError) as error:
-                raise UnavailableError(f"the record log cannot be read: {error}") from error
-
-
-_NO_LABELS = pa.schema(
-    [
-        ("id", pa.string()), ("label", pa.string()), ("label_value", pa.float64()),
-        ("label_us", pa.int64()), ("hint_us", pa.int64()),
-    ]
-).empty_table()  # fmt: skip
-
-
-def _windows(windows: Sequence[Span]) -> pa.Table:
-    starts, ends = zip(*windows, strict=True)
-    return pa.table({"start_us": pa.array(starts, pa.int64()), "end_us": pa.array(ends, pa.int64())})
-
-
-def _offer(
-    connection: duckdb.DuckDBPyConnection, kind: RecordKind, paths: Sequence[str], files: pafs.FileSystem
-) -> None:
-    """Give the query its view `records`, of these files alone; DuckDB reads those of a folder itself, in half of the time."""
-    if isinstance(files, pafs.SubTreeFileSystem):
-        names = ", ".join("'" + f"{files.base_path}{path}".replace("'", "''") + "'" for path in paths)
-        connection.execute(f"create view records as select * from read_parquet([{names}], hive_partitioning = false)")
-        return
-    schema = stored_schema(kind)
-    schema = schema.remove(schema.get_field_index(PARTITION_COLUMN))
-    format_ = pads.ParquetFileFormat()
-    connection.register("records", pads.FileSystemDataset.from_paths(list(paths), schema, format_, files))
+        return self._queries.run(RecordKind.PREDICTIONS, query, [], files=of_days(spans), beside={"labels": wanted})
 
 
 def _quoted(name: str) -> str:

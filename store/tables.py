@@ -129,6 +129,8 @@ windows = sa.Table(
     _text("reference"),  # what it was measured against; "" for nothing
     _integer("looks"), _integer("looked_revision"),  # how often it could open an alert, and of which data at last
     _us("decide_at_us"),  # the event time from which it is to be decided, 0 for now; null where it is decided
+    _us("labels_due_us"),  # the event time of labels at which it is final, and to be measured for it; null where it is
+    _integer("delays_revision"),  # the label revision at which the delays of its labels were counted last
     *_lease(),
     sa.Index(None, "workspace", "model", "end_us"),
     sa.Index(None, "state", "end_us"),
@@ -195,6 +197,11 @@ label_searches = sa.Table(
     "label_searches", metadata, _key("workspace"), _key("topic"), _key_us("partition"), _key_us("first_offset"),
     _integer("end_offset"),  # exclusive; labels in between came without prediction_ts: their windows are still to be found
     *_lease(),
+)  # fmt: skip
+
+label_delays = sa.Table(
+    "label_delays", metadata, _key("workspace"), _key("model"), _key("size"), _key_us("start_us"), _key("segment"),
+    _integer("end_us"), _json("delays"),  # class -> {cell: labels} (store/label_delays.py)
 )  # fmt: skip
 
 dead_letters = sa.Table(

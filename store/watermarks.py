@@ -103,12 +103,16 @@ def _ended(connection: sa.Connection, workspace: str) -> dict[str, End]:
     return {model: End(*of) for model, *of in connection.execute(query)}
 
 
-def furthest(db: Database, workspace: str, models: Sequence[str]) -> dict[str, int]:
-    """The largest ts of each of some models."""
+def furthest(
+    db: Database, workspace: str, models: Sequence[str], kind: RecordKind = RecordKind.PREDICTIONS
+) -> dict[str, int]:
+    """The largest ts of the predictions, or of the labels, of each of some models that has any."""
     at = watermarks.c
-    query = sa.select(at.model, sa.func.max(at.max_ts_us)).where(at.workspace == workspace).group_by(at.model)
+    query = sa.select(at.model, at.topic, at.max_ts_us).where(at.workspace == workspace)
     found: dict[str, int] = {}
     with db.read() as connection:
         for some in in_parts(sorted(models), _MODELS_A_QUERY):
-            found |= {row[0]: row[1] for row in connection.execute(query.where(at.model.in_(some)))}
+            for model, topic, ts_us in connection.execute(query.where(at.model.in_(some))):
+                if kind_of(topic) is kind:
+                    found[model] = max(ts_us, found.get(model, ts_us))
     return found

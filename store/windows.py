@@ -24,6 +24,7 @@ class Window:
         state: open, closed, measured or sealed.
         data_revision, label_revision: raised by every flush that touches it; `measured_*` what was measured last.
         labels: distinct labels that had a prediction in it when it was measured last.
+        labels_due_us: see Labels.due_us, when it was measured last.
     """
 
     model: str
@@ -38,6 +39,20 @@ class Window:
     rows: int
     labels: int
     measured_us: int | None
+    labels_due_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a measuring found of a window's labels.
+
+    Attributes:
+        count: distinct ones that have a prediction in it.
+        due_us: the event time of labels at which it has all of them, as far as can be told; None where it has, or nobody can say.
+    """
+
+    count: int = 0
+    due_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +85,22 @@ def lease(
     seconds: float,
     limit: int,
     again_before_us: int,
+    labels_us: int | None = None,
 ) -> Lease | None:
     """Take closed windows that are not measured as they stand, the earliest first; None where there are none.
 
     Args:
         again_before_us: a window of whose own records none are new, only labels or records of its moving reference, waits until
             its last measuring is as old as that.
+        labels_us: how far the labels have come, in event time: windows that were to have all of them by then are final.
     """
     at = windows.c
     own = at.measured_data_revision < at.own_revision
-    stale = sa.or_(at.measured_data_revision < at.data_revision, at.measured_label_revision < at.label_revision)
+    stale = sa.or_(
+        at.measured_data_revision < at.data_revision,
+        at.measured_label_revision < at.label_revision,
+        _final_by(labels_us),
+    )
     rested = sa.or_(at.measured_us.is_(None), at.measured_us <= again_before_us)
     due = (
         sa.select(windows)
@@ -144,7 +165,7 @@ def finish(
     held: Lease,
     window: Window,
     found: Measured,
-    labels: int,
+    labels: Labels,
     now_us: int,
     reference: str = "",
     kept: Collection[str] = (),
@@ -153,7 +174,6 @@ def finish(
 
     Args:
         reference: what they were held against. Another one than before begins to count the window's looks anew.
-        labels: distinct labels that have a prediction in the window.
         kept: metrics whose measurements stay as they are.
 
     Returns:
@@ -164,7 +184,8 @@ def finish(
     current = sa.and_(at.data_revision == window.data_revision, at.label_revision == window.label_revision)
     state = sa.case((current, "measured"), else_="closed")
     mine = sa.and_(*_key(workspace, window), at.token == held.token, at.until_us >= database_now_us())
-    measured = {**revisions, "state": state, "labels": labels, "measured_us": now_us, "reference": reference}
+    said = {"labels": labels.count, "labels_due_us": labels.due_us, "reference": reference}
+    measured = {**revisions, "state": state, "measured_us": now_us, **said}
     looks = {"looks": sa.case((at.reference == reference, at.looks), else_=0), "decide_at_us": 0}
     released = sa.update(windows).where(mine).values(**measured, **looks, token="", until_us=0)
     with db.write() as connection:
@@ -220,6 +241,10 @@ def touch_later(tx: Transaction, workspace: str, model: str, size: str, within: 
     tx.execute(sa.update(windows).where(*here, *later).values(data_revision=at.data_revision + 1, state=state))
 
 
+def _final_by(labels_us: int | None) -> sa.ColumnElement[bool]:
+    return sa.false() if labels_us is None else windows.c.labels_due_us <= labels_us
+
+
 def _key(workspace: str, window: Window) -> tuple[Any, ...]:
     at = windows.c
     return (
@@ -234,6 +259,7 @@ def _window(row: Any) -> Window:
     return Window(
         row.model, row.size, row.start_us, row.end_us, row.state, row.data_revision, row.label_revision,
         row.measured_data_revision, row.measured_label_revision, row.rows, row.labels, row.measured_us,
+        row.labels_due_us,
     )  # fmt: skip
 
 

@@ -156,9 +156,9 @@ class Reference:
         return {key: (rows[key], key in labelled) for key in {*rows, *labelled}}
 
     def watermarks(self, reached: Mapping[Partition, int]) -> dict[tuple[str, str], int]:
-        """The largest ts by (model, partition)."""
+        """The largest ts by (model, partition), of predictions and of labels."""
         found: dict[tuple[str, str], int] = {}
-        for row in self.predictions(reached):
+        for row in (*self.predictions(reached), *self.labels(reached)):
             key = (row.model, str(row.partition))
             found[key] = max(found.get(key, row.ts_us), row.ts_us)
         return found

@@ -60,7 +60,9 @@ def fill(api: Any) -> None:
         day = days.index(window.start_us)
         found = [Measurement(metric, column, values[day], Status.OK) for (metric, column), values in SERIES.items()]
         found.append(Measurement("psi", "thin", 0.01 * day, Status.INSUFFICIENT))
-        assert windows.finish(api.db, "default", held, window, {SeriesKey("m", "1", "", "1d"): found}, 0, 0)
+        assert windows.finish(
+            api.db, "default", held, window, {SeriesKey("m", "1", "", "1d"): found}, windows.Labels(), 0
+        )
 
 
 def decide(api: Any, metric: str, column: str, **decided: float) -> None:

@@ -29,7 +29,7 @@ def measured(api: Any) -> Any:
         (window,) = [w for w in held.windows if w.start_us == start_us]
         assert window.data_revision == revision
         key = SeriesKey(model, "1", "", "1d")
-        assert windows.finish(api.db, "default", held, window, {key: found}, 0, 0)
+        assert windows.finish(api.db, "default", held, window, {key: found}, windows.Labels(), 0)
 
     return measure
 

@@ -15,6 +15,7 @@ from detectors import without_labels
 READ_AND_WRITE = {
     "deciding": "reads and writes the store, and is tested in tests/pipeline",
     "evaluate": "reads and writes the store, and is tested in tests/pipeline",
+    "late_labels": "reads and writes the store, and is tested in tests/pipeline",
     "gpu_windows": "reads the store, and is tested in tests/pipeline",
     "service_levels": "reads and writes the store, and is tested in tests/pipeline",
     "trusting": "reads the store, and is tested in tests/pipeline",
@@ -28,6 +29,7 @@ NO_FORMULA = READ_AND_WRITE | {
     "estimate": "what the measures return",
     "estimated": "hands estimates on",
     "forecasting": "hands series to the forecast",
+    "version_series": "hands series to the comparison of versions",
     "health": "puts the statistics of a service together",
     "label_windows": "puts together what labels say of a window",
     "labelled": "takes rows of a window",

@@ -20,7 +20,7 @@ TOO_LARGE = {"embeddings"}  # for its peer; ours is run alone
 HERE = [benchmark for benchmark in BENCHMARKS if benchmark.name not in ON_KAFKA | TOO_LARGE]
 ROWS = [row.what for benchmark in HERE for row in benchmark.rows]
 WORKLOADS = ROOT / "bench" / "workloads"
-BESIDE_THE_TABLE = {"ingest_small", "ingest_fill"}  # run by hand, and before a log is read
+BESIDE_THE_TABLE = {"ingest_small", "ingest_fill", "label_fill"}  # run by hand, and before a log is read
 FOR_KAFKA = {"ingest_processes"}
 
 

@@ -186,7 +186,7 @@ def test_whoever_is_measuring_a_window_that_is_sealed_writes_nothing(workspace, 
     held = stored.lease(workspace.db, "default", model, now_us, "worker", **limits)
     assert held is not None
     assert seal(workspace.db, "default", ["2013-03-01"]) == 1
-    assert not stored.finish(workspace.db, "default", held, held.windows[0], {}, 0, now_us)
+    assert not stored.finish(workspace.db, "default", held, held.windows[0], {}, stored.Labels(), now_us)
     assert states(workspace, "1d")["2013-03-01"] == "sealed"
     assert stored.lease(workspace.db, "default", model, now_us, "worker", **limits) is None
 

@@ -1,0 +1,69 @@
+"""Labels without a prediction, counted and listed over HTTP."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from kernel.clock import DAY_US, to_rfc3339
+from store import models
+from store.models import Model
+from store.records import RecordLog
+from stream.codecs.topics import RecordKind
+from stream.message import Partition
+
+AT = "/v1/models/m/orphan-labels"
+MOMENT = pa.timestamp("us", "UTC")
+
+
+@pytest.fixture
+def sent(api: Any) -> Any:
+    """Of predictions p0 to p4 of the last days: labels that fit, and of every kind that does not."""
+    now_us = api.clock.now_us()
+    models.declare(api.db, "default", Model("m"), 0)
+    made = [{"id": f"p{i}", "ts": now_us - (10 + i) * DAY_US, "version": "1", "prediction": "ok"} for i in range(5)]
+    made.append({"id": "old", "ts": now_us - 120 * DAY_US, "version": "1", "prediction": "ok"})
+    ts = now_us - DAY_US
+    labels = [
+        {"id": "p0", "ts": ts, "label": "ok"},
+        {"id": "p1", "ts": ts, "label": "ok", "prediction_ts": made[1]["ts"]},
+        {"id": "p2", "ts": ts + 1, "label": "wrong day", "prediction_ts": made[2]["ts"] - 3 * DAY_US},
+        {"id": "gone", "ts": ts + 2, "label": "never came", "prediction_ts": now_us - 9 * DAY_US},
+        {"id": "gone", "ts": ts + 2, "label": "never came", "prediction_ts": now_us - 9 * DAY_US},
+        {"id": "old", "ts": ts + 3, "label": "too late"},
+        {"id": "far", "ts": ts + 4, "label_value": 2.5, "prediction_ts": now_us - 3_000 * DAY_US},
+        {"id": "later", "ts": now_us + DAY_US, "label": "out of the span"},
+    ]
+    log = RecordLog(api.records)
+    for kind, rows in ((RecordKind.PREDICTIONS, made), (RecordKind.LABELS, labels)):
+        columns = {name for row in rows for name in row}
+        table = pa.table({name: [row.get(name) for row in rows] for name in sorted(columns)})
+        for name in {"ts", "prediction_ts"} & columns:
+            table = table.set_column(table.column_names.index(name), name, table[name].cast(MOMENT))
+        topic = f"driftglass.{kind.value}"
+        fixed = {"model": "m", "topic": topic, "partition": 0, "offset": 0, "ingested_at": pa.scalar(0, MOMENT)}
+        for name, value in fixed.items():
+            table = table.append_column(name, pa.repeat(value, len(table)))
+        table = table.append_column("row", pa.array(range(len(table)), pa.int32()))
+        log.append("default", kind, [table], {Partition(topic, 0): (0, 1)})
+    return api
+
+
+def test_labels_without_a_prediction_are_counted_and_listed_the_newest_first(sent: Any) -> None:
+    found = sent.get(AT).json()
+    assert [item["id"] for item in found["items"]] == ["far", "old", "gone", "p2"]
+    assert found["count"] == 4
+    assert found["items"][0]["label"] == 2.5
+    assert found["items"][2]["prediction_ts"] == to_rfc3339(sent.clock.now_us() - 9 * DAY_US)
+    assert found["items"][1]["prediction_ts"] is None
+
+
+def test_a_limit_shortens_the_list_and_not_the_count(sent: Any) -> None:
+    found = sent.get(AT, limit=1).json()
+    assert ([item["id"] for item in found["items"]], found["count"]) == (["far"], 4)
+
+
+def test_a_model_without_labels_has_no_orphans_and_an_unknown_one_is_told(api: Any) -> None:
+    models.declare(api.db, "default", Model("m"), 0)
+    assert api.get(AT).json() == {"items": [], "count": 0}
+    assert api.get("/v1/models/nobody/orphan-labels").status_code == 404

@@ -1,0 +1,160 @@
+"""While labels are still to come, a window says how many are there and what all of them would say; and is final when they are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kernel.clock import DAY_US, HOUR_US, to_rfc3339
+from kernel.windows import WindowSize
+from store import models, windows
+from store.models import Model
+from testing.measured_days import LABELS, PREDICTIONS, START_US, Traffic
+
+DAYS, ROWS = 40, 150
+NOW_US = START_US + DAYS * DAY_US
+
+
+class World:
+    """Predictions of 40 days, of which one in four is wrong; wrong ones are told of late, in the mean after three days."""
+
+    def __init__(self, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        rows = DAYS * ROWS
+        self.ts_us = START_US + np.sort(rng.integers(0, DAYS * DAY_US, rows))
+        self.right = rng.random(rows) < 0.75
+        hours = rng.exponential(np.where(self.right, 6.0, 72.0))
+        self.label_us = self.ts_us + (hours * HOUR_US).astype(np.int64)
+        self.predictions = [
+            {"model": "m", "version": "1", "id": f"p{i}", "ts": to_rfc3339(int(ts)), "prediction": "ok"}
+            for i, ts in enumerate(self.ts_us)
+        ]
+
+    def labels(self, since_us: int, until_us: int) -> list[dict[str, object]]:
+        """Those that come in [since, until), as they come."""
+        coming = np.flatnonzero((self.label_us >= since_us) & (self.label_us < until_us))
+        return [
+            {
+                "model": "m",
+                "id": f"p{i}",
+                "ts": to_rfc3339(int(self.label_us[i])),
+                "label": "ok" if self.right[i] else "late",
+                "prediction_ts": to_rfc3339(int(self.ts_us[i])),
+            }
+            for i in coming[np.argsort(self.label_us[coming])]
+        ]
+
+    def day(self, number: int) -> np.ndarray:
+        """Which rows are of a day."""
+        return (self.ts_us - START_US) // DAY_US == number
+
+    def seen(self, number: int) -> np.ndarray:
+        """Of which of a day's rows the label is there by now."""
+        return self.day(number) & (self.label_us < NOW_US)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def traffic(workspace, messages) -> Traffic:
+    model = replace(Model("m"), task="multiclass", min_rows=50, rollups=(WindowSize("1w"),))
+    models.declare(workspace.db, "default", model, 0)
+    return Traffic(workspace.sink(), workspace.clock, messages)
+
+
+def measured(workspace, metric: str, day: int):
+    (found,) = workspace.measured(metric=metric, size="1d", window_start_us=START_US + day * DAY_US)
+    return found
+
+
+def live(traffic, workspace, world: World) -> None:
+    """All that has come by now, and two looks: the first learns how late labels are."""
+    traffic.send(PREDICTIONS, world.predictions)
+    traffic.send(LABELS, world.labels(0, NOW_US - HOUR_US))
+    traffic.end()
+    workspace.evaluator().step()
+    last_hour = world.labels(NOW_US - HOUR_US, NOW_US)
+    traffic.send(LABELS, last_hour)
+    workspace.evaluator().step()
+
+
+def test_a_young_window_says_how_many_of_its_labels_are_there(traffic, workspace, world) -> None:
+    live(traffic, workspace, world)
+    for day in (39, 38, 37, 36):
+        found = measured(workspace, "label_completeness", day)
+        assert found.value == pytest.approx(world.seen(day).sum() / world.day(day).sum(), abs=0.08), day
+    assert measured(workspace, "label_delay_p50", 38).value == pytest.approx(
+        np.median(world.label_us - world.ts_us) / 1e6, rel=0.15
+    )
+
+
+def test_raw_is_what_the_labels_say_that_are_there_and_corrected_what_all_will(traffic, workspace, world) -> None:
+    live(traffic, workspace, world)
+    gaps = []
+    for day in range(34, 39):
+        raw, corrected = (measured(workspace, name, day) for name in ("accuracy", "corrected_accuracy"))
+        assert raw.value == pytest.approx(world.right[world.seen(day)].mean(), rel=1e-12)
+        assert raw.status == "provisional"
+        truth = world.right[world.day(day)].mean()
+        gaps.append((raw.value - truth, corrected.value - truth))
+    of_raw, of_corrected = np.mean(gaps, axis=0)
+    assert of_raw > 0.06
+    assert abs(of_corrected) < 0.03
+
+
+def test_nothing_is_corrected_where_one_label_would_stand_for_more_than_five(traffic, workspace, world) -> None:
+    live(traffic, workspace, world)
+    young = measured(workspace, "corrected_accuracy", 39)
+    assert (young.value, young.status) == (None, "insufficient")
+    assert measured(workspace, "accuracy", 39).value is not None
+
+
+def test_a_window_is_measured_once_more_when_its_labels_are_all_there_though_none_came_for_it(
+    traffic, workspace, world
+) -> None:
+    live(traffic, workspace, world)
+    day = 34
+    before = next(
+        w for w in windows.listing(workspace.db, "default", "m", "1d") if w.start_us == START_US + day * DAY_US
+    )
+    assert before.labels_due_us is not None
+    assert measured(workspace, "accuracy", day).status == "provisional"
+    later = {"model": "m", "id": "p-unknown", "ts": to_rfc3339(before.labels_due_us + 1), "label": "ok"}
+    traffic.send(LABELS, [{**later, "prediction_ts": to_rfc3339(NOW_US - 1)}])
+    workspace.evaluator().step()
+    after = measured(workspace, "accuracy", day)
+    assert (after.status, after.value) == ("ok", world.right[world.seen(day)].mean())
+    (now,) = [w for w in windows.listing(workspace.db, "default", "m", "1d") if w.start_us == before.start_us]
+    assert now.labels_due_us is None
+
+
+def test_without_windows_old_enough_nobody_says_how_late_labels_are(traffic, workspace, world) -> None:
+    """A model of two days, whose wrong ones are told of after three."""
+    until_us = START_US + 2 * DAY_US
+    traffic.send(PREDICTIONS, [p for p, ts in zip(world.predictions, world.ts_us, strict=True) if ts < until_us])
+    traffic.send(LABELS, [one for one in world.labels(0, until_us) if one["prediction_ts"] < to_rfc3339(until_us)])
+    traffic.end()
+    workspace.evaluator().step()
+    traffic.send(LABELS, world.labels(0, until_us)[:1])
+    workspace.evaluator().step()
+    assert not workspace.measured(metric="label_completeness")
+    assert {m.status for m in workspace.measured(metric="accuracy", size="1d")} == {"ok"}
+
+
+def test_the_answer_is_the_same_in_whatever_order_the_labels_come(traffic, workspace, world) -> None:
+    """Of windows that are final, to the last bit; labels of forty days come shuffled, and some twice."""
+    rng = np.random.default_rng(5)
+    labels = world.labels(0, NOW_US)
+    shuffled = [labels[i] for i in rng.permutation(len(labels))]
+    traffic.send(PREDICTIONS, world.predictions)
+    traffic.end()
+    for part in np.array_split(np.arange(len(shuffled)), 3):
+        traffic.send(LABELS, [shuffled[i] for i in part] + shuffled[:20])
+        workspace.evaluator().step()
+    for day in (0, 5, 11, 20):
+        found = measured(workspace, "accuracy", day)
+        assert found.value == world.right[world.seen(day)].mean()
+        assert measured(workspace, "label_coverage", day).value == world.seen(day).sum() / world.day(day).sum()
