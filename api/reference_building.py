@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from api.numbers import plain
 from api.reference_sample import ReferenceSample
 from detectors.label_drift import Tally, tally
-from detectors.label_windows import by_segment, joined_columns, task_of
+from detectors.labels_by_segment import by_segment, joined_columns, task_of
 from detectors.multivariate.sample import columns_of
 from detectors.outcomes import Outcomes, Task
 from detectors.performance import estimates

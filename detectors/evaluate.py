@@ -21,7 +21,7 @@ from detectors.deciding import Decider
 from detectors.duplicate_share import measure_duplicates
 from detectors.gpu_windows import GpuWindows
 from detectors.health import measure_health, measure_traffic
-from detectors.label_windows import joined_columns, measure_labels
+from detectors.labels_by_segment import joined_columns, measure_labels
 from detectors.lookback import Look
 from detectors.metrics import TOGETHER
 from detectors.multivariate.sample import MOST_ROWS, columns_of

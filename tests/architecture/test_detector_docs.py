@@ -26,7 +26,7 @@ NO_FORMULA = READ_AND_WRITE | {
     "estimate": "what the measures return",
     "forecasting": "hands series to the forecast",
     "health": "puts the statistics of a service together",
-    "label_windows": "puts together what labels say of a window",
+    "labels_by_segment": "puts together what labels say of a window",
     "labelled": "takes rows of a window",
     "lookback": "takes windows together",
     "metrics": "names",
