@@ -16,6 +16,10 @@ from store.decision_feed import Decision
 Tier = Literal["P0", "P1", "P2"]
 P0: Tier = "P0"
 P1: Tier = "P1"
+_PERFORMANCE = (
+    "accuracy", "precision", "recall", "f1", "roc_auc", "pr_auc", "log_loss", "calibration_error",
+    "mae", "rmse", "r2", "ndcg", "mrr",
+)  # fmt: skip
 
 
 def _duration_us(value: object) -> object:
@@ -127,12 +131,7 @@ def default_rules() -> tuple[Rule, ...]:
         {"name": "silence", "tier": "P0", "metrics": ["traffic"], "resolve_after": 1},
         {"name": "latency", "tier": "P2", "metrics": ["latency_p99"]},
         {"name": "drift", "tier": "P1", "metrics": ["psi", "domain_auc"], "escalate_after": "4h"},
-        {
-            "name": "performance",
-            "tier": "P1",
-            "metrics": ["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"],
-            "escalate_after": "4h",
-        },
+        {"name": "performance", "tier": "P1", "metrics": [*_PERFORMANCE], "escalate_after": "4h"},
         {"name": "quality", "tier": "P2", "metrics": [*QUALITY, *COLUMNS, *DUPLICATES, "low_confidence_share"]},
     )
     return tuple(Rule.model_validate(rule) for rule in rules)

@@ -4,23 +4,20 @@ Where a grid has lost its resolution for these rows they are counted once more o
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from api.estimator_building import LabelledRows, estimator
-from api.numbers import plain
+from api.reference_labels import joined_rows, of_labels
 from api.reference_sample import ReferenceSample
-from detectors.label_drift import Tally, tally
-from detectors.label_windows import by_segment, joined_columns, task_of
+from detectors.label_drift import Tally
+from detectors.labels_by_segment import joined_columns
 from detectors.multivariate.sample import columns_of
-from detectors.outcomes import Outcomes, Task
-from detectors.performance import estimates
-from driftglass_client.wire import LABEL, LABEL_VALUE, SCORE_PREFIX, TS
+from driftglass_client.wire import TS
 from kernel.clock import Clock, to_rfc3339
 from kernel.column_spec import ColumnSpec
 from kernel.errors import ContractError, FencedError, FullError, NotFoundError
@@ -31,7 +28,6 @@ from store import columns, models, references
 from store.database import Database
 from store.models import Model
 from store.record_reads import RecordReader
-from store.record_schema import to_stored
 from store.recount import NewGrids, Recount, lost
 from store.reference_labels import OfLabels, Performance
 from store.references import FROM_LOG
@@ -40,15 +36,11 @@ from stream.codecs.batch import WHOLE_MESSAGE, Batch, Refusal
 from stream.codecs.declared import check_declared
 from stream.codecs.json_records import model_problem
 from stream.codecs.labelled import decode_labelled
-from stream.codecs.topics import RecordKind
 from stream.message import Message
 
 _FULL_RETRY_S = 3_600  # a workspace's models do not become fewer by waiting a second
 LISTED = 1_000  # refusals that are told one by one
 _SUMMED = 16  # profiles at a time: how many are held, however many batches there are
-_OUTCOME = (TS, "prediction", "prediction_value", "weight")
-_SCORES = pa.map_(pa.string(), pa.float64())
-_KEPT = ("value", "lower", "upper", "rows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,17 +172,17 @@ def from_rows(place: Place, model: str, sent: Sent, key: str) -> Built:
             labelled = LabelledRows(building.model.task)
         building.add(good)
         labelled.add(good)
-        joined.append(_joined(good, building.model))
+        joined.append(joined_rows(good, building.model))
         moments |= set(pc.min_max(good[TS].cast(pa.int64())).as_py().values())
     if building is None:
         raise _nothing_good(rows.refusals, sent.what)
     building = building.on_new_grids(lambda: _Rows(place, model, key, sent.what).tables(sent.messages))
     provenance = {**sent.provenance, "from": to_rfc3339(min(moments)), "to": to_rfc3339(max(moments))}
     profile, segments = building.profiles()
-    all_ = pa.concat_tables(joined)
-    of_labels, of_segments = _of_labels(all_, building.model, segments.keys())
+    rows_of = pa.concat_tables(joined)
+    whole, of_segments = of_labels(rows_of, building.model, segments.keys())
     return Built(
-        profile, segments, *of_labels, provenance, building.sample(), estimator(all_, building.model, labelled),
+        profile, segments, *whole, provenance, building.sample(), estimator(rows_of, building.model, labelled),
         rows.rejected, rows.refusals, grids=building.grids, of_segments=of_segments,
     )  # fmt: skip
 
@@ -224,17 +216,10 @@ def from_log(place: Place, model: str, reader: RecordReader, start_us: int, end_
         between = f"{to_rfc3339(start_us)} and {to_rfc3339(end_us)}"
         raise NotFoundError(f"the record log has no prediction of {model!r} between {between}")
     provenance = {"source": FROM_LOG, "from": to_rfc3339(start_us), "to": to_rfc3339(end_us)}
-    of_labels, of_segments = _of_labels(joined, building.model, segments.keys())
+    whole, of_segments = of_labels(joined, building.model, segments.keys())
     fitted = estimator(joined, building.model, labelled)
     return Built(
-        profile,
-        segments,
-        *of_labels,
-        provenance,
-        building.sample(),
-        fitted,
-        grids=building.grids,
-        of_segments=of_segments,
+        profile, segments, *whole, provenance, building.sample(), fitted, grids=building.grids, of_segments=of_segments
     )
 
 
@@ -389,42 +374,3 @@ def _registered(place: Place, model: str) -> tuple[Registry, Model]:
     if model not in known:
         raise FullError(f"workspace {place.workspace!r} has as many models as are allowed", _FULL_RETRY_S)
     return registry, known[model]
-
-
-def _joined(table: pa.Table, model: Model) -> pa.Table:
-    """The rows in the form of the record log's join (store.record_reads.labelled), as far as outcomes read it.
-
-    Those without a label are left out, but where lists are ranked, in which they stand.
-    """
-    if model.task != "ranking":
-        table = table.filter(pc.or_(table[LABEL].is_valid(), table[LABEL_VALUE].is_valid()))
-    kept = [name for name in table.column_names if name in _OUTCOME or name.startswith(SCORE_PREFIX)]
-    joined = to_stored(table.select(kept), RecordKind.PREDICTIONS).select([*_OUTCOME[1:], "scores"])
-    joined = joined.set_column(joined.column_names.index("scores"), "scores", joined["scores"].cast(_SCORES))
-    more = joined_columns(model).of_rows(table)
-    for name, column in {LABEL: table[LABEL], LABEL_VALUE: table[LABEL_VALUE], **more}.items():
-        joined = joined.append_column(name, column)
-    return joined.append_column("ts_us", table[TS].cast(pa.int64()))
-
-
-def _of_labels(
-    joined: pa.Table, model: Model, segments: Collection[str]
-) -> tuple[tuple[Performance, int, Tally], dict[str, OfLabels]]:
-    """How well the model did on the rows with a label, how many they are, how often each label was, and both by segment."""
-    present = pc.or_(joined[LABEL].is_valid(), joined[LABEL_VALUE].is_valid())
-    labels = int(np.count_nonzero(present.to_numpy(zero_copy_only=False)))
-    said = {
-        segment: OfLabels(_performance(found, task), tally(found))
-        for segment, found, task in by_segment(joined, task_of(model), dict.fromkeys(segments))
-    }
-    whole = said.pop("")
-    return (whole.performance, labels, whole.labels), said
-
-
-def _performance(found: Outcomes, task: Task) -> Performance:
-    measured = estimates(found, task) if len(found.actual) else {}
-    return {name: {at: _number(getattr(e, at)) for at in _KEPT} for name, e in measured.items()}
-
-
-def _number(value: float | None) -> float | None:
-    return plain(value)  # type: ignore[return-value]

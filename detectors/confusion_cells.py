@@ -35,8 +35,9 @@ def measure_confusion(found: Outcomes) -> Iterator[Measurement]:
     for place in np.ndindex(counts.weights.shape):
         one = np.zeros_like(everything)
         one[place] = True
-        share = confusion.share_interval(one, everything, counts, cells)
-        value, lower, upper = (None if end is None else end * total for end in (share.value, share.lower, share.upper))
+        share, value = confusion.share_interval(one, everything, counts, cells), float(counts.weights[place])
+        lower = None if share.lower is None else min(value, share.lower * total)
+        upper = None if share.upper is None else max(value, share.upper * total)
         label, prediction = (counts.classes[side] for side in place)
         yield Measurement(
             CONFUSION, f"{label}{_AS}{prediction}", value, Status.OK, lower=lower, upper=upper, rows=counts.rows,

@@ -15,13 +15,14 @@ def measure_corrected(
 ) -> Iterator[Measurement]:
     """corrected_METRIC of each metric: what it would be with the labels that are still to come, as far as can be told.
 
-    Each label stands for 1 / the chance that it is there by now. Where that is under 0.2 at the window's end, nothing is said.
+    Not of rankings, in which an item without a label stands for one of no relevance. Each label stands for 1 / the chance that it is there by now. Where that is under 0.2 at the window's end, nothing is said.
     Intervals hold for the chances as they are known. Source: Horvitz and Thompson (1952), as label_arrival.
 
     Args:
         found: with moments_us.
         end_us: of the window.
 
+    >>> import numpy as np
     >>> from detectors.label_delay import DelayCurve
     >>> soon, late = DelayCurve((0.0, 10.0), (0.0, 1.0)), DelayCurve((0.0, 20.0), (0.0, 1.0))
     >>> arrival = Arrival({"": soon, "late": late}, now_us=10_000_000)
@@ -30,6 +31,8 @@ def measure_corrected(
     >>> [(m.metric, m.value) for m in measure_corrected(found, {}, Task(), arrival, 0)][0]
     ('corrected_accuracy', 0.5)
     """
+    if task.kind == "ranking":
+        return
     known = arrival.least_chance(end_us) >= LEAST_CHANCE
     chances = arrival.chances(found.moments_us, found.classes)
     if not known or not len(chances):

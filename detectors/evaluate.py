@@ -19,7 +19,7 @@ from detectors.deciding import Decider
 from detectors.duplicate_share import measure_duplicates
 from detectors.gpu_windows import GpuWindows
 from detectors.health import measure_health, measure_traffic
-from detectors.label_windows import Seen, measure_labels
+from detectors.labels_by_segment import Seen, measure_labels
 from detectors.late_labels import LateLabels
 from detectors.lookback import Look
 from detectors.metrics import TOGETHER

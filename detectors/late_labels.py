@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from detectors import label_arrival, labelled
 from detectors.label_arrival import Arrival
 from detectors.label_delay import CELLS, Counts
-from detectors.label_windows import Seen, joined_columns, task_of
+from detectors.labels_by_segment import Seen, joined_columns, task_of
 from detectors.outcomes import label_classes
 from store import label_delays, watermarks
 from store.database import Database

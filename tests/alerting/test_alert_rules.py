@@ -4,6 +4,8 @@ from alerting.condition import Comparison, Verdict, parse_condition
 from alerting.fold import Policy
 from alerting.rules import Rule
 from alerting.settings import AlertingSettings
+from detectors.metrics import OF_CLASSES, OF_NUMBERS, OF_RANKINGS
+from detectors.performance import TOLD
 from kernel.clock import DAY_US, HOUR_US
 from kernel.errors import SettingsError
 
@@ -23,6 +25,8 @@ def test_the_defaults_watch_everything_and_tell_the_console():
         "quality": "P2",
     }
     assert [rule.name for rule in settings.rules if rule.retrains] == ["drift"]
+    performance = next(rule.metrics for rule in settings.rules if rule.name == "performance")
+    assert all({*performance} & {*of_task} - TOLD for of_task in (OF_CLASSES, OF_NUMBERS, OF_RANKINGS))
     assert all(settings.notifiers_of(rule) == ("console",) for rule in settings.rules)
 
 

@@ -31,7 +31,7 @@ NO_FORMULA = READ_AND_WRITE | {
     "forecasting": "hands series to the forecast",
     "version_series": "hands series to the comparison of versions",
     "health": "puts the statistics of a service together",
-    "label_windows": "puts together what labels say of a window",
+    "labels_by_segment": "puts together what labels say of a window",
     "labelled": "takes rows of a window",
     "lookback": "takes windows together",
     "metrics": "names",

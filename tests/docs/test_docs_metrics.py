@@ -12,13 +12,16 @@ from detectors import column_drift
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
 from detectors.confusion_cells import measure_confusion
+from detectors.corrected import measure_corrected
 from detectors.delta import DELTA
 from detectors.duplicate_share import measure_duplicates
 from detectors.estimate import Estimate
 from detectors.estimated import measure_error, measure_estimates
 from detectors.gpu import measure_gpus
 from detectors.health import measure_health, measure_traffic
-from detectors.metrics import DISTANCES, METRICS
+from detectors.label_arrival import Arrival, measure_arrival
+from detectors.label_delay import DelayCurve
+from detectors.metrics import CORRECTED, CORRECTED_PREFIX, DISTANCES, METRICS
 from detectors.multivariate.together import Sides, measure_together
 from detectors.outcomes import Outcomes, Task
 from detectors.performance import measure_performance
@@ -130,11 +133,17 @@ def _estimates(estimator: Estimator) -> Iterator[Measurement]:
 def _of_labels(found: Outcomes, task: Task) -> Iterator[Measurement]:
     yield from measure_performance(found, {}, task)
     yield from measure_confusion(found)
+    seen = replace(found, moments_us=np.zeros(len(found.actual), np.int64))
+    arrival = Arrival({"": DelayCurve((0.0, 10.0), (0.0, 1.0))}, now_us=5_000_000)
+    yield from measure_corrected(seen, {}, task, arrival, 0)
+    yield from measure_arrival(arrival, (0, 1), seen)
 
 
 def test_the_page_and_the_detectors_have_the_same_metrics(docs, measured) -> None:
     table = docs.page("statistics.md").table("What is measured")
-    written = {name for cells in table for name in re.findall(r"`(\w+)`", cells[0])}
+    written = {name for cells in table for name in re.findall(r"`(\w+)`", cells[0])} - {"corrected_METRIC"}
+    assert {m.metric for m in measured if m.metric.startswith(CORRECTED_PREFIX)} == {*CORRECTED}
+    written |= {*CORRECTED}
     assert written == {measurement.metric for measurement in measured} == set(METRICS)
 
 

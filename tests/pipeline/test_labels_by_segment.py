@@ -181,7 +181,8 @@ def test_a_matrix_of_what_was_predicted_as_what_is_stored(declared, workspace) -
     }
 
 
-def test_a_ranking_is_measured_by_its_lists(declared, workspace) -> None:
+def test_a_ranking_is_measured_by_its_lists_and_so_is_its_reference(declared, workspace) -> None:
+    """Every other list has labels, and in these an item without one is of no relevance."""
     traffic = declared(task="ranking", ranking=Ranking("request", k=3))
     rng = np.random.default_rng(2)
     relevance = rng.integers(0, 3, 200)
@@ -190,12 +191,18 @@ def test_a_ranking_is_measured_by_its_lists(declared, workspace) -> None:
         row["prediction"] = float(relevance[place] + rng.normal())
         row["tags"] = {"request": f"r{place // 5}"}
         del row["scores"]
+    told = [place for place in range(200) if place // 5 % 2 and relevance[place]]
     traffic.send(PREDICTIONS, rows)
-    traffic.send(LABELS, [label(row) | {"label": float(r)} for row, r in zip(rows, relevance, strict=True)])
+    traffic.send(LABELS, [label(rows[place]) | {"label": float(relevance[place])} for place in told])
     traffic.end()
+    place = Place(workspace.db, "default", workspace.clock, 50)
+    with_labels = [row | ({"label": float(relevance[i])} if i in told else {}) for i, row in enumerate(rows)]
+    make(place, "m", lambda: from_rows(place, "m", sent(with_labels), "k"))
     workspace.evaluator().step()
     ((_, found),) = by_series(workspace, "ndcg").items()
     scores = np.array([row["prediction"] for row in rows]).reshape(-1, 5)
-    assert found.value == pytest.approx(ndcg_score(relevance.reshape(-1, 5), scores, k=3))
-    assert found.rows == 40
+    lists = sorted({i // 5 for i in told})
+    expected = ndcg_score(relevance.reshape(-1, 5)[lists], scores[lists], k=3)
+    assert (found.value, found.expected) == (pytest.approx(expected), pytest.approx(expected))
+    assert (found.rows, found.reference_rows) == (len(lists), len(lists))
     assert {m.metric for m in workspace.measured()} & {"mae", "rmse", "accuracy"} == set()
