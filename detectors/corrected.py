@@ -15,8 +15,9 @@ def measure_corrected(
 ) -> Iterator[Measurement]:
     """corrected_METRIC of each metric: what it would be with the labels that are still to come, as far as can be told.
 
-    Not of rankings, in which an item without a label stands for one of no relevance. Each label stands for 1 / the chance that it is there by now. Where that is under 0.2 at the window's end, nothing is said.
-    Intervals hold for the chances as they are known. Source: Horvitz and Thompson (1952), as label_arrival.
+    Each label stands for 1 / the chance that it is there by now. Where that is under 0.2 at the window's end, nothing is said; nor
+    is it of rankings, in which an item without a label stands for one of no relevance. Intervals hold for the chances as they
+    are known. Source: Horvitz and Thompson (1952), as label_arrival.
 
     Args:
         found: with moments_us.
