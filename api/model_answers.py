@@ -86,7 +86,9 @@ class ModelOut(BaseModel):
     multivariate: bool = Field(description="Whether its features are measured together as well.")
     cluster: str | None = Field(description="The tag or feature that errors cluster by; null for the day.")
     ranking: RankingDeclaration = Field(description="Of a ranking, what a list is.")
-    fairness: list[str] = Field(description="Those of the segments whose values are groups that are to be treated alike.")
+    fairness: list[str] = Field(
+        description="Those of the segments whose values are groups that are to be treated alike."
+    )
     value: ValueDeclaration | None = Field(description="What predictions are worth; null where nobody said so.")
 
 

@@ -31,6 +31,8 @@ OF_CLASSES = (
 OF_NUMBERS = ("mae", "rmse", "mape", "r2", "bias")
 OF_RANKINGS = ("ndcg", "mrr")
 CONFUSION = "confusion"
+PARITY_DIFFERENCE, DISPARATE_IMPACT, OPPORTUNITY_GAP = "parity_difference", "disparate_impact", "opportunity_gap"
+FAIRNESS = (PARITY_DIFFERENCE, DISPARATE_IMPACT, OPPORTUNITY_GAP)
 PERFORMANCE = ("label_coverage", *OF_CLASSES, CONFUSION, *OF_NUMBERS, *OF_RANKINGS)
 CORRECTED_PREFIX = "corrected_"  # before the name of a metric, with the labels that are still to come
 CORRECTED = tuple(f"{CORRECTED_PREFIX}{name}" for name in (*OF_CLASSES, *OF_NUMBERS))
@@ -52,6 +54,7 @@ METRICS = (
     *GPU,
     *SERVICE_LEVELS,
     *PERFORMANCE,
+    *FAIRNESS,
     *ESTIMATED,
     ESTIMATE_ERROR,
     *CORRECTED,

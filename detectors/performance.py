@@ -228,8 +228,17 @@ def measure_performance(
     if not labelled:
         return
     for measured in compare(found, reference, task):
-        provisional = not final and measured.status is not Status.INSUFFICIENT
-        yield replace(measured, status=Status.PROVISIONAL) if provisional else measured
+        yield settled_by(measured, final=final)
+
+
+def settled_by(measured: Measurement, *, final: bool) -> Measurement:
+    """What labels say, provisional until all are there that are to come.
+
+    >>> settled_by(Measurement("mae", "", 2.0, Status.DEGRADED), final=False).status.value
+    'provisional'
+    """
+    open_ = not final and measured.status is not Status.INSUFFICIENT
+    return replace(measured, status=Status.PROVISIONAL) if open_ else measured
 
 
 def compare(found: Outcomes, reference: Reference, task: Task) -> Iterator[Measurement]:

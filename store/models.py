@@ -77,7 +77,7 @@ class Model:
     cluster: str = ""
     ranking: Ranking = Ranking()
     fairness: tuple[str, ...] = ()
-    value: Worth = Worth()
+    value: Worth = field(default_factory=Worth)
 
     @property
     def sizes(self) -> tuple[WindowSize, ...]:

@@ -8,7 +8,7 @@ from dashboard.charts.lines import axis_title, line
 from dashboard.charts.matrix import matrix
 from dashboard.palette import Palette, palette
 from dashboard.scene import Scene
-from dashboard.sections import ahead, confidence, estimates
+from dashboard.sections import ahead, confidence, estimates, fairness
 from dashboard.text import metric_name, number, window
 from detectors.brier_decomposition import PARTS
 from detectors.confusion_cells import cell
@@ -30,6 +30,7 @@ def show(scene: Scene) -> None:
     if not drawn:
         st.info("No labels have come for these windows yet. Send them with `log_label` or POST /v1/labels.")
         estimates.show(scene, estimated)
+        fairness.show(scene)
         confidence.show(scene)
         return
     colours = palette()
@@ -51,6 +52,7 @@ def show(scene: Scene) -> None:
         estimates.show_error(scene)
     _matrix(scene, colours)
     _coverage(data, colours)
+    fairness.show(scene)
     confidence.show(scene)
 
 

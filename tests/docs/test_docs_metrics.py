@@ -17,6 +17,7 @@ from detectors.delta import DELTA
 from detectors.duplicate_share import measure_duplicates
 from detectors.estimate import Estimate
 from detectors.estimated import measure_error, measure_estimates
+from detectors.fairness import measure_opportunity, measure_parity
 from detectors.gpu import measure_gpus
 from detectors.health import measure_health, measure_traffic
 from detectors.label_arrival import Arrival, measure_arrival
@@ -25,6 +26,7 @@ from detectors.metrics import CORRECTED, CORRECTED_PREFIX, DISTANCES, METRICS
 from detectors.multivariate.together import Sides, measure_together
 from detectors.outcomes import Outcomes, Task
 from detectors.performance import measure_performance
+from detectors.predicted_as import PredictedAs
 from detectors.rankings import Rankings
 from detectors.service_levels import measure_service
 from detectors.without_labels import cbpe, dle
@@ -37,6 +39,7 @@ from kernel.measurement import Measurement, Status
 from kernel.profile import Kind
 from kernel.profiling import profile_rows
 from store.models import Objectives
+from testing.labelled_rows import joined
 
 _ROWS = 200
 
@@ -52,7 +55,7 @@ def measured() -> list[Measurement]:
         OfNumbers((), dle.Fitted({}, {}, {})),
     ]
     estimates = [one for estimator in estimators for one in _estimates(estimator)]
-    return [*_of_profiles(), *_together(), *of_labels, *estimates]
+    return [*_of_profiles(), *_together(), *of_labels, *_of_groups(), *estimates]
 
 
 def _of_profiles() -> Iterator[Measurement]:
@@ -121,6 +124,17 @@ def _numbers() -> Outcomes:
 def _ranked() -> Outcomes:
     lists = Rankings(np.arange(_ROWS) // 4, np.linspace(0.0, 1.0, _ROWS), np.arange(_ROWS) % 3.0)
     return replace(_numbers(), rankings=lists)
+
+
+def _of_groups() -> Iterator[Measurement]:
+    values = np.arange(_ROWS)
+    said, sex = np.where(values % 3, "ok", "late").tolist(), np.where(values % 2, "f", "m").tolist()
+    spec = {"prediction": ColumnSpec(Kind.CATEGORICAL, categories={"late": 1, "ok": 2})}
+    whole = pa.table({"prediction": said})
+    profiles = {("1", ""): profile_rows(whole, spec), ("1", "sex=f"): profile_rows(whole.slice(0, 90), spec)}
+    yield from (found for _, found in measure_parity(profiles, ["sex"], PredictedAs("late", 1)))
+    table = joined(said, said).append_column("feature.sex", pa.array(sex))
+    yield from (found for _, found in measure_opportunity(table, Task("binary", "late"), ["sex=f"]))
 
 
 def _estimates(estimator: Estimator) -> Iterator[Measurement]:
