@@ -204,7 +204,7 @@ class Evaluator:
         by_rows = window_estimates.by_rows(self._reader, model, span, against)
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
-            found[key] += window_estimates.measure(key, look, span, against, by_rows, found[key])
+            found[key] += window_estimates.measure(key, look, span, against, by_rows, found[key], model.value)
         return found
 
     def _together(

@@ -40,9 +40,9 @@ def task_of(model: Model) -> Task:
     """The task as it is declared.
 
     >>> task_of(Model("m", "binary", positive_class="late"))
-    Task(kind='binary', positive_class='late', k=10)
+    Task(kind='binary', positive_class='late', k=10, worth=Worth(currency='', cells={}, per_error=None))
     """
-    return Task(model.task, model.positive_class, model.ranking.k)
+    return Task(model.task, model.positive_class, model.ranking.k, model.value)
 
 
 @dataclass(frozen=True, slots=True)

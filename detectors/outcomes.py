@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from detectors import labelled
 from detectors.pair import FloatArray
 from detectors.rankings import Rankings, rankings
+from kernel.worth import Worth
 
 _MOST_WHOLE = 2.0**53  # beyond it a float64 tells whole numbers no longer apart
 
@@ -23,11 +24,13 @@ class Task:
         kind: binary, multiclass, regression, ranking; "" where not declared, and what came says.
         positive_class: "" where not declared.
         k: how many items of a list of a ranking count.
+        worth: what predictions are worth.
     """
 
     kind: str = ""
     positive_class: str = ""
     k: int = 10
+    worth: Worth = field(default_factory=Worth)
 
     @property
     def is_classes(self) -> bool:

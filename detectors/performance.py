@@ -26,10 +26,12 @@ from detectors import (
     reciprocal_rank,
     rmse,
     roc_auc,
+    value_per_row,
     wilson,
 )
 from detectors.estimate import Estimate, none_of
 from detectors.mean_sums import ClusterSums, MeanSums
+from detectors.metrics import OF_WORTH, VALUE, VALUE_PER_ROW
 from detectors.outcomes import Outcomes, Task
 from detectors.pair import FloatArray
 from detectors.rankings import Rankings
@@ -38,8 +40,8 @@ from kernel.measurement import Measurement, Status
 WEIGHTED = ("precision_weighted", "recall_weighted", "f1_weighted")
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error", "mae", "rmse", "mape"})
 NEITHER_IS_BETTER = frozenset({"bias", *brier_decomposition.PARTS})
-TOLD = NEITHER_IS_BETTER | {*WEIGHTED}
-"""What is not judged: the averages by weight are other views of the macro ones, and of accuracy."""
+TOLD = NEITHER_IS_BETTER | {*WEIGHTED, *OF_WORTH}
+"""What is not judged: the averages by weight, and what rows are worth, are other views of what is."""
 _USUAL_PAIRS = (frozenset({"0", "1"}), frozenset({"false", "true"}))
 
 
@@ -89,7 +91,7 @@ def estimates(found: Outcomes, task: Task) -> dict[str, Estimate]:
     if task.kind == "ranking":
         return {} if found.rankings is None else _ranking(found.rankings, task.k)
     if found.is_regression:
-        return _regression(found)
+        return _regression(found, task)
     positive = positive_class(found, task)
     metrics = _of_classes(found, task, positive)
     if positive is not None and positive in found.scores:
@@ -112,6 +114,9 @@ def _of_classes(found: Outcomes, task: Task, positive: str | None) -> dict[str, 
             metrics[name] = estimate(counts, "macro", None, cells)
     if positive is None and task.kind != "binary":
         metrics |= {f"{name}_weighted": of(counts, "weighted", None, cells) for name, of in ratios.items()}
+    if task.worth.cells:
+        worths = value_per_row.of_classes(found.actual, found.predicted, task.worth.cells)
+        metrics[VALUE_PER_ROW] = _Rows(found.weights, found.clusters).mean(worths, value_per_row.estimate)
     return metrics
 
 
@@ -172,17 +177,21 @@ def _by_score(found: Outcomes, positive: str) -> dict[str, Estimate]:
     }
 
 
-def _regression(found: Outcomes) -> dict[str, Estimate]:
+def _regression(found: Outcomes, task: Task) -> dict[str, Estimate]:
     predicted, actual = found.predicted.astype(np.float64), found.actual.astype(np.float64)
     rows = _Rows(found.weights, found.clusters)
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float64 has no value, or no interval
-        return {
+        metrics = {
             "mae": rows.mean(mae.losses(actual, predicted), mae.estimate),
             "rmse": rows.mean(rmse.losses(actual, predicted), rmse.estimate),
             "mape": rows.mean(mape.losses(actual, predicted), mape.estimate),
             "r2": r2.estimate(actual, predicted, rows.weights, rows.clusters),
             "bias": rows.mean(bias.losses(actual, predicted), bias.estimate),
         }
+        if task.worth.per_error is not None:
+            worths = value_per_row.of_numbers(actual, predicted, task.worth.per_error)
+            metrics[VALUE_PER_ROW] = rows.mean(worths, value_per_row.estimate)
+    return metrics
 
 
 def _ranking(ranked: Rankings, k: int) -> dict[str, Estimate]:
@@ -250,11 +259,34 @@ def compare(found: Outcomes, reference: Reference, task: Task) -> Iterator[Measu
     """
     for metric, estimate in estimates(found, task).items():
         before = reference.get(metric, {})
-        yield Measurement(
+        measured = Measurement(
             metric, "", estimate.value, _judged(metric, estimate, before), before.get("value"),
             lower=estimate.lower, upper=estimate.upper, rows=estimate.rows, reference_rows=before.get("rows"),
             basis=estimate.said,
         )  # fmt: skip
+        yield measured
+        if metric == VALUE_PER_ROW:
+            yield _in_all(measured, found)
+
+
+def _in_all(of_a_row: Measurement, found: Outcomes) -> Measurement:
+    """What all labelled rows are worth, beside what as many were worth at the reference's rate: their difference is `excess`."""
+    weight = float(len(found.actual) if found.weights is None else found.weights.sum())
+    sides = of_a_row.value, of_a_row.expected, of_a_row.lower, of_a_row.upper
+    value, expected, lower, upper = (_times(side, weight) for side in sides)
+    excess = None if value is None or expected is None else value - expected
+    status = Status.INSUFFICIENT if value is None else of_a_row.status
+    if value is None:
+        lower = upper = None
+    return replace(
+        of_a_row, metric=VALUE, value=value, status=status, expected=expected, excess=excess, lower=lower, upper=upper
+    )
+
+
+def _times(number: float | None, weight: float) -> float | None:
+    """The product, where float64 has it."""
+    product = None if number is None else number * weight
+    return product if product is not None and np.isfinite(product) else None
 
 
 def _judged(metric: str, now: Estimate, before: Mapping[str, float | None]) -> Status:

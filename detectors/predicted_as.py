@@ -44,7 +44,8 @@ class PredictedAs:
             near: NDArray[np.bool_] = np.abs(means - int(self.name)) < _CLOSE
             return near
         code = FLAGS.get(self.name) if predictions.kind is Kind.BOOLEAN else self.code
-        return cells.index == (-1 if code is None else code)
+        alike: NDArray[np.bool_] = cells.index == (-1 if code is None else code)
+        return alike
 
 
 def _is_whole(name: str) -> bool:

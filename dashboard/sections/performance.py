@@ -17,6 +17,7 @@ from detectors.metrics import CONFUSION
 ORDER = (
     "accuracy", "roc_auc", "pr_auc", "f1", "precision", "recall", "f1_weighted", "precision_weighted", "recall_weighted",
     "log_loss", "brier", "calibration_error", "mae", "rmse", "mape", "r2", "bias", "ndcg", "mrr",
+    "value_per_row", "value",
 )  # fmt: skip
 """What is drawn of a model, three beside one another, where it is measured."""
 _A_ROW = 3

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from detectors import metrics
 from detectors.performance import WEIGHTED
 from detectors.univariate import DISTANCES
+from detectors.without_labels.estimator import OfTwo
 from kernel.measurement import SERVICE_LEVELS, Measurement, Status
 from testing import shapes
 from testing.conformance import SCORE, SUBJECTS, Look, X, looks, numbers_of
@@ -46,12 +47,13 @@ SHARES = (
     "brier_reliability",
     "brier_uncertainty",
     *metrics.OF_RANKINGS,
-    *(metric for metric in metrics.ESTIMATED if metric not in ("estimated_mae", "estimated_rmse", "estimated_mape")),
+    *(f"estimated_{metric}" for metric in OfTwo.metrics),
 )
 RANGES = (
     dict.fromkeys(metrics.METRICS, (0.0, math.inf))
     | dict.fromkeys(("js_distance", "hellinger", "tvd", "linf", "ks", *SHARES), (0.0, 1.0))
     | {"bias": (-math.inf, math.inf), "r2": (-math.inf, 1.0), "brier_resolution": (-1.0, 1.0)}
+    | dict.fromkeys((*metrics.OF_WORTH, "estimated_value_per_row"), (-math.inf, math.inf))
 )
 
 

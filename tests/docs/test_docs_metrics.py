@@ -22,7 +22,7 @@ from detectors.gpu import measure_gpus
 from detectors.health import measure_health, measure_traffic
 from detectors.label_arrival import Arrival, measure_arrival
 from detectors.label_delay import DelayCurve
-from detectors.metrics import CORRECTED, CORRECTED_PREFIX, DISTANCES, METRICS
+from detectors.metrics import CORRECTED, CORRECTED_PREFIX, DISTANCES, METRICS, VALUE_PER_ROW
 from detectors.multivariate.together import Sides, measure_together
 from detectors.outcomes import Outcomes, Task
 from detectors.performance import measure_performance
@@ -38,6 +38,7 @@ from kernel.grid import Grid
 from kernel.measurement import Measurement, Status
 from kernel.profile import Kind
 from kernel.profiling import profile_rows
+from kernel.worth import Worth
 from store.models import Objectives
 from testing.labelled_rows import joined
 
@@ -47,7 +48,7 @@ _ROWS = 200
 @pytest.fixture
 def measured() -> list[Measurement]:
     """All measurements of a small window that has every kind of column and of outcome."""
-    tasks = [Task("binary", "late"), Task("multiclass")]
+    tasks = [Task("binary", "late", worth=Worth("EUR", {"late": {"late": 10.0}})), Task("multiclass")]
     of_labels = [found for task in tasks for found in _of_labels(_classes(), task)]
     of_labels += [*_of_labels(_numbers(), Task()), *_of_labels(_ranked(), Task("ranking"))]
     estimators: list[Estimator] = [
@@ -139,7 +140,11 @@ def _of_groups() -> Iterator[Measurement]:
 
 def _estimates(estimator: Estimator) -> Iterator[Measurement]:
     known = {"accuracy": {"value": 0.8, "rows": 500}}
-    found = [*measure_estimates(estimator, dict.fromkeys(estimator.metrics, Estimate(0.7, 0.6, 0.8, _ROWS)), known)]
+    found = [
+        *measure_estimates(
+            estimator, dict.fromkeys((*estimator.metrics, VALUE_PER_ROW), Estimate(0.7, 0.6, 0.8, _ROWS)), known
+        )
+    ]
     labelled = [Measurement(name, "", 0.9, Status.OK, rows=_ROWS) for name in ("accuracy", "label_coverage")]
     yield from [*found, *measure_error(estimator, [*found, *labelled], known)]
 
