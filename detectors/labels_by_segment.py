@@ -15,7 +15,8 @@ from detectors.fairness import is_group, measure_opportunity
 from detectors.label_arrival import Arrival, measure_arrival
 from detectors.label_drift import measure_label_drift
 from detectors.outcomes import Outcomes, Task, outcomes
-from detectors.performance import measure_performance, settled, settled_by
+from detectors.performance import measure_performance, scored, settled, settled_by
+from detectors.reliability import measure_reliability
 from kernel.column_spec import LABEL
 from kernel.measurement import Measurement
 from kernel.windows import Span
@@ -145,6 +146,8 @@ def _of_series(
 ) -> Iterator[Measurement]:
     yield from measure_performance(found, known.performance, task, final=_is_final(arrival, span))
     yield from measure_confusion(found)
+    if (said := scored(found, task)) is not None:
+        yield from measure_reliability(said)
     yield from measure_label_drift(found, known.labels, test.alpha, test.delta)
     if arrival is not None:
         yield from measure_corrected(found, known.performance, task, arrival, span[1])

@@ -1,45 +1,40 @@
 """How well a model did, from predictions joined with their labels."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors import (
     accuracy,
-    average_precision,
     bias,
-    brier,
     brier_decomposition,
-    calibration_error,
+    by_scores,
     confusion,
     f1,
-    log_loss,
     mae,
     mape,
-    mean_sums,
     ndcg,
     precision,
     r2,
     recall,
     reciprocal_rank,
     rmse,
-    roc_auc,
     value_per_row,
     wilson,
 )
+from detectors.conformal import COVERAGE
 from detectors.estimate import Estimate, none_of
-from detectors.mean_sums import ClusterSums, MeanSums
-from detectors.metrics import OF_WORTH, VALUE, VALUE_PER_ROW
+from detectors.forecasts import Forecasts, of_several, of_two
+from detectors.metrics import CALIBRATION, CONFORMAL_COVERAGE, CONFORMAL_THRESHOLD, OF_WORTH, VALUE, VALUE_PER_ROW
 from detectors.outcomes import Outcomes, Task
-from detectors.pair import FloatArray
 from detectors.rankings import Rankings
+from detectors.row_means import RowMeans
 from kernel.measurement import Measurement, Status
 
 WEIGHTED = ("precision_weighted", "recall_weighted", "f1_weighted")
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error", "mae", "rmse", "mape"})
-NEITHER_IS_BETTER = frozenset({"bias", *brier_decomposition.PARTS})
+NEITHER_IS_BETTER = frozenset({"bias", *brier_decomposition.PARTS, *CALIBRATION})
 TOLD = NEITHER_IS_BETTER | {*WEIGHTED, *OF_WORTH}
 """What is not judged: the averages by weight, and what rows are worth, are other views of what is."""
 _USUAL_PAIRS = (frozenset({"0", "1"}), frozenset({"false", "true"}))
@@ -80,8 +75,27 @@ def settled(found: Outcomes, task: Task) -> Task:
     return replace(task, positive_class=positive_class(found, task) or task.positive_class)
 
 
-def estimates(found: Outcomes, task: Task) -> dict[str, Estimate]:
+def scored(found: Outcomes, task: Task) -> Forecasts | None:
+    """What scores said of these outcomes; None where they say nothing of the task's classes.
+
+    >>> names, scores = np.array(["a", "b"]), {"a": np.array([0.7, 0.2])}
+    >>> rows = Outcomes(names, names, scores, None, np.array([0, 0]), predictions=2)
+    >>> scored(rows, Task("binary", "a")).sure.tolist(), scored(rows, Task("binary", "b"))
+    ([0.7, 0.2], None)
+    """
+    if task.kind == "ranking" or found.is_regression:
+        return None
+    positive = positive_class(found, task)
+    if positive is not None:
+        return of_two(found, positive) if positive in found.scores else None
+    return of_several(found) if task.kind != "binary" and len(found.scores) > 1 else None
+
+
+def estimates(found: Outcomes, task: Task, least: float | None = None) -> dict[str, Estimate]:
     """Every metric that these outcomes have, by name, with its interval; cluster-robust from 30 clusters.
+
+    Args:
+        least: the conformal threshold of a reference, whose coverage is asked for; None without one.
 
     >>> predicted, actual = np.array([1.0, 2.0, 6.0]), np.array([1.0, 4.0, 5.0])
     >>> found = estimates(Outcomes(predicted, actual, {}, None, np.zeros(3, np.int64), predictions=3), Task())
@@ -94,11 +108,8 @@ def estimates(found: Outcomes, task: Task) -> dict[str, Estimate]:
         return _regression(found, task)
     positive = positive_class(found, task)
     metrics = _of_classes(found, task, positive)
-    if positive is not None and positive in found.scores:
-        metrics |= _by_score(found, positive)
-    elif task.kind != "binary" and positive is None and len(found.scores) > 1:
-        metrics |= _by_scores(found)
-    return metrics
+    said = scored(found, task)
+    return metrics if said is None else metrics | by_scores.estimates(said, least)
 
 
 def _of_classes(found: Outcomes, task: Task, positive: str | None) -> dict[str, Estimate]:
@@ -116,70 +127,13 @@ def _of_classes(found: Outcomes, task: Task, positive: str | None) -> dict[str, 
         metrics |= {f"{name}_weighted": of(counts, "weighted", None, cells) for name, of in ratios.items()}
     if task.worth.cells:
         worths = value_per_row.of_classes(found.actual, found.predicted, task.worth.cells)
-        metrics[VALUE_PER_ROW] = _Rows(found.weights, found.clusters).mean(worths, value_per_row.estimate)
+        metrics[VALUE_PER_ROW] = RowMeans(found.weights, found.clusters).mean(worths, value_per_row.estimate)
     return metrics
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """The weights and the clusters of some rows (rows,)."""
-
-    weights: FloatArray | None
-    clusters: NDArray[np.generic]
-
-    def mean(self, losses: FloatArray, estimate: Callable[[MeanSums, ClusterSums], Estimate]) -> Estimate:
-        """What is estimated from the mean of these losses (rows,)."""
-        parts = mean_sums.by_cluster(losses, self.clusters, self.weights)
-        return estimate(mean_sums.sum_up(losses, self.weights), parts)
-
-
-def _some(found: Outcomes, chosen: NDArray[np.bool_]) -> _Rows:
-    return _Rows(None if found.weights is None else found.weights[chosen], found.clusters[chosen])
-
-
-def _by_scores(found: Outcomes) -> dict[str, Estimate]:
-    """Of the rows with a score for every class; a label that is none of them had a probability of 0.
-
-    The calibration error is that of the class that was predicted, as Guo et al. define it, "On calibration of modern neural
-    networks" (2017).
-    """
-    names = sorted(found.scores)
-    table = np.column_stack([found.scores[name] for name in names])
-    scored: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(table), axis=1)
-    held, rows = np.clip(table[scored], 0.0, 1.0), _some(found, scored)
-    labels, predicted = (_places(side[scored], names) for side in (found.actual, found.predicted))
-    sure = np.where(predicted < 0, 0.0, held[np.arange(len(held)), predicted])
-    right = (labels == predicted) & (labels >= 0)
-    return {
-        "log_loss": rows.mean(log_loss.losses(held, labels), log_loss.estimate),
-        "brier": rows.mean(brier.losses(held, labels), brier.estimate),
-        "calibration_error": calibration_error.estimate(sure, right, rows.weights, rows.clusters),
-    }
-
-
-def _places(values: NDArray[np.generic], names: list[str]) -> NDArray[np.intp]:
-    """The place of each class among these, which are sorted; -1 of one that is not."""
-    return np.where(np.isin(values, names), np.searchsorted(names, values), -1)
-
-
-def _by_score(found: Outcomes, positive: str) -> dict[str, Estimate]:
-    scored = np.isfinite(found.scores[positive])
-    scores, actual = found.scores[positive][scored], (found.actual == positive)[scored]
-    rows, held = _some(found, scored), np.clip(scores, 0.0, 1.0)
-    of_rows = rows.weights, rows.clusters
-    return {
-        "roc_auc": roc_auc.estimate(scores, actual, *of_rows),
-        "pr_auc": average_precision.estimate(scores, actual, *of_rows),
-        "log_loss": rows.mean(log_loss.binary_losses(held, actual), log_loss.estimate),
-        "brier": rows.mean(brier.binary_losses(held, actual), brier.estimate),
-        **brier_decomposition.estimates(held, actual, *of_rows),
-        "calibration_error": calibration_error.estimate(held, actual, *of_rows),
-    }
 
 
 def _regression(found: Outcomes, task: Task) -> dict[str, Estimate]:
     predicted, actual = found.predicted.astype(np.float64), found.actual.astype(np.float64)
-    rows = _Rows(found.weights, found.clusters)
+    rows = RowMeans(found.weights, found.clusters)
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float64 has no value, or no interval
         metrics = {
             "mae": rows.mean(mae.losses(actual, predicted), mae.estimate),
@@ -196,7 +150,7 @@ def _regression(found: Outcomes, task: Task) -> dict[str, Estimate]:
 
 def _ranking(ranked: Rankings, k: int) -> dict[str, Estimate]:
     """Means over lists; a list is its own cluster where nothing else is known."""
-    lists = _Rows(ranked.weights, np.arange(ranked.size) if ranked.clusters is None else ranked.clusters)
+    lists = RowMeans(ranked.weights, np.arange(ranked.size) if ranked.clusters is None else ranked.clusters)
     return {
         "ndcg": lists.mean(ndcg.values(ranked, k), ndcg.estimate),
         "mrr": lists.mean(reciprocal_rank.values(ranked), reciprocal_rank.estimate),
@@ -257,8 +211,13 @@ def compare(found: Outcomes, reference: Reference, task: Task) -> Iterator[Measu
     >>> [(m.metric, m.value) for m in compare(number, {}, Task())][0]
     ('mae', 2.0)
     """
-    for metric, estimate in estimates(found, task).items():
-        before = reference.get(metric, {})
+    least = reference.get(CONFORMAL_THRESHOLD, {})
+    for metric, estimate in estimates(found, task, least.get("value")).items():
+        before = (
+            {"value": COVERAGE, "rows": least.get("rows")}
+            if metric == CONFORMAL_COVERAGE
+            else reference.get(metric, {})
+        )
         measured = Measurement(
             metric, "", estimate.value, _judged(metric, estimate, before), before.get("value"),
             lower=estimate.lower, upper=estimate.upper, rows=estimate.rows, reference_rows=before.get("rows"),

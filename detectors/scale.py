@@ -13,6 +13,7 @@ from detectors.metrics import (
     OF_WORTH,
     PERFORMANCE,
     QUALITY,
+    TEMPERATURE,
 )
 from detectors.pair import FloatArray
 
@@ -25,7 +26,7 @@ _SHARES = (
     frozenset({*QUALITY, *DUPLICATES, *CONFIDENCE, *PERFORMANCE, *GPU_SHARES, "error_rate", "uptime"})
     - _SIGNED
     - _LOSSES
-    - {CONFUSION}
+    - {CONFUSION, TEMPERATURE}
 )
 
 

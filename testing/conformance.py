@@ -208,7 +208,9 @@ def estimated_losses(drawn: list[Shape], measured: tuple[str, ...]) -> Subject:
 
 
 ON_BINS = ("psi", "js_distance", "hellinger", "tvd", "linf", "chi2")
-OF_CLASSES = ("label_coverage", "accuracy", "precision", "recall", "f1", "log_loss", "brier", "calibration_error")
+OF_CLASSES = (
+    "label_coverage", "accuracy", "precision", "recall", "f1", "log_loss", "brier", "calibration_error", *metrics.CALIBRATION,
+)  # fmt: skip
 OF_A_SCORE = ("roc_auc", "pr_auc", *brier_decomposition.PARTS)
 OF_NUMBERS = (*metrics.SHIFT, "missing_share", "misfit_share", "out_of_range_share")
 

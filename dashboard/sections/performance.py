@@ -8,7 +8,7 @@ from dashboard.charts.lines import axis_title, line
 from dashboard.charts.matrix import matrix
 from dashboard.palette import Palette, palette
 from dashboard.scene import Scene
-from dashboard.sections import ahead, confidence, estimates, fairness
+from dashboard.sections import ahead, calibration, confidence, estimates, fairness
 from dashboard.text import metric_name, number, window
 from detectors.brier_decomposition import PARTS
 from detectors.confusion_cells import cell
@@ -52,6 +52,7 @@ def show(scene: Scene) -> None:
         st.caption(estimates.CAPTION)
         estimates.show_error(scene)
     _matrix(scene, colours)
+    calibration.show(scene)
     _coverage(data, colours)
     fairness.show(scene)
     confidence.show(scene)

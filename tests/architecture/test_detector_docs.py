@@ -24,6 +24,7 @@ READ_AND_WRITE = {
     "window_inputs": "reads and writes the store, and is tested in tests/pipeline",
 }
 NO_FORMULA = READ_AND_WRITE | {
+    "by_scores": "puts the measures of scores together",
     "against": "takes rows out of the reference",
     "column_drift": "puts the statistics of a column together",
     "delta": "a default",
@@ -32,6 +33,7 @@ NO_FORMULA = READ_AND_WRITE | {
     "fairness": "takes each group and the rest",
     "forecasting": "hands series to the forecast",
     "version_series": "hands series to the comparison of versions",
+    "forecasts": "takes rows by their scores",
     "health": "puts the statistics of a service together",
     "labels_by_segment": "puts together what labels say of a window",
     "labelled": "takes rows of a window",
@@ -40,6 +42,7 @@ NO_FORMULA = READ_AND_WRITE | {
     "outcomes": "takes rows in columns",
     "predicted_as": "takes rows by their prediction",
     "performance": "puts the measures of performance together",
+    "row_means": "hands losses on",
     "rankings": "takes items in lists",
     "settings": "settings",
     "unusual": "hands series to the baseline",

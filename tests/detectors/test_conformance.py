@@ -44,6 +44,8 @@ SHARES = (
     "pr_auc",
     *WEIGHTED,
     "calibration_error",
+    "conformal_threshold",
+    "conformal_coverage",
     "brier_reliability",
     "brier_uncertainty",
     *metrics.OF_RANKINGS,
@@ -93,11 +95,12 @@ def assert_same(found: Measurement, other: Measurement) -> None:
 
 def test_every_metric_is_in_a_case() -> None:
     """Service levels and GPUs are measured of counts (test_burn_rate.py, test_gpu_windows.py), many columns of samples
-    (test_together.py), a confusion matrix has a measurement a cell (test_confusion_cells.py), the error of an estimate is of
-    both sides' measurements (test_estimators.py), and fairness is of two parts of a window (test_fairness.py).
+    (test_together.py), a confusion matrix has a measurement a cell (test_confusion_cells.py) and a reliability diagram one a bin
+    (test_calibration_checks.py), the error of an estimate is of both sides' measurements (test_estimators.py), fairness is of two
+    parts of a window (test_fairness.py), and late labels are of moments (test_label_delay.py).
     """
     elsewhere = {*SERVICE_LEVELS, *metrics.GPU, *metrics.TOGETHER, metrics.CONFUSION, metrics.ESTIMATE_ERROR}
-    elsewhere |= {*metrics.FAIRNESS}
+    elsewhere |= {*metrics.FAIRNESS, *metrics.CORRECTED, *metrics.ARRIVAL, metrics.RELIABILITY}
     assert {metric for *_, metric in CASES} == set(metrics.METRICS) - elsewhere >= set(DISTANCES)
 
 

@@ -25,9 +25,10 @@ from detectors.label_delay import DelayCurve
 from detectors.metrics import CORRECTED, CORRECTED_PREFIX, DISTANCES, METRICS, VALUE_PER_ROW
 from detectors.multivariate.together import Sides, measure_together
 from detectors.outcomes import Outcomes, Task
-from detectors.performance import measure_performance
+from detectors.performance import measure_performance, scored
 from detectors.predicted_as import PredictedAs
 from detectors.rankings import Rankings
+from detectors.reliability import measure_reliability
 from detectors.service_levels import measure_service
 from detectors.without_labels import cbpe, dle
 from detectors.without_labels.estimator import Estimator, OfNumbers, OfTwo
@@ -111,7 +112,7 @@ def _together() -> Iterator[Measurement]:
 
 def _classes() -> Outcomes:
     scores = np.linspace(0.0, 1.0, _ROWS)
-    actual = np.where(np.arange(_ROWS) % 3 == 0, "late", "on_time")
+    actual = np.where(np.arange(_ROWS) * 7 % 10 / 10 < scores, "late", "on_time")
     predicted = np.where(scores > 0.5, "late", "on_time")
     days = np.arange(_ROWS) % 40
     return Outcomes(predicted, actual, {"late": scores}, None, days, _ROWS)
@@ -150,11 +151,14 @@ def _estimates(estimator: Estimator) -> Iterator[Measurement]:
 
 
 def _of_labels(found: Outcomes, task: Task) -> Iterator[Measurement]:
-    yield from measure_performance(found, {}, task)
+    known = {"conformal_threshold": {"value": 0.2, "rows": _ROWS}}
+    yield from measure_performance(found, known, task)
     yield from measure_confusion(found)
+    if (said := scored(found, task)) is not None:
+        yield from measure_reliability(said)
     seen = replace(found, moments_us=np.zeros(len(found.actual), np.int64))
     arrival = Arrival({"": DelayCurve((0.0, 10.0), (0.0, 1.0))}, now_us=5_000_000)
-    yield from measure_corrected(seen, {}, task, arrival, 0)
+    yield from measure_corrected(seen, known, task, arrival, 0)
     yield from measure_arrival(arrival, (0, 1), seen)
 
 
