@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from api import (
     alerts,
     arrivals,
+    business,
     comparisons,
     forecasts,
     health,
@@ -34,6 +35,7 @@ _ROUTERS = (
     measurements.router,
     forecasts.router,
     comparisons.router,
+    business.router,
     alerts.router,
     shadow_runs.router,
     retraining.router,

@@ -268,6 +268,10 @@ shadow_runs = sa.Table(
     sa.Index(None, "state", "created_us"),
 )  # fmt: skip
 
+business = sa.Table(
+    "business", metadata, _key("workspace"), _key("model"), _key("name"), _key_us("ts_us"), _number("value"),
+)  # fmt: skip
+
 leases = sa.Table("leases", metadata, _key("name"), *_lease())
 
 cursors = sa.Table(

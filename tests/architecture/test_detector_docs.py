@@ -24,6 +24,7 @@ READ_AND_WRITE = {
     "window_inputs": "reads and writes the store, and is tested in tests/pipeline",
 }
 NO_FORMULA = READ_AND_WRITE | {
+    "business": "hands series to the correlation",
     "by_scores": "puts the measures of scores together",
     "against": "takes rows out of the reference",
     "column_drift": "puts the statistics of a column together",
