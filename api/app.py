@@ -10,6 +10,7 @@ from api import (
     comparisons,
     forecasts,
     health,
+    label_plans,
     measurements,
     models,
     orphans,
@@ -39,6 +40,7 @@ _ROUTERS = (
     retraining.router,
     arrivals.router,
     orphans.router,
+    label_plans.router,
     health.router,
 )
 _PROBLEMS = (400, 401, 403, 404, 413, 422, 429, 503)

@@ -141,6 +141,26 @@ def label_classes(joined: pa.Table, task: Task) -> NDArray[np.generic] | None:
     return np.array(classes.fill_null("").to_pylist(), np.str_)
 
 
+def predicted_classes(joined: pa.Table, task: Task) -> NDArray[np.generic]:
+    """The prediction of each row as a class, "" where it is none.
+
+    >>> predicted_classes(pa.table({"prediction": ["late", None], "prediction_value": [None, 1.0]}), Task("binary")).tolist()
+    ['late', '1']
+    """
+    classes = _classes(joined, "prediction") if task.is_classes else joined["prediction"]
+    return np.array(classes.fill_null("").to_pylist(), np.str_)
+
+
+def scores_by_class(joined: pa.Table) -> dict[str, FloatArray]:
+    """The scores of each class, shape (rows,); NaN where a row has none.
+
+    >>> scores = pa.array([[("late", 0.5)], None], pa.map_(pa.string(), pa.float64()))
+    >>> scores_by_class(pa.table({"scores": scores}))["late"].tolist()
+    [0.5, nan]
+    """
+    return _scores(joined["scores"].combine_chunks())
+
+
 def _classes(joined: pa.Table, side: str) -> pa.ChunkedArray:
     numbers = joined[f"{side}_value"]
     if numbers.null_count == joined.num_rows:
