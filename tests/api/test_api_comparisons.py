@@ -25,7 +25,7 @@ def measured(api: Any) -> Any:
     with api.db.write() as connection:
         connection.execute(window_rows.insert(), [common | {"start_us": us, "end_us": us + DAY_US} for us in days])
     held = windows.lease(
-        api.db, "default", Model("m"), days[-1] + 9 * DAY_US, "test", seconds=60, limit=99, labels_before_us=0
+        api.db, "default", Model("m"), days[-1] + 9 * DAY_US, "test", seconds=60, limit=99, again_before_us=0
     )
     assert held is not None
     rng = np.random.default_rng(1)

@@ -184,8 +184,10 @@ def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str
     open_model(tab, dashboard, "&section=Performance")
     for name in ("Accuracy", "ROC AUC", "PR AUC", "F1", "Precision", "Recall", "Log loss", "Brier score"):
         heading(tab, name)
-    for name in ("Calibration error", "Confusion matrix, 27 Nov 2013", "Label coverage"):
+    for name in ("Calibration error", "Confusion matrix, 27 Nov 2013", "Label coverage", "Label completeness"):
         heading(tab, name)
+    expect(tab.get_by_text("Half of them are after 8.3 h, 99 in 100 after 4.1 days.")).to_be_visible()
+    expect(tab.get_by_text("Triangle: with the labels that are to come")).to_be_visible()
     drawn(tab, "ROC AUC over time, reference 0.785")
     drawn(tab, "Labels by what was predicted")
     expect(tab.get_by_text(re.compile("^27 Nov 2013: reliability .* resolution .* uncertainty"))).to_be_visible()
@@ -220,6 +222,12 @@ def test_where_no_labels_have_come_performance_is_what_scores_say(tab: Page, das
     drawn(tab, "ROC AUC, estimated over time, reference 0.785")
     expect(tab.get_by_text("no change of what rows mean")).to_be_visible()
     heading(tab, "Confidence")
+
+
+def test_a_version_stands_beside_another_that_serves_with_it(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard, "&section=Performance&version=4")
+    heading(tab, "Version 4 beside version 3")
+    expect(tab.get_by_text("hold whenever one looks, from 10 windows on")).to_be_visible()
 
 
 def test_drift_shows_many_columns_at_once(tab: Page, dashboard: str) -> None:
