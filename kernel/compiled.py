@@ -23,6 +23,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 _log = logging.getLogger(__name__)
 
+_TOLD_APART = hasattr(FunctionIdentity, "_unique_ids")  # a later numba may have another way: then nothing is kept
 FunctionIdentity._unique_ids = iter(partial(secrets.randbits, 64), None)  # one for each function that is compiled
 
 
@@ -36,6 +37,8 @@ def compiled(function: Callable[..., Any]) -> Any:
     4.0
     """
     made = numba.njit(nogil=True)(function)
+    if not _TOLD_APART:
+        return made
     try:
         made._cache = _Cache(function)
     except RuntimeError as error:  # no folder of numba's choice may be written to
