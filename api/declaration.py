@@ -9,6 +9,7 @@ from kernel.column_spec import FEATURE
 from kernel.errors import ContractError
 from kernel.profile import Kind
 from kernel.windows import WindowSize, parse_duration
+from kernel.worth import Worth
 from store import columns, models, references, windows
 from store.columns import Column
 from store.database import Database
@@ -90,6 +91,27 @@ class RankingDeclaration(BaseModel):
     k: int = Field(10, ge=1, le=10_000, description="How many items of a list NDCG counts.")
 
 
+Money = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class ValueDeclaration(BaseModel):
+    """What predictions are worth, below 0 where they cost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    currency: str = Field(min_length=1, max_length=20, description="Such as EUR.")
+    cells: dict[str, dict[str, Money]] = Field(
+        {}, description="Of classes: label, then prediction, then what a row is worth; 0 for what is not named."
+    )
+    per_error: Money | None = Field(None, description="Of numbers: what a unit of absolute error is worth.")
+
+    @model_validator(mode="after")
+    def _one(self) -> "ValueDeclaration":
+        if bool(self.cells) == (self.per_error is not None):
+            raise ValueError("give cells for classes, or per_error for numbers")
+        return self
+
+
 class Declaration(BaseModel):
     """What is said of a model. It replaces what was said before; what is left out takes its default."""
 
@@ -127,6 +149,16 @@ class Declaration(BaseModel):
         description="Of a ranking, what a list is: {group, k}, the tag or feature that its items share, and how many count; "
         "{query, 10} without.",
     )
+    fairness: tuple[Feature, ...] = Field(
+        (),
+        description="Those of the segments whose values are groups that are to be treated alike, by how often the positive class "
+        "is predicted.",
+    )
+    value: ValueDeclaration | None = Field(
+        None,
+        description="What predictions are worth: {currency, cells} by label and prediction, or {currency, per_error} of a "
+        "regression.",
+    )
 
     @field_validator("rollups")
     @classmethod
@@ -137,7 +169,30 @@ class Declaration(BaseModel):
                 raise ValueError(f"{rollup} is no sum of whole windows of {window}; name a longer one")
         return rollups
 
-    @field_validator("rollups", "segments", "schema_")
+    @field_validator("fairness")
+    @classmethod
+    def _groups(cls, fairness: tuple[str, ...], given: ValidationInfo) -> tuple[str, ...]:
+        segments = given.data.get("segments", fairness)
+        other = next((name for name in fairness if name not in segments), None)
+        if other is not None:
+            raise ValueError(f"{other!r} is none of the segments: name it there, too")
+        if fairness and not given.data.get("positive_class"):
+            raise ValueError("is about one outcome: declare positive_class")
+        return fairness
+
+    @field_validator("value")
+    @classmethod
+    def _suits(cls, value: ValueDeclaration | None, given: ValidationInfo) -> ValueDeclaration | None:
+        task = given.data.get("task")
+        if value is None or task is None:
+            return value
+        if task == "ranking":
+            raise ValueError("is of classes and of numbers, and this is a ranking")
+        if bool(value.cells) == (task == "regression"):
+            raise ValueError(f"give {'per_error' if value.cells else 'cells'}, as the task is {task}")
+        return value
+
+    @field_validator("rollups", "segments", "schema_", "fairness")
     @classmethod
     def _once(cls, named: tuple[Any, ...]) -> tuple[Any, ...]:
         names = [getattr(one, "name", one) for one in named]
@@ -222,6 +277,8 @@ def write(db: Database, workspace: str, name: str, declared: Declaration, now_us
         multivariate=declared.multivariate,
         cluster=declared.cluster or "",
         ranking=Ranking(**declared.ranking.model_dump()) if declared.ranking else Ranking(),
+        fairness=declared.fairness,
+        value=Worth(**declared.value.model_dump()) if declared.value else Worth(),
     )
     models.declare(db, workspace, model, now_us)
     kinds = {FEATURE + c.name: _KINDS[c.type] for c in declared.schema_ if c.type in _KINDS}

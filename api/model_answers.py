@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from api.declaration import ColumnDeclaration, ColumnType, RankingDeclaration
+from api.declaration import ColumnDeclaration, ColumnType, RankingDeclaration, ValueDeclaration
 from api.moments import Moment
 from api.numbers import Number, plain
 from kernel.clock import SECOND_US
@@ -86,6 +86,10 @@ class ModelOut(BaseModel):
     multivariate: bool = Field(description="Whether its features are measured together as well.")
     cluster: str | None = Field(description="The tag or feature that errors cluster by; null for the day.")
     ranking: RankingDeclaration = Field(description="Of a ranking, what a list is.")
+    fairness: list[str] = Field(
+        description="Those of the segments whose values are groups that are to be treated alike."
+    )
+    value: ValueDeclaration | None = Field(description="What predictions are worth; null where nobody said so.")
 
 
 class ModelDetail(ModelOut):
@@ -149,6 +153,8 @@ def _fields(model: Model, columns: Iterable[Column]) -> dict[str, object]:
         "multivariate": model.multivariate,
         "cluster": model.cluster or None,
         "ranking": asdict(model.ranking),
+        "fairness": list(model.fairness),
+        "value": asdict(model.value) if model.value else None,
     }
 
 

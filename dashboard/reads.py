@@ -72,6 +72,12 @@ def series(scope: measured.Scope, metrics: tuple[str, ...], since_us: int, colum
 
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)
+def segments(scope: measured.Scope, metrics: tuple[str, ...], since_us: int) -> pa.Table:
+    """These metrics of every segment, in the newest window since then that has any."""
+    return measured.newest_segments(database(), workspace(), scope, metrics, since_us)
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
 def ahead(
     scope: measured.Scope, metrics: tuple[str, ...], column: str, reference: tuple[tuple[str, Interval], ...]
 ) -> list[Ahead]:

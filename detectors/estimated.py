@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from detectors.estimate import Estimate
-from detectors.metrics import ESTIMATE_ERROR, ESTIMATED_PREFIX
+from detectors.metrics import ESTIMATE_ERROR, ESTIMATED_PREFIX, VALUE_PER_ROW
 from detectors.without_labels import trust
 from detectors.without_labels.estimator import Estimator, OfTwo, broken, main_metric
 from kernel.measurement import Measurement, Status
@@ -23,7 +23,8 @@ def measure_estimates(
     """estimated_accuracy and the others, with intervals of three sampling errors beside the reference's own performance.
 
     They are told: thresholds are those of NannyML, whose false alarms nobody has counted, so they are not a test of the dial's. The
-    basis says where one is broken. A segment is told what the curve of all rows says, and is held against nothing.
+    basis says where one is broken. A segment is told what the curve of all rows says, and is held against nothing. With
+    value_per_row among what was found there is estimated_value_per_row, too.
 
     >>> from detectors.without_labels import cbpe
     >>> from detectors.without_labels.thresholds import Thresholds
@@ -35,7 +36,7 @@ def measure_estimates(
     >>> told.basis
     "cbpe, sees no concept drift; below the reference's 0.8"
     """
-    for metric in estimator.metrics:
+    for metric in (*estimator.metrics, *{VALUE_PER_ROW} & found.keys()):
         here, known = found[metric], {} if segment else before.get(metric, {})
         yield Measurement(
             ESTIMATED_PREFIX + metric,

@@ -17,6 +17,7 @@ from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
 from detectors.deciding import Decider
 from detectors.duplicate_share import measure_duplicates
+from detectors.fairness_windows import FairnessWindows
 from detectors.gpu_windows import GpuWindows
 from detectors.health import measure_health, measure_traffic
 from detectors.labels_by_segment import Seen, measure_labels
@@ -91,6 +92,7 @@ class Evaluator:
         self._decider = Decider(db, workspace, clock, settings)
         self._inputs = WindowInputs(db, reader, workspace, clock, settings)
         self._gpus = GpuWindows(db, workspace, gpus)
+        self._fairness = FairnessWindows(db, workspace)
         self._labels = LateLabels(db, reader, workspace)
 
     def step(self) -> Report:
@@ -193,6 +195,8 @@ class Evaluator:
             found.setdefault(key, []).extend(_of_profiles(model, window, segment, look, against, test))
             if against is not None and not segment and not _only_labels(window):
                 found[key] += self._together(model, window, version, look, against, test)
+        for series, of_group in self._fairness.of(model, looks):
+            found[SeriesKey(model.name, *series, window.size)].append(of_group)
         if seen is not None:
             predictions = {series: look.profile.rows for series, look in looks.items()}
             for series, of_labels in measure_labels(model, span, predictions, seen, against, test):
@@ -200,7 +204,7 @@ class Evaluator:
         by_rows = window_estimates.by_rows(self._reader, model, span, against)
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
-            found[key] += window_estimates.measure(key, look, span, against, by_rows, found[key])
+            found[key] += window_estimates.measure(key, look, span, against, by_rows, found[key], model.value)
         return found
 
     def _together(

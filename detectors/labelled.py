@@ -56,7 +56,17 @@ def clusters(joined: pa.Table) -> NDArray[np.int64]:
 
 
 def of_segments(joined: pa.Table, segments: Collection[str]) -> dict[str, pa.Table]:
-    """The rows of each of these segments, named as profiles name them; those without a row are not among them.
+    """The rows of each of these segments; see rows_of_segments.
+
+    >>> joined = pa.table({"feature.origin": ["JFK", "LGA", "JFK"]})
+    >>> {name: rows.num_rows for name, rows in of_segments(joined, ["origin=JFK", "origin=other"]).items()}
+    {'origin=JFK': 2, 'origin=other': 1}
+    """
+    return {name: joined.filter(pa.array(mine)) for name, mine in rows_of_segments(joined, segments).items()}
+
+
+def rows_of_segments(joined: pa.Table, segments: Collection[str]) -> dict[str, NDArray[np.bool_]]:
+    """Which rows (rows,) are of each of these segments, named as profiles name them; those without a row are not among them.
 
     A value whose own segment is not among them is one of the rest ("other"), as it is in the profiles.
 
@@ -64,8 +74,8 @@ def of_segments(joined: pa.Table, segments: Collection[str]) -> dict[str, pa.Tab
         joined: with the columns feature.NAME, as text, of the features by which there are segments.
 
     >>> joined = pa.table({"feature.origin": ["JFK", "LGA", "JFK"]})
-    >>> {name: rows.num_rows for name, rows in of_segments(joined, ["origin=JFK", "origin=other"]).items()}
-    {'origin=JFK': 2, 'origin=other': 1}
+    >>> {name: mine.tolist() for name, mine in rows_of_segments(joined, ["origin=JFK", "origin=other"]).items()}
+    {'origin=JFK': [True, False, True], 'origin=other': [False, True, False]}
     """
     found = {}
     for column in (name for name in joined.column_names if name.startswith(FEATURE)):
@@ -75,7 +85,7 @@ def of_segments(joined: pa.Table, segments: Collection[str]) -> dict[str, pa.Tab
         codes = values.indices.to_numpy()
         for name in sorted({*names} & {*segments}):
             mine = np.flatnonzero([each == name for each in names])
-            found[name] = joined.filter(pa.array(np.isin(codes, mine)))
+            found[name] = np.isin(codes, mine)
     return found
 
 

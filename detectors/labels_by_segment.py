@@ -11,10 +11,12 @@ from detectors import column_drift, labelled
 from detectors.against import SHARES, Against, Before
 from detectors.confusion_cells import measure_confusion
 from detectors.corrected import measure_corrected
+from detectors.fairness import is_group, measure_opportunity
 from detectors.label_arrival import Arrival, measure_arrival
 from detectors.label_drift import measure_label_drift
 from detectors.outcomes import Outcomes, Task, outcomes
-from detectors.performance import measure_performance, settled
+from detectors.performance import measure_performance, scored, settled, settled_by
+from detectors.reliability import measure_reliability
 from kernel.column_spec import LABEL
 from kernel.measurement import Measurement
 from kernel.windows import Span
@@ -39,9 +41,9 @@ def task_of(model: Model) -> Task:
     """The task as it is declared.
 
     >>> task_of(Model("m", "binary", positive_class="late"))
-    Task(kind='binary', positive_class='late', k=10)
+    Task(kind='binary', positive_class='late', k=10, worth=Worth(currency='', cells={}, per_error=None))
     """
-    return Task(model.task, model.positive_class, model.ranking.k)
+    return Task(model.task, model.positive_class, model.ranking.k, model.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +135,24 @@ def measure_labels(
             for one in _of_series(found, known, task, seen.arrival(segment), span, test):
                 held = one.expected is not None or one.column == LABEL
                 yield (version, segment), before.said_of(one) if held else one
+        groups = [segment for segment in segments if is_group(segment, model.fairness)]
+        for segment, one in measure_opportunity(rows, task_of(model), groups) if groups else ():
+            final = _is_final(seen.arrival(segment), span)
+            yield (version, segment), settled_by(one, final=final)
 
 
 def _of_series(
     found: Outcomes, known: OfLabels, task: Task, arrival: Arrival | None, span: Span, test: column_drift.Test
 ) -> Iterator[Measurement]:
-    final = arrival is None or arrival.is_final(span[1])
-    yield from measure_performance(found, known.performance, task, final=final)
+    yield from measure_performance(found, known.performance, task, final=_is_final(arrival, span))
     yield from measure_confusion(found)
+    if (said := scored(found, task)) is not None:
+        yield from measure_reliability(said)
     yield from measure_label_drift(found, known.labels, test.alpha, test.delta)
     if arrival is not None:
         yield from measure_corrected(found, known.performance, task, arrival, span[1])
         yield from measure_arrival(arrival, span, found)
+
+
+def _is_final(arrival: Arrival | None, span: Span) -> bool:
+    return arrival is None or arrival.is_final(span[1])

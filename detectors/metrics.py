@@ -31,14 +31,32 @@ OF_CLASSES = (
 OF_NUMBERS = ("mae", "rmse", "mape", "r2", "bias")
 OF_RANKINGS = ("ndcg", "mrr")
 CONFUSION = "confusion"
-PERFORMANCE = ("label_coverage", *OF_CLASSES, CONFUSION, *OF_NUMBERS, *OF_RANKINGS)
+RELIABILITY = "reliability"
+TEMPERATURE, CONFORMAL_THRESHOLD, CONFORMAL_COVERAGE = CALIBRATION = (
+    "temperature",
+    "conformal_threshold",
+    "conformal_coverage",
+)
+VALUE_PER_ROW, VALUE = OF_WORTH = ("value_per_row", "value")  # in the declared currency
+PARITY_DIFFERENCE, DISPARATE_IMPACT, OPPORTUNITY_GAP = "parity_difference", "disparate_impact", "opportunity_gap"
+FAIRNESS = (PARITY_DIFFERENCE, DISPARATE_IMPACT, OPPORTUNITY_GAP)
+PERFORMANCE = (
+    "label_coverage",
+    *OF_CLASSES,
+    *CALIBRATION,
+    CONFUSION,
+    RELIABILITY,
+    *OF_NUMBERS,
+    *OF_RANKINGS,
+    *OF_WORTH,
+)
 CORRECTED_PREFIX = "corrected_"  # before the name of a metric, with the labels that are still to come
-CORRECTED = tuple(f"{CORRECTED_PREFIX}{name}" for name in (*OF_CLASSES, *OF_NUMBERS))
+CORRECTED = tuple(f"{CORRECTED_PREFIX}{name}" for name in (*OF_CLASSES, *CALIBRATION, *OF_NUMBERS, *OF_WORTH))
 ARRIVAL = ("label_completeness", "label_delay_p50", "label_delay_p99")
 ESTIMATED_PREFIX = "estimated_"  # before the name of the metric that is estimated
 ESTIMATED = (
     "estimated_accuracy", "estimated_precision", "estimated_recall", "estimated_f1", "estimated_roc_auc",
-    "estimated_mae", "estimated_rmse", "estimated_mape",
+    "estimated_mae", "estimated_rmse", "estimated_mape", "estimated_value_per_row",
 )  # fmt: skip
 ESTIMATE_ERROR = "estimate_error"  # how far the first of them was off, once labels came
 METRICS = (
@@ -52,6 +70,7 @@ METRICS = (
     *GPU,
     *SERVICE_LEVELS,
     *PERFORMANCE,
+    *FAIRNESS,
     *ESTIMATED,
     ESTIMATE_ERROR,
     *CORRECTED,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from detectors import labelled
 from detectors.pair import FloatArray
 from detectors.rankings import Rankings, rankings
+from kernel.worth import Worth
 
 _MOST_WHOLE = 2.0**53  # beyond it a float64 tells whole numbers no longer apart
 
@@ -23,11 +24,13 @@ class Task:
         kind: binary, multiclass, regression, ranking; "" where not declared, and what came says.
         positive_class: "" where not declared.
         k: how many items of a list of a ranking count.
+        worth: what predictions are worth.
     """
 
     kind: str = ""
     positive_class: str = ""
     k: int = 10
+    worth: Worth = field(default_factory=Worth)
 
     @property
     def is_classes(self) -> bool:
@@ -104,12 +107,7 @@ def outcomes(joined: pa.Table, task: Task, predictions: int | None = None) -> Ou
     >>> found.predicted.tolist(), found.actual.tolist(), found.predictions
     (['1'], ['1'], 3)
     """
-    if task.is_classes:
-        predicted, actual = _classes(joined, "prediction"), _classes(joined, "label")
-    elif task.kind in ("regression", "ranking") or joined["label"].null_count == joined.num_rows:
-        predicted, actual = joined["prediction_value"], joined["label_value"]
-    else:
-        predicted, actual = joined["prediction"], joined["label"]
+    predicted, actual = _sides(joined, task)
     clusters = labelled.clusters(joined)
     both = pc.and_(predicted.is_valid(), actual.is_valid())
     rows = joined.filter(both)
@@ -125,6 +123,27 @@ def outcomes(joined: pa.Table, task: Task, predictions: int | None = None) -> Ou
         rows["ts_us"].to_numpy(),
         rankings(joined, clusters) if task.kind == "ranking" else None,
     )
+
+
+def comparable(joined: pa.Table, task: Task) -> pa.Table:
+    """The rows of a joined table that are in its outcomes, in their order.
+
+    >>> rows = {"prediction": ["a", "b"], "label": ["a", None]}
+    >>> numbers = {name: pa.nulls(2, pa.float64()) for name in ("prediction_value", "label_value")}
+    >>> comparable(pa.table(rows | numbers), Task())["prediction"].to_pylist()
+    ['a']
+    """
+    predicted, actual = _sides(joined, task)
+    return joined.filter(pc.and_(predicted.is_valid(), actual.is_valid()))
+
+
+def _sides(joined: pa.Table, task: Task) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Predictions and labels as the task has them, null where one is none."""
+    if task.is_classes:
+        return _classes(joined, "prediction"), _classes(joined, "label")
+    if task.kind in ("regression", "ranking") or joined["label"].null_count == joined.num_rows:
+        return joined["prediction_value"], joined["label_value"]
+    return joined["prediction"], joined["label"]
 
 
 def label_classes(joined: pa.Table, task: Task) -> NDArray[np.generic] | None:

@@ -1,45 +1,42 @@
 """How well a model did, from predictions joined with their labels."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors import (
     accuracy,
-    average_precision,
     bias,
-    brier,
     brier_decomposition,
-    calibration_error,
+    by_scores,
     confusion,
     f1,
-    log_loss,
     mae,
     mape,
-    mean_sums,
     ndcg,
     precision,
     r2,
     recall,
     reciprocal_rank,
     rmse,
-    roc_auc,
+    value_per_row,
     wilson,
 )
+from detectors.conformal import COVERAGE
 from detectors.estimate import Estimate, none_of
-from detectors.mean_sums import ClusterSums, MeanSums
+from detectors.forecasts import Forecasts, of_several, of_two
+from detectors.metrics import CALIBRATION, CONFORMAL_COVERAGE, CONFORMAL_THRESHOLD, OF_WORTH, VALUE, VALUE_PER_ROW
 from detectors.outcomes import Outcomes, Task
-from detectors.pair import FloatArray
 from detectors.rankings import Rankings
+from detectors.row_means import RowMeans
 from kernel.measurement import Measurement, Status
 
 WEIGHTED = ("precision_weighted", "recall_weighted", "f1_weighted")
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error", "mae", "rmse", "mape"})
-NEITHER_IS_BETTER = frozenset({"bias", *brier_decomposition.PARTS})
-TOLD = NEITHER_IS_BETTER | {*WEIGHTED}
-"""What is not judged: the averages by weight are other views of the macro ones, and of accuracy."""
+NEITHER_IS_BETTER = frozenset({"bias", *brier_decomposition.PARTS, *CALIBRATION})
+TOLD = NEITHER_IS_BETTER | {*WEIGHTED, *OF_WORTH}
+"""What is not judged: the averages by weight, and what rows are worth, are other views of what is."""
 _USUAL_PAIRS = (frozenset({"0", "1"}), frozenset({"false", "true"}))
 
 
@@ -78,8 +75,27 @@ def settled(found: Outcomes, task: Task) -> Task:
     return replace(task, positive_class=positive_class(found, task) or task.positive_class)
 
 
-def estimates(found: Outcomes, task: Task) -> dict[str, Estimate]:
+def scored(found: Outcomes, task: Task) -> Forecasts | None:
+    """What scores said of these outcomes; None where they say nothing of the task's classes.
+
+    >>> names, scores = np.array(["a", "b"]), {"a": np.array([0.7, 0.2])}
+    >>> rows = Outcomes(names, names, scores, None, np.array([0, 0]), predictions=2)
+    >>> scored(rows, Task("binary", "a")).sure.tolist(), scored(rows, Task("binary", "b"))
+    ([0.7, 0.2], None)
+    """
+    if task.kind == "ranking" or found.is_regression:
+        return None
+    positive = positive_class(found, task)
+    if positive is not None:
+        return of_two(found, positive) if positive in found.scores else None
+    return of_several(found) if task.kind != "binary" and len(found.scores) > 1 else None
+
+
+def estimates(found: Outcomes, task: Task, least: float | None = None) -> dict[str, Estimate]:
     """Every metric that these outcomes have, by name, with its interval; cluster-robust from 30 clusters.
+
+    Args:
+        least: the conformal threshold of a reference, whose coverage is asked for; None without one.
 
     >>> predicted, actual = np.array([1.0, 2.0, 6.0]), np.array([1.0, 4.0, 5.0])
     >>> found = estimates(Outcomes(predicted, actual, {}, None, np.zeros(3, np.int64), predictions=3), Task())
@@ -89,14 +105,11 @@ def estimates(found: Outcomes, task: Task) -> dict[str, Estimate]:
     if task.kind == "ranking":
         return {} if found.rankings is None else _ranking(found.rankings, task.k)
     if found.is_regression:
-        return _regression(found)
+        return _regression(found, task)
     positive = positive_class(found, task)
     metrics = _of_classes(found, task, positive)
-    if positive is not None and positive in found.scores:
-        metrics |= _by_score(found, positive)
-    elif task.kind != "binary" and positive is None and len(found.scores) > 1:
-        metrics |= _by_scores(found)
-    return metrics
+    said = scored(found, task)
+    return metrics if said is None else metrics | by_scores.estimates(said, least)
 
 
 def _of_classes(found: Outcomes, task: Task, positive: str | None) -> dict[str, Estimate]:
@@ -112,82 +125,32 @@ def _of_classes(found: Outcomes, task: Task, positive: str | None) -> dict[str, 
             metrics[name] = estimate(counts, "macro", None, cells)
     if positive is None and task.kind != "binary":
         metrics |= {f"{name}_weighted": of(counts, "weighted", None, cells) for name, of in ratios.items()}
+    if task.worth.cells:
+        worths = value_per_row.of_classes(found.actual, found.predicted, task.worth.cells)
+        metrics[VALUE_PER_ROW] = RowMeans(found.weights, found.clusters).mean(worths, value_per_row.estimate)
     return metrics
 
 
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """The weights and the clusters of some rows (rows,)."""
-
-    weights: FloatArray | None
-    clusters: NDArray[np.generic]
-
-    def mean(self, losses: FloatArray, estimate: Callable[[MeanSums, ClusterSums], Estimate]) -> Estimate:
-        """What is estimated from the mean of these losses (rows,)."""
-        parts = mean_sums.by_cluster(losses, self.clusters, self.weights)
-        return estimate(mean_sums.sum_up(losses, self.weights), parts)
-
-
-def _some(found: Outcomes, chosen: NDArray[np.bool_]) -> _Rows:
-    return _Rows(None if found.weights is None else found.weights[chosen], found.clusters[chosen])
-
-
-def _by_scores(found: Outcomes) -> dict[str, Estimate]:
-    """Of the rows with a score for every class; a label that is none of them had a probability of 0.
-
-    The calibration error is that of the class that was predicted, as Guo et al. define it, "On calibration of modern neural
-    networks" (2017).
-    """
-    names = sorted(found.scores)
-    table = np.column_stack([found.scores[name] for name in names])
-    scored: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(table), axis=1)
-    held, rows = np.clip(table[scored], 0.0, 1.0), _some(found, scored)
-    labels, predicted = (_places(side[scored], names) for side in (found.actual, found.predicted))
-    sure = np.where(predicted < 0, 0.0, held[np.arange(len(held)), predicted])
-    right = (labels == predicted) & (labels >= 0)
-    return {
-        "log_loss": rows.mean(log_loss.losses(held, labels), log_loss.estimate),
-        "brier": rows.mean(brier.losses(held, labels), brier.estimate),
-        "calibration_error": calibration_error.estimate(sure, right, rows.weights, rows.clusters),
-    }
-
-
-def _places(values: NDArray[np.generic], names: list[str]) -> NDArray[np.intp]:
-    """The place of each class among these, which are sorted; -1 of one that is not."""
-    return np.where(np.isin(values, names), np.searchsorted(names, values), -1)
-
-
-def _by_score(found: Outcomes, positive: str) -> dict[str, Estimate]:
-    scored = np.isfinite(found.scores[positive])
-    scores, actual = found.scores[positive][scored], (found.actual == positive)[scored]
-    rows, held = _some(found, scored), np.clip(scores, 0.0, 1.0)
-    of_rows = rows.weights, rows.clusters
-    return {
-        "roc_auc": roc_auc.estimate(scores, actual, *of_rows),
-        "pr_auc": average_precision.estimate(scores, actual, *of_rows),
-        "log_loss": rows.mean(log_loss.binary_losses(held, actual), log_loss.estimate),
-        "brier": rows.mean(brier.binary_losses(held, actual), brier.estimate),
-        **brier_decomposition.estimates(held, actual, *of_rows),
-        "calibration_error": calibration_error.estimate(held, actual, *of_rows),
-    }
-
-
-def _regression(found: Outcomes) -> dict[str, Estimate]:
+def _regression(found: Outcomes, task: Task) -> dict[str, Estimate]:
     predicted, actual = found.predicted.astype(np.float64), found.actual.astype(np.float64)
-    rows = _Rows(found.weights, found.clusters)
+    rows = RowMeans(found.weights, found.clusters)
     with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float64 has no value, or no interval
-        return {
+        metrics = {
             "mae": rows.mean(mae.losses(actual, predicted), mae.estimate),
             "rmse": rows.mean(rmse.losses(actual, predicted), rmse.estimate),
             "mape": rows.mean(mape.losses(actual, predicted), mape.estimate),
             "r2": r2.estimate(actual, predicted, rows.weights, rows.clusters),
             "bias": rows.mean(bias.losses(actual, predicted), bias.estimate),
         }
+        if task.worth.per_error is not None:
+            worths = value_per_row.of_numbers(actual, predicted, task.worth.per_error)
+            metrics[VALUE_PER_ROW] = rows.mean(worths, value_per_row.estimate)
+    return metrics
 
 
 def _ranking(ranked: Rankings, k: int) -> dict[str, Estimate]:
     """Means over lists; a list is its own cluster where nothing else is known."""
-    lists = _Rows(ranked.weights, np.arange(ranked.size) if ranked.clusters is None else ranked.clusters)
+    lists = RowMeans(ranked.weights, np.arange(ranked.size) if ranked.clusters is None else ranked.clusters)
     return {
         "ndcg": lists.mean(ndcg.values(ranked, k), ndcg.estimate),
         "mrr": lists.mean(reciprocal_rank.values(ranked), reciprocal_rank.estimate),
@@ -228,8 +191,17 @@ def measure_performance(
     if not labelled:
         return
     for measured in compare(found, reference, task):
-        provisional = not final and measured.status is not Status.INSUFFICIENT
-        yield replace(measured, status=Status.PROVISIONAL) if provisional else measured
+        yield settled_by(measured, final=final)
+
+
+def settled_by(measured: Measurement, *, final: bool) -> Measurement:
+    """What labels say, provisional until all are there that are to come.
+
+    >>> settled_by(Measurement("mae", "", 2.0, Status.DEGRADED), final=False).status.value
+    'provisional'
+    """
+    open_ = not final and measured.status is not Status.INSUFFICIENT
+    return replace(measured, status=Status.PROVISIONAL) if open_ else measured
 
 
 def compare(found: Outcomes, reference: Reference, task: Task) -> Iterator[Measurement]:
@@ -239,13 +211,41 @@ def compare(found: Outcomes, reference: Reference, task: Task) -> Iterator[Measu
     >>> [(m.metric, m.value) for m in compare(number, {}, Task())][0]
     ('mae', 2.0)
     """
-    for metric, estimate in estimates(found, task).items():
-        before = reference.get(metric, {})
-        yield Measurement(
+    least = reference.get(CONFORMAL_THRESHOLD, {})
+    for metric, estimate in estimates(found, task, least.get("value")).items():
+        before = (
+            {"value": COVERAGE, "rows": least.get("rows")}
+            if metric == CONFORMAL_COVERAGE
+            else reference.get(metric, {})
+        )
+        measured = Measurement(
             metric, "", estimate.value, _judged(metric, estimate, before), before.get("value"),
             lower=estimate.lower, upper=estimate.upper, rows=estimate.rows, reference_rows=before.get("rows"),
             basis=estimate.said,
         )  # fmt: skip
+        yield measured
+        if metric == VALUE_PER_ROW:
+            yield _in_all(measured, found)
+
+
+def _in_all(of_a_row: Measurement, found: Outcomes) -> Measurement:
+    """What all labelled rows are worth, beside what as many were worth at the reference's rate: their difference is `excess`."""
+    weight = float(len(found.actual) if found.weights is None else found.weights.sum())
+    sides = of_a_row.value, of_a_row.expected, of_a_row.lower, of_a_row.upper
+    value, expected, lower, upper = (_times(side, weight) for side in sides)
+    excess = None if value is None or expected is None else value - expected
+    status = Status.INSUFFICIENT if value is None else of_a_row.status
+    if value is None:
+        lower = upper = None
+    return replace(
+        of_a_row, metric=VALUE, value=value, status=status, expected=expected, excess=excess, lower=lower, upper=upper
+    )
+
+
+def _times(number: float | None, weight: float) -> float | None:
+    """The product, where float64 has it."""
+    product = None if number is None else number * weight
+    return product if product is not None and np.isfinite(product) else None
 
 
 def _judged(metric: str, now: Estimate, before: Mapping[str, float | None]) -> Status:

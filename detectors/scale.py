@@ -4,17 +4,29 @@ from enum import StrEnum
 
 import numpy as np
 
-from detectors.metrics import CONFIDENCE, CONFUSION, DUPLICATES, ESTIMATED_PREFIX, GPU_SHARES, PERFORMANCE, QUALITY
+from detectors.metrics import (
+    CONFIDENCE,
+    CONFUSION,
+    DUPLICATES,
+    ESTIMATED_PREFIX,
+    GPU_SHARES,
+    OF_WORTH,
+    PERFORMANCE,
+    QUALITY,
+    TEMPERATURE,
+)
 from detectors.pair import FloatArray
 
-_SIGNED = frozenset({"bias", "r2", "brier_resolution", "error_budget"})
+_SIGNED = frozenset(
+    {"bias", "r2", "brier_resolution", "error_budget", "parity_difference", "opportunity_gap", *OF_WORTH}
+)
 _LOSSES = frozenset({"log_loss", "brier", "mae", "rmse", "mape"})
 _ROOTED = frozenset({"js_distance", "hellinger", "tvd", "linf", "ks", "wasserstein"})
 _SHARES = (
     frozenset({*QUALITY, *DUPLICATES, *CONFIDENCE, *PERFORMANCE, *GPU_SHARES, "error_rate", "uptime"})
     - _SIGNED
     - _LOSSES
-    - {CONFUSION}
+    - {CONFUSION, TEMPERATURE}
 )
 
 

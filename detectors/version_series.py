@@ -7,12 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import special
 
-from detectors.metrics import PERFORMANCE
+from detectors.metrics import PERFORMANCE, RELIABILITY, VALUE
 from detectors.pair import FloatArray
 from detectors.performance import LOWER_IS_BETTER, NEITHER_IS_BETTER
 from detectors.version_comparison import VersionDifference, compare
 
-COMPARED = tuple(metric for metric in PERFORMANCE if metric != "label_coverage")
+COMPARED = tuple(metric for metric in PERFORMANCE if metric not in ("label_coverage", VALUE, RELIABILITY))
 """The metrics that two versions are compared by."""
 _SIDES = "value", "lower", "upper", "rows"
 

@@ -18,16 +18,18 @@ from detectors.against import SHARES, Against, Before
 from detectors.estimate import Estimate
 from detectors.estimated import measure_error, measure_estimates
 from detectors.lookback import Look
+from detectors.metrics import VALUE_PER_ROW
 from detectors.outcomes import Task, outcomes
 from detectors.pair import FloatArray
-from detectors.without_labels import cbpe_multiclass, dle
+from detectors.without_labels import cbpe_multiclass, dle, estimated_value
 from detectors.without_labels.dle import LossSums
-from detectors.without_labels.estimator import OfNumbers, OfSeveral, OfTwo
+from detectors.without_labels.estimator import Estimator, OfNumbers, OfSeveral, OfTwo
 from detectors.without_labels.loss_codes import Column
 from kernel.clock import DAY_US
 from kernel.column_spec import FEATURE
 from kernel.measurement import Measurement, SeriesKey
 from kernel.windows import Span
+from kernel.worth import Worth
 from store.models import Model
 from store.record_reads import RecordReader
 
@@ -50,13 +52,20 @@ def by_rows(reader: RecordReader, model: Model, span: Span, against: Against | N
 
 
 def measure(
-    key: SeriesKey, look: Look, span: Span, against: Against | None, rows: ByRows, said: Sequence[Measurement]
+    key: SeriesKey,
+    look: Look,
+    span: Span,
+    against: Against | None,
+    rows: ByRows,
+    said: Sequence[Measurement],
+    worth: Worth,
 ) -> list[Measurement]:
     """The estimates of a series in a window, of the window alone; and how far they were off where it has labels.
 
     Args:
         rows: of the window, from `by_rows`: of whole versions, not of segments.
         said: what else was measured of it, such as what its labels say.
+        worth: what predictions are worth.
     """
     if against is None or against.estimator is None:
         return []
@@ -65,9 +74,18 @@ def measure(
     found = fitted.of_profile(look.profile) if isinstance(fitted, OfTwo) else of_rows
     if not found:
         return []
+    found = {**found, **_value(fitted, look, found, worth)}
     shared = Before(shared=SHARES if against.shared(span) else "")
     told = [shared.said_of(one) for one in measure_estimates(fitted, found, performance, key.segment)]
     return [*told, *measure_error(fitted, [*said, *told], performance)]
+
+
+def _value(fitted: Estimator, look: Look, found: Mapping[str, Estimate], worth: Worth) -> dict[str, Estimate]:
+    """What a row is expected to be worth, where that can be told."""
+    value = fitted.value(look.profile, worth) if isinstance(fitted, OfTwo) else None
+    if isinstance(fitted, OfNumbers) and worth.per_error is not None:
+        value = estimated_value.of_numbers(found["mae"], worth.per_error)
+    return {} if value is None else {VALUE_PER_ROW: value}
 
 
 def _losses(reader: RecordReader, model: Model, span: Span, estimator: OfNumbers) -> ByRows:

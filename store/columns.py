@@ -160,6 +160,14 @@ def dictionaries(db: Database, workspace: str, model: str) -> dict[str, dict[str
     return found
 
 
+def code(db: Database, workspace: str, model: str, column: str, value: str) -> int | None:
+    """The code of one value in a column's category dictionary; None where it is not in it."""
+    at = categories.c
+    here = (at.workspace == workspace, at.model == model, at.column == column, at.value == value)
+    with db.read() as connection:
+        return connection.scalar(sa.select(at.code).where(*here))
+
+
 def add_categories(db: Database, workspace: str, model: str, new: Mapping[str, Iterable[str]], limit: int) -> None:
     """Append values to dictionaries, in order, up to the limit a column; codes begin at 1."""
     with db.write() as connection:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from kernel.clock import HOUR_US
 from kernel.errors import NotFoundError
 from kernel.windows import WindowSize, parse_duration
+from kernel.worth import Worth
 from store.database import Database, Transaction, upsert
 from store.tables import models, service_counts
 
@@ -58,6 +59,8 @@ class Model:
         multivariate: whether its features are measured together, too.
         cluster: the tag, else the feature, that errors cluster by; "" for the day.
         ranking: of a ranking, what a list is.
+        fairness: those of the segments whose values are groups that are to be treated alike.
+        value: what predictions are worth.
     """
 
     name: str
@@ -73,6 +76,8 @@ class Model:
     multivariate: bool = False
     cluster: str = ""
     ranking: Ranking = Ranking()
+    fairness: tuple[str, ...] = ()
+    value: Worth = field(default_factory=Worth)
 
     @property
     def sizes(self) -> tuple[WindowSize, ...]:
@@ -149,6 +154,8 @@ def _row(workspace: str, model: Model, now_us: int) -> dict[str, Any]:
         "multivariate": model.multivariate,
         "cluster": model.cluster,
         "ranking": asdict(model.ranking),
+        "fairness": list(model.fairness),
+        "value": asdict(model.value) if model.value else {},
         "registered_us": now_us,
     }
 
@@ -168,4 +175,6 @@ def _model(row: Any) -> Model:
         multivariate=row.multivariate,
         cluster=row.cluster,
         ranking=Ranking(**row.ranking),
+        fairness=tuple(row.fairness),
+        value=Worth(**row.value),
     )

@@ -96,6 +96,38 @@ def newest_series(
     return _read(db, workspace, scope, metrics, m.window_start_us > newest - past_us, column)
 
 
+SEGMENTS = pa.schema(
+    [
+        ("start_us", pa.int64()), ("segment", pa.string()), ("metric", pa.string()),
+        ("value", pa.float64()), ("lower", pa.float64()), ("upper", pa.float64()), ("rows", pa.float64()),
+    ]
+)  # fmt: skip
+
+
+def newest_segments(db: Database, workspace: str, scope: Scope, metrics: Sequence[str], since_us: int) -> pa.Table:
+    """These metrics of every segment in the newest window that any of them is measured in, from `since_us` on; of schema SEGMENTS.
+
+    Args:
+        scope: of which the segment does not count.
+    """
+    m = measurements.c
+    here = sa.and_(
+        m.workspace == workspace, m.model == scope.model, m.version == scope.version, m.segment != "",
+        m.size == scope.size, m.metric.in_(metrics), m.window_start_us >= since_us,
+    )  # fmt: skip
+    newest = sa.select(sa.func.max(m.window_start_us)).where(here).correlate(None).scalar_subquery()
+    query = (
+        sa.select(m.window_start_us, m.segment, m.metric, m.value, m.lower, m.upper, m.rows)
+        .where(here, m.window_start_us == newest)
+        .order_by(m.segment, m.metric)
+    )
+    with db.read() as connection:
+        rows = connection.execute(query).all()
+    columns = list(zip(*rows, strict=True)) or [()] * len(SEGMENTS)
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, SEGMENTS, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=SEGMENTS)
+
+
 def _read(
     db: Database,
     workspace: str,

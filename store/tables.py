@@ -60,6 +60,8 @@ models = sa.Table(
     _flag("multivariate"),  # whether features are measured together, too
     _text("cluster"),  # the tag or feature that errors cluster by; "" for the day
     sa.Column("ranking", sa.JSON, nullable=False, server_default="{}"),  # store/models.py Ranking
+    sa.Column("fairness", sa.JSON, nullable=False, server_default="[]"),  # features whose values are groups to be treated alike
+    sa.Column("value", sa.JSON, nullable=False, server_default="{}"),  # kernel/worth.py Worth
 )  # fmt: skip
 
 columns = sa.Table(

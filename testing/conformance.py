@@ -31,6 +31,7 @@ from kernel.measurement import Measurement
 from kernel.profile import Kind, WindowProfile
 from kernel.profile_codec import decode_profile, encode_profile
 from kernel.profiling import profile_rows
+from kernel.worth import Worth
 from testing import shapes
 from testing.shapes import Shape
 
@@ -175,16 +176,18 @@ def labelled(task: Task, drawn: list[Shape], measured: tuple[str, ...]) -> Subje
 def estimates() -> Subject:
     """What scores say of performance, by a curve that was fitted elsewhere."""
     specs = {SCORE: ColumnSpec(Kind.SCORE)}
-    errors = dict.fromkeys(OfTwo.metrics, 0.4)
-    fitted = OfTwo(SCORE.removeprefix("score."), cbpe.Fitted(Isotonic((0.0, 1.0), (0.1, 0.8)), errors, {}))
+    errors, shares = dict.fromkeys(OfTwo.metrics, 0.4), dict.fromkeys(cbpe.OUTCOMES, 0.25)
+    fitted = OfTwo(SCORE.removeprefix("score."), cbpe.Fitted(Isotonic((0.0, 1.0), (0.1, 0.8)), errors, {}, shares))
 
     def inputs(before: pa.Table, now: pa.Table, profiler: Profiler) -> Inputs:
         return profiler(before, specs), profiler(now, specs)
 
     def measure(sides: Inputs) -> Iterable[Measurement]:
-        return measure_estimates(fitted, fitted.of_profile(sides[1]), {})
+        value = fitted.value(sides[1], Worth("EUR", {"late": {"late": 10.0, "ok": -5.0}}))
+        worth = {} if value is None else {metrics.VALUE_PER_ROW: value}
+        return measure_estimates(fitted, {**fitted.of_profile(sides[1]), **worth}, {})
 
-    measured = tuple(metrics.ESTIMATED_PREFIX + metric for metric in OfTwo.metrics)
+    measured = tuple(metrics.ESTIMATED_PREFIX + metric for metric in (*OfTwo.metrics, metrics.VALUE_PER_ROW))
     return Subject(shapes.columns(SCORE, shapes.SCORES), measured, inputs, measure)
 
 
@@ -205,7 +208,9 @@ def estimated_losses(drawn: list[Shape], measured: tuple[str, ...]) -> Subject:
 
 
 ON_BINS = ("psi", "js_distance", "hellinger", "tvd", "linf", "chi2")
-OF_CLASSES = ("label_coverage", "accuracy", "precision", "recall", "f1", "log_loss", "brier", "calibration_error")
+OF_CLASSES = (
+    "label_coverage", "accuracy", "precision", "recall", "f1", "log_loss", "brier", "calibration_error", *metrics.CALIBRATION,
+)  # fmt: skip
 OF_A_SCORE = ("roc_auc", "pr_auc", *brier_decomposition.PARTS)
 OF_NUMBERS = (*metrics.SHIFT, "missing_share", "misfit_share", "out_of_range_share")
 
@@ -230,9 +235,17 @@ SUBJECTS = {
     "estimates of scores": estimates(),
     "rows": duplicates(),
     "service": service(),
-    "binary labels": labelled(Task("binary"), shapes.labelled_classes(["late", "ok"]), (*OF_CLASSES, *OF_A_SCORE)),
+    "binary labels": labelled(
+        Task("binary", worth=Worth("EUR", {"late": {"late": 10.0, "ok": -5.0}})),
+        shapes.labelled_classes(["late", "ok"]),
+        (*OF_CLASSES, *OF_A_SCORE, *metrics.OF_WORTH),
+    ),
     "class labels": labelled(Task("multiclass"), shapes.labelled_classes(["a", "b", "c"]), (*OF_CLASSES, *WEIGHTED)),
-    "number labels": labelled(Task("regression"), shapes.labelled_numbers(), ("label_coverage", *metrics.OF_NUMBERS)),
+    "number labels": labelled(
+        Task("regression", worth=Worth("EUR", per_error=-2.0)),
+        shapes.labelled_numbers(),
+        ("label_coverage", *metrics.OF_NUMBERS, *metrics.OF_WORTH),
+    ),
     "ranked labels": labelled(Task("ranking"), shapes.labelled_lists(), ("label_coverage", *metrics.OF_RANKINGS)),
     "estimates beside number labels": estimated_losses(
         shapes.labelled_numbers(), ("estimated_mae", "estimated_rmse", "estimated_mape")

@@ -5,10 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from detectors import disparate_impact, parity_difference
 from detectors.confusion_cells import measure_confusion
+from detectors.forecasts import of_two
+from detectors.metrics import DISPARATE_IMPACT, PARITY_DIFFERENCE
 from detectors.outcomes import Outcomes, Task
 from detectors.performance import estimates, measure_performance
 from detectors.rankings import Rankings
+from detectors.reliability import measure_reliability
+from detectors.shares import Tally
 from kernel.clock import DAY_US
 from kernel.measurement import Measurement
 from kernel.profile import WindowProfile
@@ -28,8 +33,10 @@ def add_scored(rows: Rows, model: str) -> None:
         actual = np.where(rng.random(_ROWS) < scores**1.2, "late", "on_time")
         found = _outcomes(np.where(scores > 0.5, "late", "on_time"), actual, {"late": scores})
         told = [m for m in measure_performance(found, {}, Task("binary", "late")) if m.metric not in known]
+        diagram = list(measure_reliability(of_two(found, "late")))
         for version in ("", "3"):
-            _add(rows, (model, version, "1d", start_us), [*told, *measure_confusion(found)])
+            _add(rows, (model, version, "1d", start_us), [*told, *measure_confusion(found), *diagram])
+            _add_groups(rows, (model, version, "1d", start_us))
 
 
 def add_numbers(rows: Rows, model: str) -> None:
@@ -73,6 +80,15 @@ def _add_model(rows: Rows, model: str, task: Task, drawn: dict[int, Outcomes]) -
         where = (model, "", "1d", start_us)
         measure(rows, *where, "rows", value=float(drawn[day].predictions))
         _add(rows, where, measure_performance(drawn[day], before, task))
+
+
+def _add_groups(rows: Rows, where: tuple[str, str, str, int]) -> None:
+    """How two groups are treated, each of which is the other's rest."""
+    sides = {"origin=EWR": Tally(40, 150), "origin=JFK": Tally(20, 150)}
+    for (segment, group), rest in zip(sides.items(), reversed(sides.values()), strict=True):
+        for metric, of in ((PARITY_DIFFERENCE, parity_difference), (DISPARATE_IMPACT, disparate_impact)):
+            e = of.estimate(group, rest)
+            measure(rows, *where, metric, segment=segment, value=e.value, lower=e.lower, upper=e.upper)
 
 
 def _add(rows: Rows, where: tuple[str, str, str, int], measured: Iterable[Measurement]) -> None:

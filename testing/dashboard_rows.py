@@ -129,7 +129,8 @@ def _psi(window: ColumnProfile, reference: ColumnProfile) -> float:
 
 def measure(rows: Rows, model: str, version: str, size: str, start_us: int, metric: str, **found: Any) -> None:
     """A measurement and the decision about it."""
-    key = {"model": model, "version": version, "segment": "", "size": size, "window_start_us": start_us}
+    key = {"model": model, "version": version, "segment": found.pop("segment", ""), "size": size}
+    key |= {"window_start_us": start_us}
     key |= {"metric": metric, "column": found.pop("column", ""), "window_end_us": WindowSize(size).end(start_us)}
     common = {n: found.get(n) for n in ("value", "expected", "p_value", "lower", "upper")}
     status = found.get("status", "ok")

@@ -9,7 +9,7 @@ from dashboard.charts.lines import axis_title, line
 from dashboard.charts.matrix import matrix
 from dashboard.palette import Palette, palette
 from dashboard.scene import Scene
-from dashboard.sections import ahead, confidence, estimates, labels, versions
+from dashboard.sections import ahead, calibration, confidence, estimates, fairness, labels, versions
 from dashboard.text import metric_name, number, window
 from detectors.brier_decomposition import PARTS
 from detectors.confusion_cells import cell
@@ -18,6 +18,7 @@ from detectors.metrics import CONFUSION
 ORDER = (
     "accuracy", "roc_auc", "pr_auc", "f1", "precision", "recall", "f1_weighted", "precision_weighted", "recall_weighted",
     "log_loss", "brier", "calibration_error", "mae", "rmse", "mape", "r2", "bias", "ndcg", "mrr",
+    "value_per_row", "value",
 )  # fmt: skip
 """What is drawn of a model, three beside one another, where it is measured."""
 _A_ROW = 3
@@ -31,6 +32,7 @@ def show(scene: Scene) -> None:
     if not drawn:
         st.info("No labels have come for these windows yet. Send them with `log_label` or POST /v1/labels.")
         estimates.show(scene, estimated)
+        fairness.show(scene)
         confidence.show(scene)
         return
     colours = palette()
@@ -54,8 +56,10 @@ def show(scene: Scene) -> None:
         st.caption(estimates.CAPTION)
         estimates.show_error(scene)
     _matrix(scene, colours)
+    calibration.show(scene)
     labels.show(scene, data[data["metric"] == "label_coverage"])
     versions.show(scene)
+    fairness.show(scene)
     confidence.show(scene)
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from detectors.estimate import Estimate
-from detectors.without_labels import cbpe, cbpe_multiclass, dle, scored
+from detectors.without_labels import cbpe, cbpe_multiclass, dle, estimated_value, scored
+from detectors.without_labels.scored import Scored
 from detectors.without_labels.thresholds import Thresholds
 from kernel.column_spec import SCORE
 from kernel.profile import ColumnProfile, Kind, WindowProfile
+from kernel.worth import Worth
 
 OF_CLASSES = ("accuracy", "precision", "recall", "f1", "roc_auc")
 OF_NUMBERS = ("mae", "rmse", "mape")
@@ -36,8 +38,23 @@ class OfTwo:
         >>> OfTwo("late", cbpe.Fitted(None, {}, {})).of_profile(WindowProfile())["accuracy"].value is None
         True
         """
+        return cbpe.estimate(self.fitted, self._scored(window))
+
+    def value(self, window: WindowProfile, worth: Worth) -> Estimate | None:
+        """Return what a row is expected to be worth; None where that is not declared of two classes.
+
+        >>> OfTwo("late", cbpe.Fitted(None, {}, {})).value(WindowProfile(), Worth()) is None
+        True
+        """
+        return (
+            estimated_value.of_two(self.fitted, self._scored(window), self.positive, worth.cells)
+            if worth.cells
+            else None
+        )
+
+    def _scored(self, window: WindowProfile) -> Scored:
         column = window.columns.get(SCORE + self.positive, _NO_SCORES)
-        return cbpe.estimate(self.fitted, scored.of_cells(column if column.kind is Kind.SCORE else _NO_SCORES))
+        return scored.of_cells(column if column.kind is Kind.SCORE else _NO_SCORES)
 
 
 @dataclass(frozen=True)

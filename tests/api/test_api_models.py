@@ -24,6 +24,8 @@ FULL = {
     "min_rows": 50,
     "cluster": "customer",
     "ranking": {"group": "request", "k": 3},
+    "fairness": ["carrier"],
+    "value": {"currency": "EUR", "cells": {"late": {"late": 10.0, "on_time": -5.0}}, "per_error": None},
 }
 
 
@@ -55,6 +57,7 @@ def test_a_put_replaces_what_was_declared(api: Any) -> None:
     found = api.http.put("/v1/models/flights", json={}).json()
     assert (found["task"], found["window"], found["lateness"], found["schema"]) == (None, "1d", "1h", [])
     assert (found["cluster"], found["ranking"]) == (None, {"group": "query", "k": 10})
+    assert (found["fairness"], found["value"]) == ([], None)
     assert not columns.of_models(api.db, "default", ["flights"])["flights"]["feature.delay"].declared
 
 
@@ -71,6 +74,13 @@ def test_a_put_replaces_what_was_declared(api: Any) -> None:
         ({"min_rows": 0}, ["min_rows", "1"]),
         ({"ranking": {"k": 0}}, ["ranking.k", "1"]),
         ({"cluster": ""}, ["cluster", "no name"]),
+        ({"fairness": ["sex"], "positive_class": "late"}, ["fairness", "'sex'", "segments"]),
+        ({"fairness": ["sex"], "segments": ["sex"]}, ["fairness", "positive_class"]),
+        ({"value": {"currency": "EUR"}}, ["value", "cells", "per_error"]),
+        ({"value": {"cells": {"a": {"b": 1}}}}, ["value.currency", "missing"]),
+        ({"task": "regression", "value": {"currency": "EUR", "cells": {"a": {"b": 1}}}}, ["value", "per_error"]),
+        ({"task": "binary", "value": {"currency": "EUR", "per_error": -2}}, ["value", "cells", "binary"]),
+        ({"task": "ranking", "value": {"currency": "EUR", "per_error": -2}}, ["value", "ranking"]),
         ({"schema": [{"name": "a", "type": "colour"}]}, ["schema.0.type", "'numeric'", "'embedding'"]),
         ({"schema": [{"name": "", "type": "text"}]}, ["schema.0.name", "no name"]),
         ({"schema": [{"name": "a", "type": "text"}] * 2}, ["schema", "twice"]),

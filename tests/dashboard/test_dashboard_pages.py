@@ -190,6 +190,12 @@ def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str
     expect(tab.get_by_text("Triangle: with the labels that are to come")).to_be_visible()
     drawn(tab, "ROC AUC over time, reference 0.785")
     drawn(tab, "Labels by what was predicted")
+    heading(tab, "Reliability diagram, 27 Nov 2013")
+    drawn(tab, "What happened, by its probability")
+    expect(tab.get_by_text(re.compile("Temperature .* to .*"))).to_be_visible()
+    heading(tab, "Fairness, 27 Nov 2013")
+    for name in ("Parity difference", "Disparate impact"):
+        drawn(tab, f"{name} of each group")
     expect(tab.get_by_text(re.compile("^27 Nov 2013: reliability .* resolution .* uncertainty"))).to_be_visible()
     legend = tab.locator('[aria-label="ROC AUC over time, reference 0.785"] svg').get_by_text("estimated", exact=True)
     expect(legend).to_be_visible()

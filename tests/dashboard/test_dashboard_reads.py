@@ -13,7 +13,7 @@ from store.column_view import ColumnView, column_view
 from store.database import Database
 from store.fleet import TREND_WINDOWS, FleetRow, fleet
 from store.model_view import happenings, model_card, model_names
-from store.series import SERIES, Scope, measured_windows, series
+from store.series import SERIES, Scope, measured_windows, newest_segments, series
 from store.shadow_view import run, runs
 
 W, MODEL = "default", "flight-delay"
@@ -41,6 +41,17 @@ def test_the_newest_performance_rests_on_all_of_its_labels(db: Database) -> None
     table = series(db, W, DAILY, ["accuracy"], 0)
     assert set(table["status"].to_pylist()[-4:]) == {"provisional"}
     assert by_name(db)[MODEL].latest["accuracy"] == table["value"].to_pylist()[-5]
+
+
+def test_groups_are_those_of_the_newest_window_that_has_any(db: Database) -> None:
+    found = newest_segments(db, W, DAILY, ("disparate_impact", "opportunity_gap"), 0)
+    newest = measured_windows(db, W, DAILY, 1)[0]
+    assert found["start_us"].to_pylist() == [newest.start_us] * 2
+    assert found.select(["segment", "metric"]).to_pylist() == [
+        {"segment": f"origin={origin}", "metric": "disparate_impact"} for origin in ("EWR", "JFK")
+    ]
+    assert found["value"].to_pylist() == pytest.approx([2.0, 0.5])
+    assert newest_segments(db, W, DAILY, ("disparate_impact",), newest.end_us).num_rows == 0
 
 
 def test_the_largest_psi_of_a_window_is_over_its_columns(db: Database) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from detectors import metrics
 from detectors.performance import WEIGHTED
 from detectors.univariate import DISTANCES
+from detectors.without_labels.estimator import OfTwo
 from kernel.measurement import SERVICE_LEVELS, Measurement, Status
 from testing import shapes
 from testing.conformance import SCORE, SUBJECTS, Look, X, looks, numbers_of
@@ -43,15 +44,18 @@ SHARES = (
     "pr_auc",
     *WEIGHTED,
     "calibration_error",
+    "conformal_threshold",
+    "conformal_coverage",
     "brier_reliability",
     "brier_uncertainty",
     *metrics.OF_RANKINGS,
-    *(metric for metric in metrics.ESTIMATED if metric not in ("estimated_mae", "estimated_rmse", "estimated_mape")),
+    *(f"estimated_{metric}" for metric in OfTwo.metrics),
 )
 RANGES = (
     dict.fromkeys(metrics.METRICS, (0.0, math.inf))
     | dict.fromkeys(("js_distance", "hellinger", "tvd", "linf", "ks", *SHARES), (0.0, 1.0))
     | {"bias": (-math.inf, math.inf), "r2": (-math.inf, 1.0), "brier_resolution": (-1.0, 1.0)}
+    | dict.fromkeys((*metrics.OF_WORTH, "estimated_value_per_row"), (-math.inf, math.inf))
 )
 
 
@@ -91,10 +95,12 @@ def assert_same(found: Measurement, other: Measurement) -> None:
 
 def test_every_metric_is_in_a_case() -> None:
     """Service levels and GPUs are measured of counts (test_burn_rate.py, test_gpu_windows.py), many columns of samples
-    (test_together.py), a confusion matrix has a measurement a cell (test_confusion_cells.py), and the error of an estimate is of
-    both sides' measurements (test_estimators.py).
+    (test_together.py), a confusion matrix has a measurement a cell (test_confusion_cells.py) and a reliability diagram one a bin
+    (test_calibration_checks.py), the error of an estimate is of both sides' measurements (test_estimators.py), fairness is of two
+    parts of a window (test_fairness.py), and late labels are of moments (test_label_delay.py).
     """
     elsewhere = {*SERVICE_LEVELS, *metrics.GPU, *metrics.TOGETHER, metrics.CONFUSION, metrics.ESTIMATE_ERROR}
+    elsewhere |= {*metrics.FAIRNESS, *metrics.CORRECTED, *metrics.ARRIVAL, metrics.RELIABILITY}
     assert {metric for *_, metric in CASES} == set(metrics.METRICS) - elsewhere >= set(DISTANCES)
 
 

@@ -17,15 +17,18 @@ from detectors.delta import DELTA
 from detectors.duplicate_share import measure_duplicates
 from detectors.estimate import Estimate
 from detectors.estimated import measure_error, measure_estimates
+from detectors.fairness import measure_opportunity, measure_parity
 from detectors.gpu import measure_gpus
 from detectors.health import measure_health, measure_traffic
 from detectors.label_arrival import Arrival, measure_arrival
 from detectors.label_delay import DelayCurve
-from detectors.metrics import CORRECTED, CORRECTED_PREFIX, DISTANCES, METRICS
+from detectors.metrics import CORRECTED, CORRECTED_PREFIX, DISTANCES, METRICS, VALUE_PER_ROW
 from detectors.multivariate.together import Sides, measure_together
 from detectors.outcomes import Outcomes, Task
-from detectors.performance import measure_performance
+from detectors.performance import measure_performance, scored
+from detectors.predicted_as import PredictedAs
 from detectors.rankings import Rankings
+from detectors.reliability import measure_reliability
 from detectors.service_levels import measure_service
 from detectors.without_labels import cbpe, dle
 from detectors.without_labels.estimator import Estimator, OfNumbers, OfTwo
@@ -36,7 +39,9 @@ from kernel.grid import Grid
 from kernel.measurement import Measurement, Status
 from kernel.profile import Kind
 from kernel.profiling import profile_rows
+from kernel.worth import Worth
 from store.models import Objectives
+from testing.labelled_rows import joined
 
 _ROWS = 200
 
@@ -44,7 +49,7 @@ _ROWS = 200
 @pytest.fixture
 def measured() -> list[Measurement]:
     """All measurements of a small window that has every kind of column and of outcome."""
-    tasks = [Task("binary", "late"), Task("multiclass")]
+    tasks = [Task("binary", "late", worth=Worth("EUR", {"late": {"late": 10.0}})), Task("multiclass")]
     of_labels = [found for task in tasks for found in _of_labels(_classes(), task)]
     of_labels += [*_of_labels(_numbers(), Task()), *_of_labels(_ranked(), Task("ranking"))]
     estimators: list[Estimator] = [
@@ -52,7 +57,7 @@ def measured() -> list[Measurement]:
         OfNumbers((), dle.Fitted({}, {}, {})),
     ]
     estimates = [one for estimator in estimators for one in _estimates(estimator)]
-    return [*_of_profiles(), *_together(), *of_labels, *estimates]
+    return [*_of_profiles(), *_together(), *of_labels, *_of_groups(), *estimates]
 
 
 def _of_profiles() -> Iterator[Measurement]:
@@ -107,7 +112,7 @@ def _together() -> Iterator[Measurement]:
 
 def _classes() -> Outcomes:
     scores = np.linspace(0.0, 1.0, _ROWS)
-    actual = np.where(np.arange(_ROWS) % 3 == 0, "late", "on_time")
+    actual = np.where(np.arange(_ROWS) * 7 % 10 / 10 < scores, "late", "on_time")
     predicted = np.where(scores > 0.5, "late", "on_time")
     days = np.arange(_ROWS) % 40
     return Outcomes(predicted, actual, {"late": scores}, None, days, _ROWS)
@@ -123,19 +128,37 @@ def _ranked() -> Outcomes:
     return replace(_numbers(), rankings=lists)
 
 
+def _of_groups() -> Iterator[Measurement]:
+    values = np.arange(_ROWS)
+    said, sex = np.where(values % 3, "ok", "late").tolist(), np.where(values % 2, "f", "m").tolist()
+    spec = {"prediction": ColumnSpec(Kind.CATEGORICAL, categories={"late": 1, "ok": 2})}
+    whole = pa.table({"prediction": said})
+    profiles = {("1", ""): profile_rows(whole, spec), ("1", "sex=f"): profile_rows(whole.slice(0, 90), spec)}
+    yield from (found for _, found in measure_parity(profiles, ["sex"], PredictedAs("late", 1)))
+    table = joined(said, said).append_column("feature.sex", pa.array(sex))
+    yield from (found for _, found in measure_opportunity(table, Task("binary", "late"), ["sex=f"]))
+
+
 def _estimates(estimator: Estimator) -> Iterator[Measurement]:
     known = {"accuracy": {"value": 0.8, "rows": 500}}
-    found = [*measure_estimates(estimator, dict.fromkeys(estimator.metrics, Estimate(0.7, 0.6, 0.8, _ROWS)), known)]
+    found = [
+        *measure_estimates(
+            estimator, dict.fromkeys((*estimator.metrics, VALUE_PER_ROW), Estimate(0.7, 0.6, 0.8, _ROWS)), known
+        )
+    ]
     labelled = [Measurement(name, "", 0.9, Status.OK, rows=_ROWS) for name in ("accuracy", "label_coverage")]
     yield from [*found, *measure_error(estimator, [*found, *labelled], known)]
 
 
 def _of_labels(found: Outcomes, task: Task) -> Iterator[Measurement]:
-    yield from measure_performance(found, {}, task)
+    known = {"conformal_threshold": {"value": 0.2, "rows": _ROWS}}
+    yield from measure_performance(found, known, task)
     yield from measure_confusion(found)
+    if (said := scored(found, task)) is not None:
+        yield from measure_reliability(said)
     seen = replace(found, moments_us=np.zeros(len(found.actual), np.int64))
     arrival = Arrival({"": DelayCurve((0.0, 10.0), (0.0, 1.0))}, now_us=5_000_000)
-    yield from measure_corrected(seen, {}, task, arrival, 0)
+    yield from measure_corrected(seen, known, task, arrival, 0)
     yield from measure_arrival(arrival, (0, 1), seen)
 
 

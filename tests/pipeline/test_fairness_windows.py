@@ -1,0 +1,106 @@
+"""Groups that are to be treated alike: what windows and roll-ups say of each is what their rows say."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import recall_score
+
+from kernel.clock import DAY_US
+from kernel.windows import WindowSize
+from store import models
+from store.models import Model
+from testing.measured_days import LABELS, PREDICTIONS, START_US, Traffic, a_day, label
+
+MONTH = (WindowSize("1mo"),)
+
+
+def traffic_of(workspace: Any, messages: Any, **properties: Any) -> Traffic:
+    declared = Model("m", "binary", min_rows=100, segments=("c", "gate"), **properties)
+    models.declare(workspace.db, "default", declared, 0)
+    return Traffic(workspace.sink(), workspace.clock, messages)
+
+
+def of_groups(workspace: Any, metric: str, size: str = "1d") -> dict[tuple[str, str], Any]:
+    found = workspace.measured(metric=metric, size=size, window_start_us=START_US)
+    return {(m.version, m.segment): m for m in found}
+
+
+def a_biased_day(day: int, positive: Any, negative: Any) -> list[dict]:
+    rows = a_day(day)
+    for place, row in enumerate(rows):
+        row["version"], row["features"]["gate"] = str(1 + place % 2), "x"
+        chosen = row["scores"]["late"] > (0.6 if row["features"]["c"] == "b" else 0.4)
+        row["prediction"] = positive if chosen else negative
+        row["truth"] = positive if row["truth"] == "late" else negative
+        del row["scores"]
+    return rows
+
+
+@pytest.mark.parametrize(("positive", "negative"), [("late", "ok"), (1, 0)])
+def test_each_group_is_held_against_the_rest_of_its_version(workspace, messages, positive, negative) -> None:
+    traffic = traffic_of(workspace, messages, positive_class=str(positive), fairness=("c",), rollups=MONTH)
+    days = [a_biased_day(day, positive, negative) for day in range(2)]
+    for rows in days:
+        traffic.send(PREDICTIONS, rows)
+    traffic.end()
+    workspace.evaluator().step()
+    assert of_groups(workspace, "opportunity_gap") == {}
+    traffic.send(LABELS, [label(row) | {"label": row["truth"]} for rows in days for row in rows])
+    workspace.evaluator().step()
+    for size, rows in (("1d", days[0]), ("1mo", days[0] + days[1])):
+        parity, impact, gap = (
+            of_groups(workspace, metric, size)
+            for metric in ("parity_difference", "disparate_impact", "opportunity_gap")
+        )
+        assert parity.keys() == impact.keys() == gap.keys() == {(v, f"c={c}") for v in "12" for c in "abc"}
+        for version, segment in parity:
+            mine = [row for row in rows if row["version"] == version]
+            group = np.array([f"c={row['features']['c']}" == segment for row in mine])
+            said, truth = (np.array([row[side] == positive for row in mine]) for side in ("prediction", "truth"))
+            share, other = said[group].mean(), said[~group].mean()
+            assert parity[version, segment].value == pytest.approx(share - other)
+            assert impact[version, segment].value == pytest.approx(share / other)
+            recalls = [recall_score(truth[side], said[side]) for side in (group, ~group)]
+            assert gap[version, segment].value == pytest.approx(recalls[0] - recalls[1])
+        assert parity["1", "c=b"].upper < 0
+        assert impact["1", "c=b"].upper < 1
+        assert {m.status for of in (parity, impact, gap) for m in of.values()} == {"ok"}
+
+
+def test_a_class_that_was_never_predicted_is_given_to_nobody(workspace, messages) -> None:
+    traffic = traffic_of(workspace, messages, positive_class="cancelled", fairness=("c",))
+    traffic.send(PREDICTIONS, a_biased_day(0, "late", "ok"))
+    traffic.end()
+    workspace.evaluator().step()
+    assert {m.value for m in of_groups(workspace, "parity_difference").values()} == {0.0}
+    assert {m.status for m in of_groups(workspace, "disparate_impact").values()} == {"insufficient"}
+
+
+def test_segments_that_are_no_groups_are_held_against_nobody(workspace, messages) -> None:
+    traffic = traffic_of(workspace, messages, positive_class="late")
+    rows = a_biased_day(0, "late", "ok")
+    traffic.send(PREDICTIONS, rows)
+    traffic.send(LABELS, [label(row) for row in rows])
+    traffic.end()
+    workspace.evaluator().step()
+    assert workspace.measured(metric="recall", segment="c=a", window_start_us=START_US)
+    for metric in ("parity_difference", "disparate_impact", "opportunity_gap"):
+        assert workspace.measured(metric=metric) == []
+
+
+def test_a_gap_is_provisional_until_all_labels_are_there(workspace, messages) -> None:
+    traffic = traffic_of(workspace, messages, positive_class="late", fairness=("c",))
+    days = [a_biased_day(day, "late", "ok") for day in range(12)]
+    for rows in days:
+        traffic.send(PREDICTIONS, rows)
+    for day, rows in enumerate(days[:9]):
+        traffic.send(LABELS, [label(row, day=day + 1 + place % 4) for place, row in enumerate(rows)])
+    traffic.end()
+    workspace.evaluator().step()
+    found = workspace.measured(metric="opportunity_gap", version="1", segment="c=a")
+    performance = workspace.measured(metric="recall", version="1", segment="c=a")
+    states = {m.window_start_us: m.status for m in performance}
+    assert {m.window_start_us: m.status for m in found} == {start: states[start] for start in states}
+    assert states[START_US] == "ok"
+    assert states[START_US + 8 * DAY_US] == "provisional"
