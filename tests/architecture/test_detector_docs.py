@@ -25,6 +25,7 @@ READ_AND_WRITE = {
 NO_FORMULA = READ_AND_WRITE | {
     "against": "takes rows out of the reference",
     "column_drift": "puts the statistics of a column together",
+    "concept_series": "hands series to the detectors of concept drift",
     "delta": "a default",
     "estimate": "what the measures return",
     "estimated": "hands estimates on",
