@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from api import (
     alerts,
     arrivals,
+    changes,
     comparisons,
     concept_drift,
     forecasts,
@@ -35,6 +36,7 @@ _ROUTERS = (
     measurements.router,
     forecasts.router,
     comparisons.router,
+    changes.router,
     concept_drift.router,
     alerts.router,
     shadow_runs.router,

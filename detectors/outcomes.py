@@ -104,14 +104,9 @@ def outcomes(joined: pa.Table, task: Task, predictions: int | None = None) -> Ou
     >>> found.predicted.tolist(), found.actual.tolist(), found.predictions
     (['1'], ['1'], 3)
     """
-    if task.is_classes:
-        predicted, actual = _classes(joined, "prediction"), _classes(joined, "label")
-    elif task.kind in ("regression", "ranking") or joined["label"].null_count == joined.num_rows:
-        predicted, actual = joined["prediction_value"], joined["label_value"]
-    else:
-        predicted, actual = joined["prediction"], joined["label"]
+    predicted, actual = _sides(joined, task)
     clusters = labelled.clusters(joined)
-    both = pc.and_(predicted.is_valid(), actual.is_valid())
+    both = comparable(joined, task)
     rows = joined.filter(both)
     weights = rows["weight"].fill_null(1.0).to_numpy()
     classes = not pa.types.is_floating(actual.type)
@@ -125,6 +120,27 @@ def outcomes(joined: pa.Table, task: Task, predictions: int | None = None) -> Ou
         rows["ts_us"].to_numpy(),
         rankings(joined, clusters) if task.kind == "ranking" else None,
     )
+
+
+def comparable(joined: pa.Table, task: Task) -> pa.ChunkedArray:
+    """Which rows of a joined table `outcomes` does not leave out.
+
+    >>> rows = {"prediction_value": [1.0, 2.0], "label_value": [1.0, None]}
+    >>> joined = pa.table(rows | {name: pa.nulls(2, pa.string()) for name in ("prediction", "label")})
+    >>> comparable(joined, Task()).to_pylist()
+    [True, False]
+    """
+    predicted, actual = _sides(joined, task)
+    return pc.and_(predicted.is_valid(), actual.is_valid())
+
+
+def _sides(joined: pa.Table, task: Task) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Predictions and labels: as classes or as numbers."""
+    if task.is_classes:
+        return _classes(joined, "prediction"), _classes(joined, "label")
+    if task.kind in ("regression", "ranking") or joined["label"].null_count == joined.num_rows:
+        return joined["prediction_value"], joined["label_value"]
+    return joined["prediction"], joined["label"]
 
 
 def label_classes(joined: pa.Table, task: Task) -> NDArray[np.generic] | None:

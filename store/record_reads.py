@@ -177,10 +177,16 @@ class RecordReader:
         return from_stored(found, RecordKind.PREDICTIONS, apart=True)
 
     def labelled(
-        self, model: str, windows: Sequence[Span], more: JoinedColumns = NOTHING_ELSE, *, every: bool = False
+        self,
+        model: str,
+        windows: Sequence[Span],
+        more: JoinedColumns = NOTHING_ELSE,
+        *,
+        every: bool = False,
+        most: int | None = None,
     ) -> pa.Table | None:
         """A model's predictions in some windows that have a label, beside it; see label_join.labelled."""
-        return label_join.labelled(self._queries, model, windows, self._horizon_us, more, every=every)
+        return label_join.labelled(self._queries, model, windows, self._horizon_us, more, every=every, most=most)
 
     def label_moments(self, model: str, windows: Sequence[Span], more: JoinedColumns = NOTHING_ELSE) -> pa.Table | None:
         """When labels came, of the same predictions; see label_join.label_moments."""

@@ -38,6 +38,7 @@ NO_FORMULA = READ_AND_WRITE | {
     "metrics": "names",
     "outcomes": "takes rows in columns",
     "performance": "puts the measures of performance together",
+    "performance_change": "hands rows to the splits of a change",
     "rankings": "takes items in lists",
     "settings": "settings",
     "unusual": "hands series to the baseline",
