@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from kernel.clock import DAY_US, MINUTE_US
 from kernel.windows import Span
-from store import label_join, orphan_labels
+from store import label_join, orphan_labels, version_pairs
 from store.joined_columns import NOTHING_ELSE, JoinedColumns
 from store.record_pruning import added_since, of_days, of_offsets
 from store.record_queries import RecordQueries
@@ -195,6 +195,14 @@ class RecordReader:
     def orphan_labels(self, model: str, span: Span, limit: int) -> pa.Table:
         """Labels that have no prediction; see store/orphan_labels.py."""
         return orphan_labels.newest(self._queries, model, span, self._horizon_us, limit)
+
+    def version_differences(
+        self, model: str, version: str, against: str, span: Span, *, numbers_are_classes: bool
+    ) -> pa.Table | None:
+        """How far two versions are apart on the rows that both predicted; see store/version_pairs.py."""
+        return version_pairs.differences(
+            self._queries, model, version, against, span, numbers_are_classes=numbers_are_classes
+        )
 
     def moments_of_labels(self, partition: Partition, first: int, end: int) -> pa.Table | None:
         """When the predictions were made to which labels without prediction_ts belong.
