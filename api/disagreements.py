@@ -32,7 +32,7 @@ class DisagreementOut(BaseModel):
     lower: Number = Field(description="With `upper`: the 95% interval for independent rows.")
     upper: Number
     rows: int = Field(description="That both versions predicted.")
-    called: bool = Field(description="Whether detectors agree that it had changed by then, as of concept drift.")
+    called: bool = Field(description="Whether detectors agree that it had risen by then, as of concept drift.")
 
     @classmethod
     def of(cls, found: Disagreement) -> "DisagreementOut":

@@ -25,7 +25,7 @@ class Disagreement:
 
     Attributes:
         unit: `share` of rows with different classes, or mean `distance` of two numbers.
-        called: whether three of five detectors had called a change of the disagreement by then.
+        called: whether three of five detectors had called a rise of the disagreement by then.
     """
 
     start_us: int

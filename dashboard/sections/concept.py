@@ -18,13 +18,13 @@ def captions(scene: Scene) -> dict[str, str]:
 
 
 def sentence(found: Sequence[Called], since_us: int, size: str) -> str | None:
-    """When detectors agreed that the error had changed, the newest last; None where they did not since then.
+    """When detectors agreed that the error had risen, the newest last; None where they did not since then.
 
     >>> sentence([Called("agreed", "mae", (0, 1386806400000000), 90)], 1, "1d")
-    'Concept drift: three of five detectors had called a change of the error by 12 Dec 2013.'
+    'Concept drift: three of five detectors had called a rise of the error by 12 Dec 2013.'
     """
     starts = [us for one in found if one.detector == AGREED for us in one.starts_us if us >= since_us][-_SHOWN:]
     if not starts:
         return None
     when = ", ".join(window(us, size) for us in starts)
-    return f"Concept drift: three of five detectors had called a change of the error by {when}."
+    return f"Concept drift: three of five detectors had called a rise of the error by {when}."

@@ -36,7 +36,7 @@ def measured(api: Any) -> Any:
 def measure(api: Any, values: dict[str, np.ndarray]) -> None:
     """Measure every day of these versions again; the newest day first, as labels that come late have it."""
     held = windows.lease(
-        api.db, "default", Model("m"), STARTS[-1] + 9 * DAY_US, "test", seconds=60, limit=DAYS, again_before_us=0
+        api.db, "default", Model("m"), STARTS[-1] + 9 * DAY_US, "test", seconds=60, limit=DAYS, again_before_us=1
     )
     assert held is not None
     for window in reversed(held.windows):
@@ -64,6 +64,15 @@ def test_detectors_agree_soon_after_the_fall_and_on_no_other_version(measured: A
     assert set(found) == {"agreed", "adwin", "ddm", "hddm", "kswin", "page_hinkley"}
     assert sum(bool(found[name]["called"]) for name in found if name != "agreed") >= 3
     assert [item["called"] for item in asked(measured, version="2").values()] == [[]] * 6
+
+
+def test_corrected_labels_change_the_answer(measured: Any) -> None:
+    """The fall was a feed of labels that was wrong: windows are measured again, and nothing is called any more."""
+    assert asked(measured, version="1")["agreed"]["called"] != []
+    with measured.db.write() as connection:
+        connection.execute(window_rows.update().values(label_revision=window_rows.c.label_revision + 1))
+    measure(measured, {"1": accuracy("1") + 0.03 * (np.arange(DAYS) >= FALLS_AT)})
+    assert asked(measured, version="1")["agreed"]["called"] == []
 
 
 def test_what_nobody_measured_is_empty(measured: Any) -> None:

@@ -254,7 +254,7 @@ def test_nothing_is_told_where_no_crossing_is_in_sight(tab: Page, dashboard: str
 
 
 def test_concept_drift_is_told_under_the_error_that_rose(tab: Page, dashboard: str) -> None:
-    told = re.compile(r"^Concept drift: three of five detectors had called a change of the error by \d+ Nov 2013\.$")
+    told = re.compile(r"^Concept drift: three of five detectors had called a rise of the error by \d+ Nov 2013\.$")
     tab.goto(f"{dashboard}/model?model=house-price&section=Performance")
     heading(tab, "MAE")
     expect(tab.get_by_text(told)).to_have_count(1)
