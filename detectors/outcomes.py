@@ -109,7 +109,7 @@ def outcomes(joined: pa.Table, task: Task, predictions: int | None = None) -> Ou
     """
     predicted, actual = _sides(joined, task)
     clusters = labelled.clusters(joined)
-    both = pc.and_(predicted.is_valid(), actual.is_valid())
+    both = comparable(joined, task)
     rows = joined.filter(both)
     weights = rows["weight"].fill_null(1.0).to_numpy()
     classes = not pa.types.is_floating(actual.type)
@@ -125,20 +125,20 @@ def outcomes(joined: pa.Table, task: Task, predictions: int | None = None) -> Ou
     )
 
 
-def comparable(joined: pa.Table, task: Task) -> pa.Table:
-    """The rows of a joined table that are in its outcomes, in their order.
+def comparable(joined: pa.Table, task: Task) -> pa.ChunkedArray:
+    """Which rows of a joined table `outcomes` does not leave out.
 
-    >>> rows = {"prediction": ["a", "b"], "label": ["a", None]}
-    >>> numbers = {name: pa.nulls(2, pa.float64()) for name in ("prediction_value", "label_value")}
-    >>> comparable(pa.table(rows | numbers), Task())["prediction"].to_pylist()
-    ['a']
+    >>> rows = {"prediction_value": [1.0, 2.0], "label_value": [1.0, None]}
+    >>> joined = pa.table(rows | {name: pa.nulls(2, pa.string()) for name in ("prediction", "label")})
+    >>> comparable(joined, Task()).to_pylist()
+    [True, False]
     """
     predicted, actual = _sides(joined, task)
-    return joined.filter(pc.and_(predicted.is_valid(), actual.is_valid()))
+    return pc.and_(predicted.is_valid(), actual.is_valid())
 
 
 def _sides(joined: pa.Table, task: Task) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """Predictions and labels as the task has them, null where one is none."""
+    """Predictions and labels: as classes or as numbers."""
     if task.is_classes:
         return _classes(joined, "prediction"), _classes(joined, "label")
     if task.kind in ("regression", "ranking") or joined["label"].null_count == joined.num_rows:

@@ -9,7 +9,7 @@ from dashboard.charts.lines import axis_title, line
 from dashboard.charts.matrix import matrix
 from dashboard.palette import Palette, palette
 from dashboard.scene import Scene
-from dashboard.sections import ahead, calibration, confidence, estimates, fairness, labels, versions
+from dashboard.sections import ahead, calibration, concept, confidence, estimates, fairness, labels, versions
 from dashboard.text import metric_name, number, window
 from detectors.brier_decomposition import PARTS
 from detectors.confusion_cells import cell
@@ -36,7 +36,7 @@ def show(scene: Scene) -> None:
         confidence.show(scene)
         return
     colours = palette()
-    coming = ahead.captions(scene, *drawn)
+    said = ahead.captions(scene, *drawn), concept.captions(scene)
     waiting = labels.corrected(scene, data, drawn)
     for place in range(0, len(drawn), _A_ROW):
         for box, metric in zip(st.columns(_A_ROW, gap="medium"), drawn[place : place + _A_ROW], strict=False):
@@ -44,8 +44,8 @@ def show(scene: Scene) -> None:
                 _metric(scene, data[data["metric"] == metric], estimated.get(metric), waiting.get(metric), colours)
                 if metric == "brier":
                     _parts(scene, data)
-                if metric in coming:
-                    st.caption(coming[metric])
+                for text in (of[metric] for of in said if metric in of):
+                    st.caption(text)
     st.caption(
         "Band: 95% interval; hover for what it allows for. Dashed line: the reference. Orange diamond: degraded. Hollow dot: "
         "too few labels to judge."

@@ -267,6 +267,16 @@ def test_nothing_is_told_where_no_crossing_is_in_sight(tab: Page, dashboard: str
     expect(tab.get_by_text("At this pace")).to_have_count(0)
 
 
+def test_concept_drift_is_told_under_the_error_that_rose(tab: Page, dashboard: str) -> None:
+    told = re.compile(r"^Concept drift: three of five detectors had called a rise of the error by \d+ Nov 2013\.$")
+    tab.goto(f"{dashboard}/model?model=house-price&section=Performance")
+    heading(tab, "MAE")
+    expect(tab.get_by_text(told)).to_have_count(1)
+    tab.goto(f"{dashboard}/model?model=search&section=Performance")
+    heading(tab, "NDCG")
+    expect(tab.get_by_text("Concept drift")).to_have_count(0)
+
+
 def test_an_alert_is_acknowledged(browser: Browser, dashboard: str) -> None:
     with browser.new_page() as page:
         page.set_default_timeout(TIMEOUT_MS)
