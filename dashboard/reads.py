@@ -6,6 +6,8 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard.settings import DashboardSettings
+from detectors import concept_series
+from detectors.concept_series import Called
 from detectors.forecasting import Ahead, Limits, forecasts, past_us
 from detectors.limits import Interval
 from detectors.version_series import COMPARED, Compared, compare_series
@@ -89,6 +91,14 @@ def ahead(
     size = WindowSize(scope.size)
     table = measured.newest_series(database(), workspace(), scope, metrics, past_us(size), column)
     return forecasts(table, size, Limits(settings().detectors.delta, dict(reference)))
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def concept_drift(scope: measured.Scope) -> list[Called]:
+    """What detectors of concept drift call in the metric that usually stands for a model's error."""
+    past_us = concept_series.past_us(WindowSize(scope.size))
+    table = measured.newest_series(database(), workspace(), scope, concept_series.USUALLY, past_us, "")
+    return concept_series.called(table)
 
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)

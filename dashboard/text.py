@@ -81,6 +81,7 @@ METRICS: Mapping[str, str] = {
     "uptime": "Uptime",
     "error_rate": "Error rate",
     "label_coverage": "Label coverage",
+    "label_completeness": "Label completeness",
     "gpu_utilization": "GPU utilization",
     "gpu_idle_share": "Idle GPUs",
     "gpu_memory_share": "GPU memory",
@@ -171,6 +172,22 @@ def moment(ts_us: int | None) -> str:
         return NONE
     when = to_datetime(ts_us)
     return f"{when.day} {when:%b %Y %H:%M}" if ts_us % DAY_US else f"{when.day} {when:%b %Y}"
+
+
+def span(seconds: float | None) -> str:
+    """A length of time, to two digits or so.
+
+    >>> span(0.4), span(90.0), span(5_400.0), span(200_000.0), span(None)
+    ('under a second', '90 s', '90 min', '2.3 days', '–')
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return NONE
+    if seconds < 1:
+        return "under a second"
+    for length, unit in ((2 * 86_400, "days"), (2 * 3_600, "h"), (2 * 60, "min")):
+        if seconds >= length:
+            return f"{seconds / (length / 2):.2g} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def window(start_us: int | None, size: str) -> str:

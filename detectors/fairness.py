@@ -68,7 +68,7 @@ def measure_opportunity(joined: pa.Table, task: Task, groups: Collection[str]) -
     >>> [(group, one.value) for group, one in measure_opportunity(rows, Task("binary", "a"), ["c=x"])]
     [('c=x', -0.5)]
     """
-    rows = comparable(joined, task)
+    rows = joined.filter(comparable(joined, task))
     found = outcomes(rows, task)
     positives = found.actual == task.positive_class
     hits = (found.predicted == task.positive_class)[positives]

@@ -109,7 +109,7 @@ def outcomes(joined: pa.Table, task: Task, predictions: int | None = None) -> Ou
     """
     predicted, actual = _sides(joined, task)
     clusters = labelled.clusters(joined)
-    both = pc.and_(predicted.is_valid(), actual.is_valid())
+    both = comparable(joined, task)
     rows = joined.filter(both)
     weights = rows["weight"].fill_null(1.0).to_numpy()
     classes = not pa.types.is_floating(actual.type)
@@ -125,20 +125,20 @@ def outcomes(joined: pa.Table, task: Task, predictions: int | None = None) -> Ou
     )
 
 
-def comparable(joined: pa.Table, task: Task) -> pa.Table:
-    """The rows of a joined table that are in its outcomes, in their order.
+def comparable(joined: pa.Table, task: Task) -> pa.ChunkedArray:
+    """Which rows of a joined table `outcomes` does not leave out.
 
-    >>> rows = {"prediction": ["a", "b"], "label": ["a", None]}
-    >>> numbers = {name: pa.nulls(2, pa.float64()) for name in ("prediction_value", "label_value")}
-    >>> comparable(pa.table(rows | numbers), Task())["prediction"].to_pylist()
-    ['a']
+    >>> rows = {"prediction_value": [1.0, 2.0], "label_value": [1.0, None]}
+    >>> joined = pa.table(rows | {name: pa.nulls(2, pa.string()) for name in ("prediction", "label")})
+    >>> comparable(joined, Task()).to_pylist()
+    [True, False]
     """
     predicted, actual = _sides(joined, task)
-    return joined.filter(pc.and_(predicted.is_valid(), actual.is_valid()))
+    return pc.and_(predicted.is_valid(), actual.is_valid())
 
 
 def _sides(joined: pa.Table, task: Task) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """Predictions and labels as the task has them, null where one is none."""
+    """Predictions and labels: as classes or as numbers."""
     if task.is_classes:
         return _classes(joined, "prediction"), _classes(joined, "label")
     if task.kind in ("regression", "ranking") or joined["label"].null_count == joined.num_rows:
@@ -158,6 +158,26 @@ def label_classes(joined: pa.Table, task: Task) -> NDArray[np.generic] | None:
         return None
     classes = _classes(joined, "label") if task.is_classes else joined["label"]
     return np.array(classes.fill_null("").to_pylist(), np.str_)
+
+
+def predicted_classes(joined: pa.Table, task: Task) -> NDArray[np.generic]:
+    """The prediction of each row as a class, "" where it is none.
+
+    >>> predicted_classes(pa.table({"prediction": ["late", None], "prediction_value": [None, 1.0]}), Task("binary")).tolist()
+    ['late', '1']
+    """
+    classes = _classes(joined, "prediction") if task.is_classes else joined["prediction"]
+    return np.array(classes.fill_null("").to_pylist(), np.str_)
+
+
+def scores_by_class(joined: pa.Table) -> dict[str, FloatArray]:
+    """The scores of each class, shape (rows,); NaN where a row has none.
+
+    >>> scores = pa.array([[("late", 0.5)], None], pa.map_(pa.string(), pa.float64()))
+    >>> scores_by_class(pa.table({"scores": scores}))["late"].tolist()
+    [0.5, nan]
+    """
+    return _scores(joined["scores"].combine_chunks())
 
 
 def _classes(joined: pa.Table, side: str) -> pa.ChunkedArray:

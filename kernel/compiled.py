@@ -1,17 +1,30 @@
 """Compiling loops to machine code, kept on the disk from one process to the next where the disk takes it.
 
-numba's own cache ends the process where it cannot be kept: in an installation that nobody may write to, as in most
-containers, or on a disk that fills up. Here that costs a compilation, some seconds a process, and nothing else.
+Three things that numba's own cache does not do:
+
+- It goes on where nothing can be kept: in an installation that nobody may write to, as in most containers, or on a disk that
+  fills up. That costs a compilation, some seconds a process, and nothing else.
+- It keeps functions of one name apart, such as the inner ones of np.sort and of np.argsort. numba tells them apart by a number
+  that each process counts from 1, so a process that loads what two others compiled could run one for the other, and count wrong.
+  Here the numbers are random (https://github.com/numba/numba/issues/10486).
+- It knows what it loads. A process that ends between writing an index and the code, or two that write at once, leave the code of
+  another source or for other types under the name in the index. So the code says what it is of.
 """
 
 import logging
+import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.bytecode import FunctionIdentity
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 _log = logging.getLogger(__name__)
+
+_TOLD_APART = hasattr(FunctionIdentity, "_unique_ids")  # a later numba may have another way: then nothing is kept
+FunctionIdentity._unique_ids = iter(partial(secrets.randbits, 64), None)  # one for each function that is compiled
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -24,6 +37,8 @@ def compiled(function: Callable[..., Any]) -> Any:
     4.0
     """
     made = numba.njit(nogil=True)(function)
+    if not _TOLD_APART:
+        return made
     try:
         made._cache = _Cache(function)
     except RuntimeError as error:  # no folder of numba's choice may be written to
@@ -39,8 +54,26 @@ def inlined(function: Callable[..., Any]) -> Any:
 class _Cache(FunctionCache):  # type: ignore[misc]
     """What a dispatcher asks; numba, which has no types, offers no other way to go on where nothing can be written."""
 
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        name = f"{self._impl.filename_base}.marked"  # not numba's, which could not read it
+        self._cache_file = _Files(self._cache_path, name, self._impl.locator.get_source_stamp())
+
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
             super().save_overload(sig, data)
         except OSError as error:
             _log.info("compiled code is not kept: %s", error)
+
+
+class _Files(IndexDataCacheFile):  # type: ignore[misc]
+    """An index and the code that it names, each with the stamp of its source and the key of its types."""
+
+    def save(self, key: Any, data: Any) -> None:
+        super().save(key, (self._source_stamp, key, data))
+
+    def load(self, key: Any) -> Any:
+        match super().load(key):
+            case (stamp, of, data) if (stamp, of) == (self._source_stamp, key):
+                return data
+        return None

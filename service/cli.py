@@ -247,6 +247,30 @@ def reference(
     _say(answer, put_reference.as_text(model, answer), as_json)
 
 
+@app.command("label-plan")
+def label_plan(
+    model: Annotated[str, typer.Argument(help="The model; it predicts classes, with scores.")],
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="Labels at most.")] = 100,
+    version: Annotated[str, typer.Option(help="Of this version alone.")] = "",
+    start: Annotated[str, typer.Option(help="Predictions from this RFC 3339 time on; of a week by default.")] = "",
+    end: Annotated[str, typer.Option(help="Predictions before; up to the newest by default.")] = "",
+    send: Annotated[bool, typer.Option(help="Put them into the topic driftglass.label-requests, too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Choose the predictions whose labels would say most about how often a model is wrong."""
+    from api.label_planning import Asked
+    from api.moments import read_moment
+    from service import label_plan as planning
+
+    try:
+        span = [read_moment(text) if text else None for text in (start, end)]
+    except ValueError as error:
+        raise typer.BadParameter(f"--start and --end {error}") from error
+    with ExitStack() as closing:
+        answer = planning.run(_wiring(closing), model, Asked(count, version, *span), send=send)
+    _say(answer, planning.as_text(answer), as_json)
+
+
 @app.command("dead-letters")
 def dead_letters(
     limit: Annotated[int, typer.Option(min=1, help="Letters to show, the newest first.")] = 20, as_json: Json = False

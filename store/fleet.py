@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from kernel.clock import DAY_US
+from kernel.measurement import DECISIVE
 from kernel.windows import parse_duration
 from store.database import Database
 from store.tables import alerts, decisions, incidents, measurements, models
@@ -164,7 +165,7 @@ def _values(
             sa.select(m.model, m.metric, m.value)
             .where(_recent(measurements, workspace, some, newest_only=False))
             .where(m.metric.in_(HEADLINES), m.column == "", m.value.is_not(None))
-            .where(sa.or_(m.metric == "rows", m.status != "insufficient"))
+            .where(sa.or_(m.metric == "rows", m.status.in_(DECISIVE)))
             .order_by(m.window_start_us)
         )
         for model, metric, value in connection.execute(query):

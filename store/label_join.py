@@ -36,6 +36,7 @@ def labelled(
     more: JoinedColumns = NOTHING_ELSE,
     *,
     every: bool = False,
+    most: int | None = None,
 ) -> pa.Table | None:
     """A model's predictions in some windows that have a label, beside it, each identity once a window.
 
@@ -48,6 +49,7 @@ def labelled(
         windows: that do not overlap.
         more: further columns.
         every: whether those without a label are there as well, with nulls; memory then follows the traffic.
+        most: about so many of them at most, chosen by the hash of their ids; for all alone that have a label.
 
     Returns:
         version, id, ts_us, prediction, prediction_value, weight, scores (a map), more, label, label_value and first_us (the ts of
@@ -56,7 +58,7 @@ def labelled(
     if every:
         found = _Join(queries, model, join_spans(windows), horizon_us, _OUTCOME, more).all(windows)
         return None if found is None else more.named(found).sort_by(_ORDER)
-    return _joined(queries, model, windows, horizon_us, _OUTCOME, more)
+    return _joined(queries, model, windows, horizon_us, _OUTCOME, more, most)
 
 
 def label_moments(
@@ -77,8 +79,11 @@ def _joined(
     horizon_us: int,
     picked: str,
     more: JoinedColumns,
+    most: int | None = None,
 ) -> pa.Table | None:
     join = _Join(queries, model, join_spans(windows), horizon_us, picked, more)
+    if most is not None:
+        join.thin(most)
     pairs = join.pairs()
     if pairs is None:
         return None
@@ -121,6 +126,18 @@ class _Join:
             (hint_us is null or abs(hint_us - ts_us) <= {HINT_SLACK_US})
             and label_us >= ts_us - {HINT_SLACK_US} and label_us <= ts_us + {horizon_us}"""
         self._belong = f"model = ? and ts_us >= ? and ts_us < ? and {self._fit}"
+
+    def thin(self, most: int) -> None:
+        """Leave out pairs by the hash of their id, all of an id or none, so that about so many stay."""
+        count = f"""
+            with labels as ({self._labels}),
+            pairs as (
+                select {self._taken} epoch_us(ts) as ts_us from records join labels using (id) where {self._belong})
+            select count(*) as pairs from pairs"""
+        found = self._run(count, {})
+        pairs = 0 if found is None else found["pairs"][0].as_py()
+        if pairs > most:
+            self._belong += f" and (md5_number_lower(id) >> 11)::double < {most / pairs * 2**53}"
 
     def pairs(self) -> pa.Table | None:
         """version, id, ts_us, what is picked, label, label_value, identity (a hash) and label_us, in no order."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from kernel.clock import DAY_US, MINUTE_US
 from kernel.windows import Span
-from store import label_join, orphan_labels
+from store import label_join, orphan_labels, version_pairs
 from store.joined_columns import NOTHING_ELSE, JoinedColumns
 from store.record_pruning import added_since, of_days, of_offsets
 from store.record_queries import RecordQueries
@@ -177,10 +177,16 @@ class RecordReader:
         return from_stored(found, RecordKind.PREDICTIONS, apart=True)
 
     def labelled(
-        self, model: str, windows: Sequence[Span], more: JoinedColumns = NOTHING_ELSE, *, every: bool = False
+        self,
+        model: str,
+        windows: Sequence[Span],
+        more: JoinedColumns = NOTHING_ELSE,
+        *,
+        every: bool = False,
+        most: int | None = None,
     ) -> pa.Table | None:
         """A model's predictions in some windows that have a label, beside it; see label_join.labelled."""
-        return label_join.labelled(self._queries, model, windows, self._horizon_us, more, every=every)
+        return label_join.labelled(self._queries, model, windows, self._horizon_us, more, every=every, most=most)
 
     def label_moments(self, model: str, windows: Sequence[Span], more: JoinedColumns = NOTHING_ELSE) -> pa.Table | None:
         """When labels came, of the same predictions; see label_join.label_moments."""
@@ -189,6 +195,14 @@ class RecordReader:
     def orphan_labels(self, model: str, span: Span, limit: int) -> pa.Table:
         """Labels that have no prediction; see store/orphan_labels.py."""
         return orphan_labels.newest(self._queries, model, span, self._horizon_us, limit)
+
+    def version_differences(
+        self, model: str, version: str, against: str, span: Span, *, numbers_are_classes: bool
+    ) -> pa.Table | None:
+        """How far two versions are apart on the rows that both predicted; see store/version_pairs.py."""
+        return version_pairs.differences(
+            self._queries, model, version, against, span, numbers_are_classes=numbers_are_classes
+        )
 
     def moments_of_labels(self, partition: Partition, first: int, end: int) -> pa.Table | None:
         """When the predictions were made to which labels without prediction_ts belong.

@@ -108,7 +108,7 @@ def furthest(
 ) -> dict[str, int]:
     """The largest ts of the predictions, or of the labels, of each of some models that has any."""
     at = watermarks.c
-    query = sa.select(at.model, at.topic, at.max_ts_us).where(at.workspace == workspace)
+    query = sa.select(at.model, at.topic, at.max_ts_us).where(at.workspace == workspace, at.topic.endswith(kind.value))
     found: dict[str, int] = {}
     with db.read() as connection:
         for some in in_parts(sorted(models), _MODELS_A_QUERY):

@@ -200,18 +200,25 @@ def _measure_model(
     for metric, value in (("confidence_entropy", 0.61), ("confidence_margin", 0.42), ("low_confidence_share", 0.21)):
         found = value + rng.normal(0, 0.01)
         measure(rows, *where, metric, value=found, lower=found - 0.012, upper=found + 0.012, expected=value)
-    coverage = 0.97 if day < DAYS - 3 else 0.12
+    complete = (1.0, 0.94, 0.83, 0.55, 0.12)[max(0, day - DAYS + 5)]
+    coverage = 0.97 * complete
     fall = 0.06 if 150 <= day < 215 else 0.0
     for metric, value in (
         ("accuracy", 0.842), ("precision", 0.61), ("recall", 0.48), ("f1", 0.537), ("roc_auc", 0.781), ("log_loss", 0.402),
     ):  # fmt: skip
         value = value + (fall if metric == "log_loss" else -fall) + rng.normal(0, 0.012)
         half = 0.024 / np.sqrt(coverage)
-        status = "insufficient" if coverage < 0.5 else "degraded" if fall and metric == "accuracy" else "ok"
+        status = "provisional" if complete < 0.99 else "degraded" if fall and metric == "accuracy" else "ok"
         if where[:2] != UNLABELLED:
-            measure(rows, *where, metric, value=value, lower=value - half, upper=value + half, status=status)
+            seen = value + 0.06 * (1 - complete)  # what went well is told of first
+            measure(rows, *where, metric, value=seen, lower=seen - half, upper=seen + half, status=status)
+            known = {"value": value, "lower": value - 1.2 * half, "upper": value + 1.2 * half} if complete > 0.2 else {}
+            measure(rows, *where, f"corrected_{metric}", **{"status": "ok" if known else "insufficient", **known})
     if where[:2] != UNLABELLED:
         measure(rows, *where, "label_coverage", value=coverage)
+        measure(rows, *where, "label_completeness", value=complete)
+        for metric, value in (("label_delay_p50", 30_000.0), ("label_delay_p99", 4.1 * 86_400)):
+            measure(rows, *where, metric, value=value)
     _measure_estimates(rows, where, day, fall)
 
 

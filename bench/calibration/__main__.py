@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bench.calibration import clean, power, restless, rhythm, together
+from bench.calibration import clean, concept, power, restless, rhythm, together
 from bench.calibration.plots import draw
 from service.demo.flights import load_flights
 
@@ -36,6 +36,7 @@ class Figures:
     power: list[power.Power]
     rhythm: list[rhythm.Rhythm]
     together: list[together.Together]
+    concept: list[concept.Concept]
 
 
 def main() -> int:
@@ -58,6 +59,7 @@ def _read(file: Path) -> Figures:
         [power.Power(**row) for row in stored["power"]],
         [rhythm.Rhythm(**row) for row in stored["rhythm"]],
         [together.Together(**row) for row in stored["together"]],
+        [concept.Concept(**row) for row in stored["concept"]],
     )
 
 
@@ -90,7 +92,12 @@ def _measure(months: int) -> Figures:
             for kind in rhythm.KINDS
         ]
         many = together.measure(models, flights, telling("flights, all columns together", models))
-    return Figures(quiet, moving, seen, usual, [many])
+        errors = [
+            found
+            for kept in concept.KEPT
+            for found in concept.measure(kept, series, telling(f"errors that keep {kept}", series))
+        ]
+    return Figures(quiet, moving, seen, usual, [many], errors)
 
 
 def _options() -> argparse.Namespace:
@@ -141,6 +148,11 @@ def _print(found: Figures) -> None:
     _table(console, title, ("models", "days each", "median area", *rules), [
         (t.models, t.days, t.area, t.ours, t.alerts, t.iid, t.first, f"{t.seen:.0%}") for t in found.together
     ])  # fmt: skip
+    title = (
+        f"concept drift: calls in {concept.WINDOWS} windows of noise, and how many windows after a rise it is called"
+    )
+    rules = ("a window keeps", "detector", "false", *(f"rise of {rise}" for rise in concept.RISES))
+    _table(console, title, rules, [(c.kept, c.detector, c.false, *c.delays) for c in found.concept])
 
 
 def _table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -15,6 +15,7 @@ LABELS_TOPIC = "driftglass.labels"
 EVENTS_TOPIC = "driftglass.events"
 ALERTS_TOPIC = "driftglass.alerts"
 RETRAINING_TOPIC = "driftglass.retraining"
+LABEL_REQUESTS_TOPIC = "driftglass.label-requests"
 
 HTTP_PATHS = {
     PREDICTIONS_TOPIC: "/v1/predictions",

@@ -132,6 +132,7 @@ def axis_title(metric: str) -> str:
         "traffic": "rows a window, all versions",
         "error_rate": "error rate, % of rows",
         "label_coverage": "labelled, % of rows",
+        "label_completeness": "complete, %",
         "log_loss": "log loss, nats",
         "mape": "MAPE, % of the label",
         "bias": "prediction − label",  # noqa: RUF001 - a minus

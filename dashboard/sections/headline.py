@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard.scene import Scene
 from dashboard.text import NONE, count, metric_name, number, share, window
+from kernel.measurement import DECISIVE
 from store.fleet import COLUMN_METRICS
 
 _SERVICE = ("rows", "error_rate", "latency_p99")
@@ -26,7 +27,7 @@ def show(scene: Scene) -> None:
     boxes[3].metric("Drifted columns", _drifted(scene))
     pair = next((pair for pair in _PAIRS if data["metric"].isin(pair).any()), _PAIRS[0])
     for box, metric in zip(boxes[4:], pair, strict=True):
-        _performance(box, scene, data[(data["metric"] == metric) & (data["status"] != "insufficient")], metric)
+        _performance(box, scene, data[(data["metric"] == metric) & data["status"].isin(DECISIVE)], metric)
 
 
 def _newest(data: pd.DataFrame, metric: str) -> float | None:

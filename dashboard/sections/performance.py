@@ -3,12 +3,13 @@
 import pandas as pd
 import streamlit as st
 
+from dashboard.charts.corrected import with_corrected
 from dashboard.charts.estimated import beside
 from dashboard.charts.lines import axis_title, line
 from dashboard.charts.matrix import matrix
 from dashboard.palette import Palette, palette
 from dashboard.scene import Scene
-from dashboard.sections import ahead, calibration, confidence, estimates, fairness
+from dashboard.sections import ahead, calibration, concept, confidence, estimates, fairness, labels, versions
 from dashboard.text import metric_name, number, window
 from detectors.brier_decomposition import PARTS
 from detectors.confusion_cells import cell
@@ -35,36 +36,45 @@ def show(scene: Scene) -> None:
         confidence.show(scene)
         return
     colours = palette()
-    coming = ahead.captions(scene, *drawn)
+    said = ahead.captions(scene, *drawn), concept.captions(scene)
+    waiting = labels.corrected(scene, data, drawn)
     for place in range(0, len(drawn), _A_ROW):
         for box, metric in zip(st.columns(_A_ROW, gap="medium"), drawn[place : place + _A_ROW], strict=False):
             with box:
-                _metric(scene, data[data["metric"] == metric], estimated.get(metric), metric, colours)
+                _metric(scene, data[data["metric"] == metric], estimated.get(metric), waiting.get(metric), colours)
                 if metric == "brier":
                     _parts(scene, data)
-                if metric in coming:
-                    st.caption(coming[metric])
+                for text in (of[metric] for of in said if metric in of):
+                    st.caption(text)
     st.caption(
         "Band: 95% interval; hover for what it allows for. Dashed line: the reference. Orange diamond: degraded. Hollow dot: "
         "too few labels to judge."
     )
+    if waiting:
+        st.caption(labels.CAPTION)
     if estimated:
         st.caption(estimates.CAPTION)
         estimates.show_error(scene)
     _matrix(scene, colours)
     calibration.show(scene)
-    _coverage(data, colours)
+    labels.show(scene, data[data["metric"] == "label_coverage"])
+    versions.show(scene)
     fairness.show(scene)
     confidence.show(scene)
 
 
-def _metric(scene: Scene, data: pd.DataFrame, estimated: pd.DataFrame | None, metric: str, colours: Palette) -> None:
+def _metric(
+    scene: Scene, data: pd.DataFrame, estimated: pd.DataFrame | None, corrected: pd.DataFrame | None, colours: Palette
+) -> None:
+    metric = data["metric"].iloc[0]
     known = scene.card.reference.performance.get(metric) if scene.card.reference else None
     level = known.value if known else None
     st.subheader(metric_name(metric), anchor=False)
     chart = line(data, axis_title(metric), colours, zero=False, percent=metric == "mape", band=True, reference=level)
     if estimated is not None:
         chart = beside(chart, estimated, axis_title(metric), colours)
+    if corrected is not None:
+        chart = with_corrected(chart, corrected, axis_title(metric), colours)
     text = f"{metric_name(metric)} over time" + (f", reference {number(level)}" if level is not None else "")
     st.altair_chart(chart, key=f"performance-{metric}", alt=text)
 
@@ -91,11 +101,3 @@ def _matrix(scene: Scene, colours: Palette) -> None:
         matrix(cells, "label", "prediction", colours), key="performance-confusion", alt="Labels by what was predicted"
     )
     st.caption("Rows of each label by what was predicted; in brackets, and as colour, their share of the label's rows.")
-
-
-def _coverage(data: pd.DataFrame, colours: Palette) -> None:
-    st.subheader("Label coverage", anchor=False)
-    coverage = line(
-        data[data["metric"] == "label_coverage"], axis_title("label_coverage"), colours, percent=True, height=170
-    )
-    st.altair_chart(coverage, key="performance-coverage", alt="Share of predictions that has a label, over time")

@@ -100,7 +100,7 @@ def _of_features(sides: Sides, alpha: float, delta: float) -> Iterator[Measureme
     if min(n, m) < LEAST_ROWS:
         yield _too_few("domain_auc", "", n, m)
         return
-    seen, coded = _encoded(sides)
+    seen, coded = encoded(sides)
     yield _of_classifier("", seen, alpha, delta)
     fitted = reconstruction.fit(coded[1])
     found = None if fitted is None else reconstruction.measure(coded[0], fitted)
@@ -172,8 +172,13 @@ def _too_few(metric: str, name: str, n: int, m: int) -> Measurement:
     return Measurement(metric, name, None, Status.INSUFFICIENT, rows=n, reference_rows=m, basis=told)
 
 
-def _encoded(sides: Sides) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
-    """Window and reference as the classifier sees them, and as the reconstruction does."""
+def encoded(sides: Sides) -> tuple[tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]:
+    """Window and reference as the classifier sees their features, and as the reconstruction does; all of shape (rows, columns).
+
+    >>> sides = Sides(pa.table({"feature.x": ["2"]}), pa.table({"feature.x": ["3", None]}), {"feature.x": Kind.NUMERIC})
+    >>> [side.tolist() for side in encoded(sides)[0]]
+    [[[2.0]], [[3.0], [nan]]]
+    """
     seen: list[tuple[FloatArray, FloatArray]] = []
     coded: list[tuple[FloatArray, FloatArray]] = []
     for name in sides.features:

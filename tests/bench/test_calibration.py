@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from bench.calibration import __main__ as calibration
-from bench.calibration import clean, power, together
+from bench.calibration import clean, concept, power, together
 from bench.calibration.tests import QUARTER_DAYS, Windows, called, psi_of, rises, series_of
 from detectors import shares
 from detectors.interval_null import measure_drift
@@ -123,3 +123,11 @@ def test_the_fold_of_the_bench_is_the_detectors() -> None:
     drawn[40] = np.eye(10)[0] * 500
     series = series_of(Windows(drawn, np.full(10, 500.0)), 1e-4, 0.1, np.arange(50) * DAY_US, 91)
     assert np.flatnonzero(fold(series, 0, WindowSize("1d")).abnormal).tolist() == [40]
+
+
+def test_detectors_that_agree_call_less_noise_than_each_and_a_large_rise_soon() -> None:
+    found = {one.detector: one for one in concept.measure(0.6, 10, lambda: None)}
+    alone = [one for name, one in found.items() if name != "agreed"]
+    assert found["agreed"].false <= min(max(one.false for one in alone), 0.3)
+    assert 0 <= found["agreed"].delays[2] <= 20
+    assert all(one.delays[2] <= one.delays[0] or one.delays[0] < 0 for one in found.values())

@@ -184,8 +184,10 @@ def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str
     open_model(tab, dashboard, "&section=Performance")
     for name in ("Accuracy", "ROC AUC", "PR AUC", "F1", "Precision", "Recall", "Log loss", "Brier score"):
         heading(tab, name)
-    for name in ("Calibration error", "Confusion matrix, 27 Nov 2013", "Label coverage"):
+    for name in ("Calibration error", "Confusion matrix, 27 Nov 2013", "Label coverage", "Label completeness"):
         heading(tab, name)
+    expect(tab.get_by_text("Half of them are after 8.3 h, 99 in 100 after 4.1 days.")).to_be_visible()
+    expect(tab.get_by_text("Triangle: with the labels that are to come")).to_be_visible()
     drawn(tab, "ROC AUC over time, reference 0.785")
     drawn(tab, "Labels by what was predicted")
     heading(tab, "Reliability diagram, 27 Nov 2013")
@@ -228,6 +230,12 @@ def test_where_no_labels_have_come_performance_is_what_scores_say(tab: Page, das
     heading(tab, "Confidence")
 
 
+def test_a_version_stands_beside_another_that_serves_with_it(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard, "&section=Performance&version=4")
+    heading(tab, "Version 4 beside version 3")
+    expect(tab.get_by_text("hold whenever one looks, from 10 windows on")).to_be_visible()
+
+
 def test_drift_shows_many_columns_at_once(tab: Page, dashboard: str) -> None:
     open_model(tab, dashboard)
     heading(tab, "Features together")
@@ -257,6 +265,16 @@ def test_nothing_is_told_where_no_crossing_is_in_sight(tab: Page, dashboard: str
     open_model(tab, dashboard, "&column=carrier")
     drawn(tab, "PSI of carrier over time")
     expect(tab.get_by_text("At this pace")).to_have_count(0)
+
+
+def test_concept_drift_is_told_under_the_error_that_rose(tab: Page, dashboard: str) -> None:
+    told = re.compile(r"^Concept drift: three of five detectors had called a rise of the error by \d+ Nov 2013\.$")
+    tab.goto(f"{dashboard}/model?model=house-price&section=Performance")
+    heading(tab, "MAE")
+    expect(tab.get_by_text(told)).to_have_count(1)
+    tab.goto(f"{dashboard}/model?model=search&section=Performance")
+    heading(tab, "NDCG")
+    expect(tab.get_by_text("Concept drift")).to_have_count(0)
 
 
 def test_an_alert_is_acknowledged(browser: Browser, dashboard: str) -> None:

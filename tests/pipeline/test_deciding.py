@@ -90,7 +90,9 @@ def test_an_area_is_held_against_its_past_on_a_scale_that_does_not_end_at_one(wo
             Measurement("rows", "", 200.0, Status.OK),
             Measurement("domain_auc", "", area, Status.DRIFT, alpha=1e-4),
         ]
-        windows.finish(workspace.db, "default", held, window, {SeriesKey("m", "1", "", "1d"): found}, 0, 0)
+        windows.finish(
+            workspace.db, "default", held, window, {SeriesKey("m", "1", "", "1d"): found}, windows.Labels(), 0
+        )
     Decider(workspace.db, "default", workspace.clock, DetectorSettings()).step({"m": model}, {"m": mark})
     by_day = decided(workspace, "domain_auc", "")
     assert {day for day, row in by_day.items() if row.abnormal} == {*range(30), 40}

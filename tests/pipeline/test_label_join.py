@@ -107,6 +107,21 @@ def test_the_join_is_what_a_plain_loop_finds(tmp_path, seed: int) -> None:
     assert moments["first_us"].to_pylist() == joined["first_us"].to_pylist()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_of_many_rows_some_are_read_with_all_of_their_ids(tmp_path, seed: int) -> None:
+    predictions, labels = drawn(np.random.default_rng(seed))
+    log = RecordLog(str(tmp_path))
+    written(log, RecordKind.PREDICTIONS, predictions, 3)
+    written(log, RecordKind.LABELS, labels, 2)
+    reader = RecordReader(log, "default", HORIZON_US)
+    whole = reader.labelled("m", WINDOWS)
+    some = reader.labelled("m", WINDOWS, most=whole.num_rows // 3)
+    assert 0 < some.num_rows < 0.8 * whole.num_rows
+    chosen = set(some["id"].to_pylist())
+    assert some.to_pylist() == [row for row in whole.to_pylist() if row["id"] in chosen]
+    assert reader.labelled("m", WINDOWS, most=10_000).equals(whole)
+
+
 def test_predictions_that_never_had_a_label_are_no_rows(tmp_path) -> None:
     log = RecordLog(str(tmp_path))
     reader = RecordReader(log, "default", HORIZON_US)

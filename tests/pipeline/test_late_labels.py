@@ -11,12 +11,12 @@ from store import models, windows
 from store.models import Model
 from testing.measured_days import LABELS, PREDICTIONS, START_US, Traffic
 
-DAYS, ROWS = 40, 150
+DAYS, ROWS = 26, 200
 NOW_US = START_US + DAYS * DAY_US
 
 
 class World:
-    """Predictions of 40 days, of which one in four is wrong; wrong ones are told of late, in the mean after three days."""
+    """Predictions of 26 days, of which one in four is wrong; wrong ones are told of late, in the mean after three days."""
 
     def __init__(self, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
@@ -83,10 +83,10 @@ def live(traffic, workspace, world: World) -> None:
 
 def test_a_young_window_says_how_many_of_its_labels_are_there(traffic, workspace, world) -> None:
     live(traffic, workspace, world)
-    for day in (39, 38, 37, 36):
+    for day in range(DAYS - 4, DAYS):
         found = measured(workspace, "label_completeness", day)
         assert found.value == pytest.approx(world.seen(day).sum() / world.day(day).sum(), abs=0.08), day
-    assert measured(workspace, "label_delay_p50", 38).value == pytest.approx(
+    assert measured(workspace, "label_delay_p50", DAYS - 2).value == pytest.approx(
         np.median(world.label_us - world.ts_us) / 1e6, rel=0.15
     )
 
@@ -94,7 +94,7 @@ def test_a_young_window_says_how_many_of_its_labels_are_there(traffic, workspace
 def test_raw_is_what_the_labels_say_that_are_there_and_corrected_what_all_will(traffic, workspace, world) -> None:
     live(traffic, workspace, world)
     gaps = []
-    for day in range(34, 39):
+    for day in range(DAYS - 6, DAYS - 1):
         raw, corrected = (measured(workspace, name, day) for name in ("accuracy", "corrected_accuracy"))
         assert raw.value == pytest.approx(world.right[world.seen(day)].mean(), rel=1e-12)
         assert raw.status == "provisional"
@@ -107,16 +107,16 @@ def test_raw_is_what_the_labels_say_that_are_there_and_corrected_what_all_will(t
 
 def test_nothing_is_corrected_where_one_label_would_stand_for_more_than_five(traffic, workspace, world) -> None:
     live(traffic, workspace, world)
-    young = measured(workspace, "corrected_accuracy", 39)
+    young = measured(workspace, "corrected_accuracy", DAYS - 1)
     assert (young.value, young.status) == (None, "insufficient")
-    assert measured(workspace, "accuracy", 39).value is not None
+    assert measured(workspace, "accuracy", DAYS - 1).value is not None
 
 
 def test_a_window_is_measured_once_more_when_its_labels_are_all_there_though_none_came_for_it(
     traffic, workspace, world
 ) -> None:
     live(traffic, workspace, world)
-    day = 34
+    day = DAYS - 6
     before = next(
         w for w in windows.listing(workspace.db, "default", "m", "1d") if w.start_us == START_US + day * DAY_US
     )
@@ -145,7 +145,7 @@ def test_without_windows_old_enough_nobody_says_how_late_labels_are(traffic, wor
 
 
 def test_the_answer_is_the_same_in_whatever_order_the_labels_come(traffic, workspace, world) -> None:
-    """Of windows that are final, to the last bit; labels of forty days come shuffled, and some twice."""
+    """Of windows that are final, to the last bit; labels of all days come shuffled, and some twice."""
     rng = np.random.default_rng(5)
     labels = world.labels(0, NOW_US)
     shuffled = [labels[i] for i in rng.permutation(len(labels))]
@@ -154,7 +154,7 @@ def test_the_answer_is_the_same_in_whatever_order_the_labels_come(traffic, works
     for part in np.array_split(np.arange(len(shuffled)), 3):
         traffic.send(LABELS, [shuffled[i] for i in part] + shuffled[:20])
         workspace.evaluator().step()
-    for day in (0, 5, 11, 20):
+    for day in (0, 3, 7, 12):
         found = measured(workspace, "accuracy", day)
         assert found.value == world.right[world.seen(day)].mean()
         assert measured(workspace, "label_coverage", day).value == world.seen(day).sum() / world.day(day).sum()

@@ -1,0 +1,65 @@
+"""Planning labels, as the command does it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from api.label_planning import Asked, plan_labels
+from api.label_plans import LabelPlanOut
+from driftglass_client.wire import CONTENT_NDJSON, HEADER_MODEL, HEADER_WORKSPACE, LABEL_REQUESTS_TOPIC
+from kernel.settings import LogSettings
+from service.wiring import Wiring
+from store.record_reads import RecordReader
+from stream.message import Outgoing
+from stream.open import ensure_topics, open_appender
+
+_A_MESSAGE = 1_000  # records
+_PATIENCE_S = 30.0
+
+
+def run(wiring: Wiring, model: str, asked: Asked, *, send: bool) -> dict[str, Any]:
+    """Plan the labels of a model; the answer is that of GET /v1/models/{model}/label-plan.
+
+    Args:
+        send: whether the plan goes into the log's topic of label requests as well, a record a line.
+
+    Raises:
+        DriftglassError: see plan_labels; or the log is away.
+    """
+    settings = wiring.settings
+    reader = RecordReader(wiring.record_log(), settings.workspace)
+    answer = LabelPlanOut.of(model, plan_labels(wiring.db, settings.workspace, reader, model, asked))
+    if send:
+        headers = {HEADER_MODEL: model, HEADER_WORKSPACE: settings.workspace}
+        _send(settings.log, [Outgoing(body, CONTENT_NDJSON, None, headers) for body in _bodies(answer)])
+    return answer.model_dump(mode="json")
+
+
+def _bodies(answer: LabelPlanOut) -> Iterator[bytes]:
+    lines = [msgspec.json.encode(item.model_dump()) for item in answer.items]
+    for first in range(0, len(lines), _A_MESSAGE):
+        yield b"\n".join(lines[first : first + _A_MESSAGE])
+
+
+def _send(log: LogSettings, messages: Sequence[Outgoing]) -> None:
+    ensure_topics(log, [LABEL_REQUESTS_TOPIC])
+    appender = open_appender(log)
+    try:
+        appender.append(LABEL_REQUESTS_TOPIC, messages, _PATIENCE_S)
+    finally:
+        appender.close()
+
+
+def as_text(answer: dict[str, Any]) -> str:
+    """The answer for people."""
+    items = answer["items"]
+    lines = [
+        f"{len(items)} of {answer['candidates']} predictions to have labelled: the share of wrong ones will be known to within "
+        f"{100 * answer['width']:.2g} points, with an even choice to within {100 * answer['width_by_chance']:.2g}."
+    ]
+    lines += [
+        f"{x['ts']}  {x['id']}  version {x['version'] or '-'}  {x['prediction']}  weight {x['weight']:.4g}"
+        for x in items
+    ]
+    return "\n".join(lines)
