@@ -31,4 +31,4 @@ def groups(data: pd.DataFrame, axis: str, alike: float, colours: Palette) -> alt
         base.mark_point(color=colours.current, filled=True, size=48, opacity=1).encode(
             x=alt.X("value:Q", title=axis, scale=alt.Scale(zero=False, nice=True)), tooltip=shown
         ),
-    ).properties(height=70 + 22 * data["segment"].nunique())
+    ).properties(height=90 + 30 * data["segment"].nunique())

@@ -17,7 +17,10 @@ def show(scene: Scene) -> None:
         return
     newest = data[data["start_us"] == data["start_us"].max()].sort_values("expected")
     st.subheader(f"{metric_name(RELIABILITY)}, {newest['when'].iloc[0]}", anchor=False)
-    st.altair_chart(diagram(newest, palette()), key="performance-reliability", alt="What happened, by its probability")
+    half, _ = st.columns(2)  # about as high as it is wide
+    half.altair_chart(
+        diagram(newest, palette()), key="performance-reliability", alt="What happened, by its probability"
+    )
     st.caption("Bars: 95% intervals. Dashed line: calibrated. " + _checks(scene, int(newest["start_us"].iloc[0])))
 
 
