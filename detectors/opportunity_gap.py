@@ -19,7 +19,7 @@ def estimate(
 ) -> Estimate:
     """Return the group's recall less that of the rest, -1 to 1, with its interval; no value where a side has no positive.
 
-    The interval is Newcombe's, and cluster-robust where the keys name 30 clusters or more.
+    The interval is Newcombe's, and cluster-robust where the keys name 30 clusters or more and the rows of both sides differ.
     Source: Hardt, Price and Srebro, "Equality of opportunity in supervised learning" (2016).
 
     Args:
@@ -44,4 +44,6 @@ def estimate(
         return independent
     influences = parts[0] * (found - share) - parts[1] * (found - other)
     robust = clusters.of_rows(share - other, influences, keys, level, (-1.0, 1.0))
-    return robust if robust.basis == "cluster" else independent
+    # Of a side whose rows are all alike, clusters show no error at all.
+    differ = all(found[side].any() and not found[side].all() for side in (group, ~group))
+    return robust if robust.basis == "cluster" and differ else independent

@@ -16,7 +16,8 @@ from kernel.measurement import Measurement, Status
 def measure_reliability(said: Forecasts) -> Iterator[Measurement]:
     """How often what was forecast happened, in each of ten bins of its probability that has rows.
 
-    In the column "0.3 to 0.4"; `expected` is the mean probability. The interval is Wilson's, and cluster-robust from 30 clusters.
+    In the column "0.3 to 0.4"; `expected` is the mean probability. The interval is Wilson's, and cluster-robust from 30 clusters
+    where rows differ.
     Source: Murphy and Winkler, "Reliability of subjective probability forecasts of precipitation and temperature" (1977).
 
     >>> from detectors.forecasts import of_two
@@ -48,6 +49,8 @@ def _frequency(said: Forecasts, binned: ReliabilityBins, place: int) -> Estimate
     parts, right = binned.parts[mine] / float(binned.shares[place]), said.right[mine]
     share = min(1.0, float(parts @ right))
     robust = clusters.of_rows(share, parts * (right - share), said.rows.clusters[mine], limits=(0.0, 1.0))
-    if robust.basis == "cluster":
+    if (
+        robust.basis == "cluster" and right.any() and not right.all()
+    ):  # where all rows are alike, clusters show no error at all
         return robust
     return wilson.estimate(share, 1.0, effective_size(1.0, float(parts @ parts)), int(mine.sum()))

@@ -45,6 +45,16 @@ def test_bins_are_those_of_scikit_learns_reliability_curve() -> None:
     assert over_days[2].value == found[2].value
 
 
+def test_a_bin_whose_rows_are_all_alike_is_not_sure_of_it_whatever_the_clusters() -> None:
+    rows = of_classes(np.full(60, 0.05), np.zeros(60, bool), days=40)
+    (found,) = measure_reliability(of_two(rows, "late"))
+    assert (found.value, found.lower, found.upper) == (
+        0.0,
+        0.0,
+        pytest.approx(binomtest(0, 60).proportion_ci(method="wilson").high),
+    )
+
+
 def test_bins_of_several_classes_are_of_the_predicted_one_and_empty_bins_are_not_there() -> None:
     scores = {"a": np.array([0.7, 0.72, 0.1]), "b": np.array([0.2, 0.2, 0.3]), "c": np.array([0.1, 0.08, 0.6])}
     rows = Outcomes(np.array(["a", "a", "c"]), np.array(["a", "b", "c"]), scores, None, np.zeros(3, np.int64), 3)

@@ -136,6 +136,13 @@ def test_labels_that_miss_on_either_side_and_groups_without_a_positive_are_left_
     assert {one.status for one in found.values()} == {Status.INSUFFICIENT}
 
 
+def test_a_group_all_of_whose_positives_are_found_is_not_sure_of_it_whatever_the_clusters() -> None:
+    days, group = np.arange(400) % 40, np.arange(400) < 20
+    found = opportunity_gap.estimate(group | (np.arange(400) % 2 == 0), group, keys=days)
+    assert found.value == pytest.approx(0.5)
+    assert found.lower < 0.4  # 20 rows
+
+
 def test_the_interval_of_a_gap_holds_where_the_rows_of_a_day_go_together() -> None:
     rng = np.random.default_rng(4)
     days, group = np.repeat(np.arange(60), 40), np.arange(2_400) % 3 == 0
