@@ -63,6 +63,21 @@ def test_a_bad_week_is_no_storm() -> None:
         assert sum(places.size for places in found.by_detector.values()) <= 5
 
 
+def test_days_that_differ_are_a_storm_row_by_row_and_nothing_window_by_window() -> None:
+    """Errors of one day go together, as those of flights do; over all days nothing moves."""
+    rng = np.random.default_rng(11)
+    chance = rng.beta(4, 12, WINDOWS)
+    wrong = rng.random((WINDOWS, 900)) < chance[:, None]
+    by_rows, storm = drift.ADWIN(), 0
+    for row in wrong.ravel().tolist():
+        by_rows.update(row)
+        storm += by_rows.drift_detected
+    assert storm > 50
+    found = detect(wrong.mean(axis=1))
+    assert not found.agreed.size
+    assert sum(places.size for places in found.by_detector.values()) <= 1
+
+
 def test_a_second_rise_is_called_on_the_new_scale() -> None:
     errors = noise(3)
     errors[60:] += 8
