@@ -60,6 +60,7 @@ def label_plan(
 
     Send each label with its weight: what is measured is then right in the mean, and closer than with labels of an even choice.
     """
-    reader = RecordReader(caller.parts.log, caller.workspace)
-    planned = plan_labels(caller.db, caller.workspace, reader, model, Asked(count, version, start, end))
+    with caller.parts.log_lock:
+        reader = RecordReader(caller.parts.log, caller.workspace)
+        planned = plan_labels(caller.db, caller.workspace, reader, model, Asked(count, version, start, end))
     return LabelPlanOut.of(model, planned)

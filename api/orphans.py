@@ -49,7 +49,8 @@ def orphan_labels(
     models.one(caller.db, caller.workspace, model)
     end_us = caller.parts.clock.now_us() if end is None else end
     span = (end_us - _LOOKED_BACK_US if start is None else start, end_us)
-    rows = RecordReader(caller.parts.log, caller.workspace).orphan_labels(model, span, limit).to_pylist()
+    with caller.parts.log_lock:
+        rows = RecordReader(caller.parts.log, caller.workspace).orphan_labels(model, span, limit).to_pylist()
     items = [
         OrphanOut(
             id=row["id"],
