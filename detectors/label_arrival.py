@@ -23,6 +23,8 @@ LEAST_CHANCE = 0.2
 MOST_CLASSES = 20
 _MEDIAN, _LATE = 0.5, 0.99
 _MOMENTS = 101
+_HALVINGS = 12
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,32 @@ class Arrival:
         """
         return max(curve.age_us(FINAL) for curve in self.curves.values())
 
-    def is_final(self, end_us: int) -> bool:
-        """Whether a window that ends then has all the labels that are to come.
+    def is_final(self, window: Span) -> bool:
+        """Whether a window [start, end) has 99% of the labels that are to come, of the class that takes longest.
 
         >>> arrival = Arrival({"": DelayCurve((0.0, 10.0), (0.0, 1.0))}, now_us=60 * SECOND_US)
-        >>> arrival.is_final(50 * SECOND_US), arrival.is_final(51 * SECOND_US)
+        >>> arrival.is_final((0, 50 * SECOND_US)), arrival.is_final((50 * SECOND_US, 60 * SECOND_US))
         (True, False)
         """
-        return end_us + self.final_age_us <= self.now_us
+        return self._share(window, self.now_us) >= FINAL - _ROUNDING
+
+    def final_us(self, window: Span) -> int:
+        """Return how far the labels must have come for a window to be final, which it is not yet; at most a little too far.
+
+        >>> arrival = Arrival({"": DelayCurve((0.0, 10.0), (0.0, 1.0))}, now_us=0)
+        >>> round(arrival.final_us((0, 10 * SECOND_US)) / SECOND_US, 1)
+        18.6
+        """
+        early, late = self.now_us, window[1] + self.final_age_us
+        for _ in range(_HALVINGS):
+            middle = (early + late) // 2
+            early, late = (early, middle) if self._share(window, middle) >= FINAL - _ROUNDING else (middle, late)
+        return late
+
+    def _share(self, window: Span, now_us: int) -> float:
+        """The share of labels there at a moment, of predictions at any time of the window, of the class that takes longest."""
+        ages_us = now_us - np.linspace(*window, _MOMENTS).astype(np.int64)
+        return min(float(curve.at(ages_us).mean()) for curve in self.curves.values())
 
     def least_chance(self, ts_us: int) -> float:
         """Return the chance of the label of a prediction of that moment to be there, if it is the one that takes longest.

@@ -72,7 +72,7 @@ class Seen:
         >>> Seen(pa.table({"id": ["a"], "label": ["late"], "label_value": pa.nulls(1, pa.float64())})).labels((0, 1))
         Labels(count=1, due_us=None)
         """
-        coming = [due_us for one in self.arrivals.values() if (due_us := span[1] + one.final_age_us) > one.now_us]
+        coming = [one.final_us(span) for one in self.arrivals.values() if not one.is_final(span)]
         return Labels(labelled.labels(self.joined), min(coming, default=None))
 
 
@@ -155,4 +155,4 @@ def _of_series(
 
 
 def _is_final(arrival: Arrival | None, span: Span) -> bool:
-    return arrival is None or arrival.is_final(span[1])
+    return arrival is None or arrival.is_final(span)
