@@ -23,7 +23,7 @@ from kernel.windows import Span
 from store.joined_columns import JoinedColumns
 from store.models import Model
 from store.reference_labels import NO_LABELS, OfLabels
-from store.windows import Labels
+from store.windows import UNTOLD_US, Labels
 
 
 def joined_columns(model: Model) -> JoinedColumns:
@@ -70,10 +70,13 @@ class Seen:
         """What is noted of the window at [start, end): how many labels, and when the next part of it will have all of them.
 
         >>> Seen(pa.table({"id": ["a"], "label": ["late"], "label_value": pa.nulls(1, pa.float64())})).labels((0, 1))
-        Labels(count=1, due_us=None)
+        Labels(count=1, due_us=4611686018427387904)
         """
+        count = labelled.labels(self.joined)
+        if not self.arrivals:
+            return Labels(count, UNTOLD_US)
         coming = [one.final_us(span) for one in self.arrivals.values() if not one.is_final(span)]
-        return Labels(labelled.labels(self.joined), min(coming, default=None))
+        return Labels(count, min(coming, default=None))
 
 
 def by_segment(

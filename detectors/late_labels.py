@@ -12,7 +12,7 @@ from detectors.label_arrival import Arrival
 from detectors.label_delay import CELLS, Counts
 from detectors.labels_by_segment import Seen, joined_columns, task_of
 from detectors.outcomes import label_classes
-from store import label_delays, watermarks
+from store import label_delays, watermarks, windows
 from store.database import Database
 from store.joined_columns import JoinedColumns
 from store.label_delays import Delays, Stale
@@ -24,6 +24,7 @@ from stream.codecs.topics import RecordKind
 _ROWS_AT_ONCE = 2_000_000
 """Predictions of windows that are joined together, so that memory is bounded however many windows a lease has."""
 _WINDOWS_AT_ONCE = 100
+_BEFORE_ALL_US = -(2**62)
 
 
 class LeasedLabels:
@@ -86,11 +87,16 @@ class LateLabels:
         if reached_us is None and not any(window.label_revision for window in held.windows):
             return None
         self._count(model, segments)
-        return LeasedLabels(self._reader, model, held, self._arrivals(model, reached_us))
+        arrivals = self._arrivals(model, reached_us)
+        if arrivals and reached_us is not None:
+            windows.tell(self._db, self._workspace, model.name, reached_us)
+        return LeasedLabels(self._reader, model, held, arrivals)
 
     def _count(self, model: Model, segments: Collection[str]) -> None:
-        """Count the delays of all windows anew that labels came for."""
-        while some := label_delays.stale(self._db, self._workspace, model, _WINDOWS_AT_ONCE):
+        """Count the delays of all windows anew that labels came for; each once, however fast more come."""
+        after_us = _BEFORE_ALL_US
+        while some := label_delays.stale(self._db, self._workspace, model, after_us, _WINDOWS_AT_ONCE):
+            after_us = some[-1].start_us
             for group in _together(some):
                 spans = [(one.start_us, one.end_us) for one in group]
                 found = self._reader.label_moments(model.name, spans, JoinedColumns(model.segments))
@@ -104,8 +110,8 @@ class LateLabels:
     def _arrivals(self, model: Model, reached_us: int | None) -> dict[str, Arrival]:
         stored = {} if reached_us is None else label_delays.of_model(self._db, self._workspace, model)
         found = {}
-        for segment, windows in stored.items():
-            cohorts = [(end_us, {name: _dense(cells) for name, cells in of.items()}) for end_us, of in windows]
+        for segment, of_windows in stored.items():
+            cohorts = [(end_us, {name: _dense(cells) for name, cells in of.items()}) for end_us, of in of_windows]
             if arrival := label_arrival.learn(cohorts, reached_us or 0):
                 found[segment] = arrival
         return found
@@ -114,11 +120,11 @@ class LateLabels:
 _W = TypeVar("_W", Window, Stale)
 
 
-def _together(windows: Sequence[_W]) -> Iterator[list[_W]]:
+def _together(some: Sequence[_W]) -> Iterator[list[_W]]:
     """Windows in groups of bounded rows, one at least."""
     group: list[_W] = []
     rows = 0
-    for window in windows:
+    for window in some:
         if group and rows + window.rows > _ROWS_AT_ONCE:
             yield group
             group, rows = [], 0

@@ -44,12 +44,13 @@ class Stale:
     rows: int
 
 
-def stale(db: Database, workspace: str, model: Model, limit: int) -> list[Stale]:
-    """The first of such windows."""
+def stale(db: Database, workspace: str, model: Model, after_us: int, limit: int) -> list[Stale]:
+    """The first of such windows that start later."""
     at = windows.c
     here = (at.workspace == workspace, at.model == model.name, at.size == model.window.text, at.state != "sealed")
     query = sa.select(at.start_us, at.end_us, at.label_revision, at.rows)
-    query = query.where(*here, at.delays_revision < at.label_revision).order_by(at.start_us).limit(limit)
+    query = query.where(*here, at.delays_revision < at.label_revision, at.start_us > after_us)
+    query = query.order_by(at.start_us).limit(limit)
     with db.read() as connection:
         return [Stale(*row) for row in connection.execute(query)]
 

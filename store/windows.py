@@ -42,13 +42,18 @@ class Window:
     labels_due_us: int | None = None
 
 
+UNTOLD_US = 2**62
+"""When a window has all of its labels, where nobody could tell yet how late they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Labels:
     """What a measuring found of a window's labels.
 
     Attributes:
         count: distinct ones that have a prediction in it.
-        due_us: the event time of labels at which it has all of them, as far as can be told; None where it has, or nobody can say.
+        due_us: the event time of labels at which it has all of them, as far as can be told; None where it has, UNTOLD_US where
+            nobody can say yet.
     """
 
     count: int = 0
@@ -227,6 +232,19 @@ def touch_for_labels(db: Database, workspace: str, model: Model, moments_us: Seq
             connection.execute(
                 sa.update(windows).where(*here).values(label_revision=at.label_revision + 1, state=state)
             )
+
+
+def tell(db: Database, workspace: str, model: str, labels_us: int) -> None:
+    """It can be told now how late a model's labels are: what was measured before is measured again.
+
+    Args:
+        labels_us: how far the labels have come.
+    """
+    at = windows.c
+    untold = (at.workspace == workspace, at.model == model, at.labels_due_us == UNTOLD_US)
+    with db.write() as connection:
+        hold(connection, workspace, model)
+        connection.execute(sa.update(windows).where(*untold).values(labels_due_us=labels_us))
 
 
 def touch_later(tx: Transaction, workspace: str, model: str, size: str, within: Span) -> None:

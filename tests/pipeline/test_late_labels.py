@@ -131,6 +131,23 @@ def test_a_window_is_measured_once_more_when_its_labels_are_all_there_though_non
     assert now.labels_due_us is None
 
 
+def test_windows_that_were_measured_before_it_could_be_told_are_measured_again(traffic, workspace, world) -> None:
+    """The first fifty labels tell nothing yet; those that do are of later windows."""
+    traffic.send(PREDICTIONS, world.predictions)
+    labels = world.labels(0, NOW_US)
+    traffic.send(LABELS, labels[:50])
+    traffic.end()
+    worker = workspace.evaluator()
+    worker.step()
+    assert not workspace.measured(metric="label_completeness")
+    first = {label["prediction_ts"][:10] for label in labels[:50]}
+    traffic.send(LABELS, [label for label in labels[50:] if label["prediction_ts"][:10] not in first])
+    worker.step()
+    assert worker.step().measured == 0
+    found = workspace.measured(metric="label_completeness", size="1d")
+    assert [m.window_start_us for m in found] == [START_US + day * DAY_US for day in range(DAYS)]
+
+
 def test_without_windows_old_enough_nobody_says_how_late_labels_are(traffic, workspace, world) -> None:
     """A model of two days, whose wrong ones are told of after three."""
     until_us = START_US + 2 * DAY_US
