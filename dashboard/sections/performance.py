@@ -22,6 +22,7 @@ ORDER = (
 )  # fmt: skip
 """What is drawn of a model, three beside one another, where it is measured."""
 _A_ROW = 3
+_NOT_JUDGED = "Not judged: no window has labels of 30 days or other clusters. Declare the roll-up 1mo, a cluster, or your own rule."
 
 
 def show(scene: Scene) -> None:
@@ -50,6 +51,8 @@ def show(scene: Scene) -> None:
         "Band: 95% interval; hover for what it allows for. Dashed line: the reference. Orange diamond: degraded. Hollow dot: "
         "too few labels to judge."
     )
+    if not data.loc[data["metric"].isin(drawn), "basis"].str.startswith("cluster").any():
+        st.caption(_NOT_JUDGED)
     if waiting:
         st.caption(labels.CAPTION)
     if estimated:
