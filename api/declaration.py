@@ -91,7 +91,7 @@ class RankingDeclaration(BaseModel):
     k: int = Field(10, ge=1, le=10_000, description="How many items of a list NDCG counts.")
 
 
-Money = Annotated[float, Field(allow_inf_nan=False)]
+Money = Annotated[float, Field(allow_inf_nan=False, ge=-1e12, le=1e12)]
 
 
 class ValueDeclaration(BaseModel):

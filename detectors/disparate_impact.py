@@ -7,6 +7,8 @@ from scipy import special
 from detectors.estimate import Estimate, none_of
 from detectors.shares import Tally
 
+_WIDEST = 50.0
+"""In the logarithm; with so little behind it a ratio has no interval."""
 _HALF = 0.5  # a row, which stands in the interval where a side has none
 
 
@@ -29,6 +31,11 @@ def estimate(group: Tally, rest: Tally, level: float = 0.95) -> Estimate:
     more = 0.0 if group.events > 0 else _HALF
     chosen, of, others, of_others = (n + more for n in (group.events, group.rows, rest.events, rest.rows))
     error = math.sqrt(max(0.0, 1 / chosen - 1 / of) + max(0.0, 1 / others - 1 / of_others))
-    factor = math.exp(float(special.ndtri(0.5 + level / 2)) * error)
+    width = float(special.ndtri(0.5 + level / 2)) * error
     value, middle = group.share / rest.share, (chosen / of) / (others / of_others)
+    if not math.isfinite(value):
+        return none_of(round(group.rows))
+    if width > _WIDEST:
+        return Estimate(value, None, None, round(group.rows))
+    factor = math.exp(width)
     return Estimate(value, min(value, middle / factor), middle * factor, round(group.rows))

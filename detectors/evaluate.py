@@ -7,11 +7,13 @@ finish     measurements replaced, if the lease holds and for the revisions that 
 decide     detectors/deciding.py: from measurements to decisions, in window order
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from detectors import dial, window_estimates
 from detectors.against import Against, Before
+from detectors.aside import Aside
 from detectors.column_drift import Test, measure_column
 from detectors.columns import measure_columns
 from detectors.confidence import measure_confidence
@@ -32,7 +34,7 @@ from detectors.settings import DetectorSettings
 from detectors.window_inputs import Looks, WindowInputs
 from kernel.clock import DAY_US, SECOND_US, Clock
 from kernel.column_names import is_compared, measured_name
-from kernel.errors import UnavailableError
+from kernel.errors import ContractError, UnavailableError
 from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
 from kernel.profiling import segment_columns
@@ -46,6 +48,9 @@ from store.record_reads import RecordReader
 from store.watermarks import ENDED_US, SILENCE_US
 from store.windows import Lease, Measured, Window
 
+OF_DATA = (ArithmeticError, LookupError, TypeError, ValueError, ContractError)
+"""What the data of one model may bring about, which must not keep the others waiting."""
+_log = logging.getLogger(__name__)
 _ROUNDS = 200  # leases of one model in one step
 _NO_SUCH_ROW = "the reference has no row of this segment"
 
@@ -91,6 +96,7 @@ class Evaluator:
         self._service = ServiceLevels(db, workspace, clock)
         self._decider = Decider(db, workspace, clock, settings)
         self._inputs = WindowInputs(db, reader, workspace, clock, settings)
+        self._aside = Aside(clock)
         self._gpus = GpuWindows(db, workspace, gpus)
         self._fairness = FairnessWindows(db, workspace)
         self._labels = LateLabels(db, reader, workspace)
@@ -136,6 +142,8 @@ class Evaluator:
             self._filled[model.name] = until_us
 
     def _claim(self, model: Model, mark: int) -> Lease | None:
+        if self._aside.holds(model.name):
+            return None
         before = self._clock.now_us() - round(self._settings.label_pause_s * SECOND_US)
         return windows.lease(
             self._db,
@@ -172,6 +180,11 @@ class Evaluator:
         except UnavailableError:
             windows.release(self._db, self._workspace, held)
             raise
+        except OF_DATA:
+            _log.exception("%s cannot be measured, and is set aside for a while; other models go on", model.name)
+            windows.release(self._db, self._workspace, held)
+            self._aside.add(model.name)
+            return 0
         return done
 
     def _window(

@@ -116,7 +116,8 @@ def tally(delays_us: NDArray[np.int64], classes: NDArray[np.generic] | None) -> 
     if classes is None:
         return counts
     names, place, rows = np.unique(classes, return_inverse=True, return_counts=True)
-    for code in np.argsort(-rows, kind="stable")[:MOST_CLASSES].tolist():
+    rows = np.where(names == ALL, 0, rows)  # a label that is no class
+    for code in [code for code in np.argsort(-rows, kind="stable")[:MOST_CLASSES].tolist() if rows[code]]:
         counts[str(names[code])] = label_delay.count(delays_us[place == code])
     return counts
 

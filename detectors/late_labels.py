@@ -86,29 +86,30 @@ class LateLabels:
         reached_us = self.reached_us(model.name)
         if reached_us is None and not any(window.label_revision for window in held.windows):
             return None
-        self._count(model, segments)
-        arrivals = self._arrivals(model, reached_us)
+        self._count(model)
+        arrivals = self._arrivals(model, reached_us, segments)
         if arrivals and reached_us is not None:
             windows.tell(self._db, self._workspace, model.name, reached_us)
         return LeasedLabels(self._reader, model, held, arrivals)
 
-    def _count(self, model: Model, segments: Collection[str]) -> None:
+    def _count(self, model: Model) -> None:
         """Count the delays of all windows anew that labels came for; each once, however fast more come."""
         after_us = _BEFORE_ALL_US
         while some := label_delays.stale(self._db, self._workspace, model, after_us, _WINDOWS_AT_ONCE):
             after_us = some[-1].start_us
+            segments = label_delays.segments_of(self._db, self._workspace, model, [one.start_us for one in some])
             for group in _together(some):
                 spans = [(one.start_us, one.end_us) for one in group]
                 found = self._reader.label_moments(model.name, spans, JoinedColumns(model.segments))
                 parts = [None if found is None else labelled.between(found, *span) for span in spans]
                 counted = [
-                    (one, {} if rows is None else _delays(model, rows, segments))
+                    (one, {} if rows is None else _delays(model, rows, segments.get(one.start_us, set())))
                     for one, rows in zip(group, parts, strict=True)
                 ]
                 label_delays.replace(self._db, self._workspace, model, counted)
 
-    def _arrivals(self, model: Model, reached_us: int | None) -> dict[str, Arrival]:
-        stored = {} if reached_us is None else label_delays.of_model(self._db, self._workspace, model)
+    def _arrivals(self, model: Model, reached_us: int | None, segments: Collection[str]) -> dict[str, Arrival]:
+        stored = {} if reached_us is None else label_delays.of_model(self._db, self._workspace, model, segments)
         found = {}
         for segment, of_windows in stored.items():
             cohorts = [(end_us, {name: _dense(cells) for name, cells in of.items()}) for end_us, of in of_windows]

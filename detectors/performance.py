@@ -180,10 +180,9 @@ def measure_performance(
     [('label_coverage', 0.8, 'ok'), ('accuracy', 0.7, 'degraded')]
     """
     labelled = len(found.actual)
-    lower, upper = (
-        wilson.interval(labelled / found.predictions, found.predictions) if found.predictions else (None, None)
-    )
-    coverage = labelled / found.predictions if found.predictions else None
+    # Late records are in the record log a moment before they are in the profile; the window is measured again then.
+    coverage = min(1.0, labelled / found.predictions) if found.predictions else None
+    lower, upper = (None, None) if coverage is None else wilson.interval(coverage, found.predictions)
     yield Measurement(
         "label_coverage", "", coverage, Status.OK if found.predictions else Status.INSUFFICIENT,
         lower=lower, upper=upper, rows=found.predictions,

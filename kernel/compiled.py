@@ -15,6 +15,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from functools import partial
+from pickle import UnpicklingError
 from typing import Any
 
 import numba
@@ -23,6 +24,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 _log = logging.getLogger(__name__)
 
+_CUT_OFF = (EOFError, ValueError, AttributeError, ImportError, UnpicklingError)  # numba's cache is pickled
 _TOLD_APART = hasattr(FunctionIdentity, "_unique_ids")  # a later numba may have another way: then nothing is kept
 FunctionIdentity._unique_ids = iter(partial(secrets.randbits, 64), None)  # one for each function that is compiled
 
@@ -71,6 +73,19 @@ class _Files(IndexDataCacheFile):  # type: ignore[misc]
 
     def save(self, key: Any, data: Any) -> None:
         super().save(key, (self._source_stamp, key, data))
+
+    def _load_index(self) -> Any:
+        try:
+            return super()._load_index()
+        except _CUT_OFF as error:  # a power cut leaves files without an end
+            _log.info("an index of compiled code is written anew: %s", error)
+            return {}
+
+    def _load_data(self, name: str) -> Any:
+        try:
+            return super()._load_data(name)
+        except _CUT_OFF as error:
+            raise OSError(f"{name} cannot be read: {error}") from error
 
     def load(self, key: Any) -> Any:
         match super().load(key):

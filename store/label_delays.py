@@ -5,7 +5,7 @@ which windows are measured first.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from kernel.clock import DAY_US
 from store.database import Database
 from store.models import Model, hold
-from store.tables import label_delays, windows
+from store.tables import label_delays, profiles, windows
 
+MOST_WINDOWS, MOST_OF_SEGMENTS = 3_000, 1_000
+"""How many windows are read, of all rows and of each segment: the newest."""
 KEPT_US = 400 * DAY_US
 """How far back from the newest window delays are kept."""
 
@@ -22,15 +24,37 @@ Delays = Mapping[str, Mapping[str, int]]
 """By class, "" for all: labels by the number of the cell of their delay."""
 
 
-def of_model(db: Database, workspace: str, model: Model) -> dict[str, list[tuple[int, Delays]]]:
-    """By segment, "" for all: where each window with labels ends, and their delays."""
+def of_model(
+    db: Database, workspace: str, model: Model, segments: Collection[str]
+) -> dict[str, list[tuple[int, Delays]]]:
+    """By segment, "" for all: where each of the newest windows with labels ends, and their delays.
+
+    Args:
+        segments: which are read besides all.
+    """
     at = label_delays.c
-    query = sa.select(at.segment, at.end_us, at.delays)
-    query = query.where(at.workspace == workspace, at.model == model.name, at.size == model.window.text)
+    here = (at.workspace == workspace, at.model == model.name, at.size == model.window.text)
     found: dict[str, list[tuple[int, Delays]]] = defaultdict(list)
     with db.read() as connection:
-        for segment, end_us, delays in connection.execute(query.order_by(at.start_us)):
-            found[segment].append((end_us, delays))
+        for some, most in ((("",), MOST_WINDOWS), (sorted(segments), MOST_OF_SEGMENTS)):
+            newest = sa.select(at.start_us).where(*here, at.segment == "").order_by(at.start_us.desc())
+            oldest_us = connection.scalar(newest.offset(most - 1).limit(1))
+            since = sa.true() if oldest_us is None else at.start_us >= oldest_us
+            query = sa.select(at.segment, at.end_us, at.delays).where(*here, at.segment.in_(some), since)
+            for segment, end_us, delays in connection.execute(query.order_by(at.start_us)):
+                found[segment].append((end_us, delays))
+    return found
+
+
+def segments_of(db: Database, workspace: str, model: Model, starts_us: Collection[int]) -> dict[int, set[str]]:
+    """The segments that there are profiles of in each of these windows."""
+    at = profiles.c
+    here = (at.workspace == workspace, at.model == model.name, at.window_start_us.in_(sorted(starts_us)))
+    query = sa.select(at.window_start_us, at.segment).where(*here, at.segment != "").distinct()
+    found: dict[int, set[str]] = defaultdict(set)
+    with db.read() as connection:
+        for start_us, segment in connection.execute(query):
+            found[start_us].add(segment)
     return found
 
 

@@ -22,7 +22,7 @@ from stream.codecs.topics import RecordKind
 HINT_SLACK_US = DAY_US
 """Forgives a sender's rounding."""
 _TAKEN_IN = 'ingested_at, topic, "partition", "offset", row'
-_LATEST = "label_us desc, label desc nulls last, label_value desc nulls last"
+_LATEST = "label_us desc, label desc nulls last, label_value desc nulls last, label_weight desc nulls last"
 _OUTCOME = "prediction, prediction_value, weight, scores, "
 _WEIGHT = "coalesce(records.weight, 1) * coalesce(label_weight, 1) as weight"  # a row stands for as many as both were drawn from
 _ORDER = [("ts_us", "ascending"), ("version", "ascending"), ("id", "ascending")]
@@ -152,13 +152,13 @@ class _Join:
         query = f"""
             with labels as ({self._labels} and id in (select id from repeated)),
             pairs as (
-                select version, id, epoch_us(ts) as ts_us, {self._taken} {_TAKEN_IN}, label, label_value, label_us
+                select version, id, epoch_us(ts) as ts_us, {self._taken} {_TAKEN_IN}, label, label_value, label_us, label_weight
                 from records join labels using (id)
                 where hash(version, id) in (select identity from repeated) and {self._belong}),
             within as (
                 select pairs.*, windows.start_us from pairs asof join windows on ts_us >= windows.start_us
                 where ts_us < windows.end_us)
-            select * exclude (start_us, {_TAKEN_IN}, label_us),
+            select * exclude (start_us, {_TAKEN_IN}, label_us, label_weight),
                    min(label_us) over (partition by start_us, version, id, {_TAKEN_IN}) as first_us
             from within
             qualify row_number() over (partition by start_us, version, id order by {_TAKEN_IN}, {_LATEST}) = 1"""

@@ -157,8 +157,8 @@ def business_value(fitted: Fitted, scored: Scored, worth: Mapping[str, float]) -
         return none_of(scored.rows)
     value = sum(each * getattr(counts, name) for name, each in worth.items()) / counts.rows
     before = sum(each * fitted.outcomes[name] for name, each in worth.items())
-    square = sum(each**2 * fitted.outcomes[name] for name, each in worth.items())
-    error = math.sqrt(max(0.0, square - before**2) / scored.size)
+    square = sum(each * each * fitted.outcomes[name] for name, each in worth.items())
+    error = math.sqrt(max(0.0, square - before * before) / scored.size)
     return bounded(value, error, sampling_error.WIDTH, scored.rows, "iid")
 
 

@@ -26,6 +26,7 @@ READ_AND_WRITE = {
 NO_FORMULA = READ_AND_WRITE | {
     "business": "hands series to the correlation",
     "by_scores": "puts the measures of scores together",
+    "aside": "remembers names",
     "against": "takes rows out of the reference",
     "column_drift": "puts the statistics of a column together",
     "concept_series": "hands series to the detectors of concept drift",
