@@ -9,6 +9,7 @@ from api.caller import Viewer
 from api.listing import Items
 from api.moments import Asked
 from api.numbers import Number
+from api.version_names import require_two
 from api.window_lengths import asked_length
 from detectors.version_series import COMPARED, Compared, compare_series
 from kernel.errors import ContractError
@@ -75,8 +76,7 @@ def compare_versions(
     It holds where each version got its share of the traffic by chance. The p-value may be looked at after every window.
     """
     known = models.one(caller.db, caller.workspace, model)
-    if version == against:
-        raise ContractError("against", "is the version itself: name two different ones")
+    require_two(version, against)
     if metric is not None and metric not in COMPARED:
         raise ContractError("metric", f"{metric!r} is not measured with labels; there are: {', '.join(COMPARED)}")
     size = asked_length(known, window)

@@ -7,13 +7,13 @@ from pydantic import BaseModel, Field
 
 from api.caller import Viewer
 from api.listing import Items
-from api.moments import Asked, Moment
+from api.moments import Asked, Moment, span_until
 from api.numbers import Number
+from api.version_names import require_two
 from api.window_lengths import asked_length
 from detectors.disagreement import Disagreement, disagreements
 from detectors.labels_by_segment import task_of
 from kernel.clock import DAY_US
-from kernel.errors import ContractError
 from store import models
 from store.record_reads import RecordReader
 
@@ -64,11 +64,9 @@ def version_disagreements(
     Read from the record log. Empty where no id has predictions of both.
     """
     known = models.one(caller.db, caller.workspace, model)
-    if version == against:
-        raise ContractError("against", "is the version itself: name two different ones")
+    require_two(version, against)
     size = asked_length(known, window)
-    end_us = caller.now_us if end is None else end
-    span = (end_us - _LOOKED_BACK_US if start is None else start, end_us)
+    span = span_until(start, end, caller.now_us, _LOOKED_BACK_US)
     with caller.parts.log_lock:
         found = RecordReader(caller.parts.log, caller.workspace).version_differences(
             model, version, against, span, numbers_are_classes=task_of(known).is_classes

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from api.moments import span_until
 from detectors.label_plan import LabelPlan, plan
 from detectors.labels_by_segment import task_of
 from detectors.without_labels.codec import from_json
@@ -99,8 +100,7 @@ def requests(model: str, planned: Planned) -> list[dict[str, Any]]:
 
 def _span(db: Database, workspace: str, model: str, asked: Asked) -> Span:
     newest = watermarks.furthest(db, workspace, [model]).get(model)
-    end_us = asked.end_us if asked.end_us is not None else (newest or 0) + 1
-    start_us = asked.start_us if asked.start_us is not None else end_us - LOOKED_BACK_US
+    start_us, end_us = span_until(asked.start_us, asked.end_us, (newest or 0) + 1, LOOKED_BACK_US)
     if end_us <= start_us:
         raise ContractError("end", "must be later than start")
     return start_us, end_us

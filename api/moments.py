@@ -26,6 +26,16 @@ def read_moment(text: object) -> int:
     return int(pc.cast(found, pa.int64()).as_py())
 
 
+def span_until(start: int | None, end: int | None, now_us: int, back_us: int) -> tuple[int, int]:
+    """What a request asks about, [start, end): until now where it does not say, and so far back.
+
+    >>> span_until(None, None, 100, 30), span_until(5, 50, 100, 30)
+    ((70, 100), (5, 50))
+    """
+    end_us = now_us if end is None else end
+    return (end_us - back_us if start is None else start), end_us
+
+
 _SCHEMA = WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2013-03-01T10:00:00Z"]})
 
 Moment = Annotated[int, PlainSerializer(to_rfc3339, return_type=str), _SCHEMA]

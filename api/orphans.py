@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from api.caller import Viewer
 from api.listing import Items, Limit
-from api.moments import Asked, Moment
+from api.moments import Asked, Moment, span_until
 from kernel.clock import DAY_US
 from store import models
 from store.record_reads import RecordReader
@@ -47,8 +47,7 @@ def orphan_labels(
     more than a day off.
     """
     models.one(caller.db, caller.workspace, model)
-    end_us = caller.parts.clock.now_us() if end is None else end
-    span = (end_us - _LOOKED_BACK_US if start is None else start, end_us)
+    span = span_until(start, end, caller.now_us, _LOOKED_BACK_US)
     with caller.parts.log_lock:
         rows = RecordReader(caller.parts.log, caller.workspace).orphan_labels(model, span, limit).to_pylist()
     items = [

@@ -12,7 +12,7 @@ from kernel.clock import DAY_US, HOUR_US
 from kernel.windows import Span
 from store.records import RecordLog
 from stream.codecs.topics import RecordKind
-from stream.message import Partition
+from testing.record_log import append_rows
 
 MODEL = "m"
 DAYS = sized(30, 2)
@@ -34,9 +34,9 @@ def fill(folder: Path) -> None:
     log = log_in(folder)
     labels = []
     for day, (table, of_it) in enumerate(month(PREDICTIONS // DAYS, LABELS // DAYS)):
-        _append(log, RecordKind.PREDICTIONS, table, day)
+        append_rows(log, RecordKind.PREDICTIONS, table, day, START_US + day)
         labels.append(of_it)
-    _append(log, RecordKind.LABELS, pa.concat_tables(labels), 0)
+    append_rows(log, RecordKind.LABELS, pa.concat_tables(labels), 0, START_US)
 
 
 def month(rows: int, labels: int) -> Iterator[tuple[pa.Table, pa.Table]]:
@@ -76,18 +76,3 @@ def _labels(table: pa.Table, count: int, rng: np.random.Generator) -> pa.Table:
             "prediction_ts": chosen["ts"],
         }
     )
-
-
-def _append(log: RecordLog, kind: RecordKind, table: pa.Table, number: int) -> None:
-    partition = Partition(f"driftglass.{kind.value}", 0)
-    rows = len(table)
-    provenance = {
-        "topic": pa.repeat(partition.topic, rows),
-        "partition": pa.repeat(pa.scalar(0, pa.int32()), rows),
-        "offset": pa.repeat(pa.scalar(number, pa.int64()), rows),
-        "row": pa.array(np.arange(rows, dtype=np.int32)),
-        "ingested_at": pa.repeat(pa.scalar(START_US + number, _MOMENT), rows),
-    }
-    for name, column in provenance.items():
-        table = table.append_column(name, column)
-    log.append("default", kind, [table], {partition: (number, number + 1)})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.outcomes import Outcomes
+from detectors.outcomes import Outcomes, places
 from detectors.pair import FloatArray
 from detectors.row_means import RowMeans, some
 
@@ -68,11 +68,6 @@ def of_several(found: Outcomes) -> Forecasts:
     table = np.column_stack([found.scores[name] for name in names])
     scored: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(table), axis=1)
     held = np.clip(table[scored], 0.0, 1.0)
-    labels, predicted = (_places(side[scored], names) for side in (found.actual, found.predicted))
+    labels, predicted = (places(side[scored], names) for side in (found.actual, found.predicted))
     sure = np.where(predicted < 0, 0.0, held[np.arange(len(held)), predicted])
     return Forecasts(held, labels, sure, (labels == predicted) & (labels >= 0), None, some(found, scored))
-
-
-def _places(values: NDArray[np.generic], names: list[str]) -> NDArray[np.intp]:
-    """The place of each class among these, which are sorted; -1 of one that is not."""
-    return np.where(np.isin(values, names), np.searchsorted(names, values), -1)

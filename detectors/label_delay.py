@@ -1,6 +1,6 @@
 """How long labels take to come: the share of them that is there at an age, from windows too young to have all of theirs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,14 +121,3 @@ def fit(cohorts: Iterable[Cohort]) -> DelayCurve | None:
     curve = DelayCurve((0.0, *ends.tolist()), (0.0, *shares.tolist()))
     settled = curve.at(np.array([round(ages_s.max() * SECOND_US / 2)]))[0] >= SETTLED
     return curve if settled else None
-
-
-def merged(parts: Sequence[Mapping[str, Counts]]) -> dict[str, Counts]:
-    """Return the sum of counts by name.
-
-    >>> merged([{"a": count(np.zeros(2, np.int64))}, {"a": count(np.zeros(1, np.int64))}])["a"][0].item()
-    3
-    """
-    names = sorted({name for part in parts for name in part})
-    none = np.zeros(CELLS, np.int64)
-    return {name: np.sum([part.get(name, none) for part in parts], axis=0) for name in names}

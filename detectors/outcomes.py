@@ -1,6 +1,6 @@
 """Predictions beside what happened, in columns: classes or numbers, as the model's task has it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -168,6 +168,15 @@ def predicted_classes(joined: pa.Table, task: Task) -> NDArray[np.generic]:
     """
     classes = _classes(joined, "prediction") if task.is_classes else joined["prediction"]
     return np.array(classes.fill_null("").to_pylist(), np.str_)
+
+
+def places(values: NDArray[np.generic], names: Sequence[str]) -> NDArray[np.intp]:
+    """The place of each class among these, which are sorted; -1 of one that is not.
+
+    >>> places(np.array(["b", "c", "a"]), ["a", "b"]).tolist()
+    [1, -1, 0]
+    """
+    return np.where(np.isin(values, names), np.searchsorted(names, values), -1)
 
 
 def scores_by_class(joined: pa.Table) -> dict[str, FloatArray]:

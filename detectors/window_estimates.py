@@ -19,7 +19,7 @@ from detectors.estimate import Estimate
 from detectors.estimated import measure_error, measure_estimates
 from detectors.lookback import Look
 from detectors.metrics import VALUE_PER_ROW
-from detectors.outcomes import Task, outcomes
+from detectors.outcomes import Task, places, predicted_classes, scores_by_class
 from detectors.pair import FloatArray
 from detectors.without_labels import cbpe_multiclass, dle, estimated_value
 from detectors.without_labels.dle import LossSums
@@ -122,14 +122,10 @@ def _versions(
 
 def _scores(rows: pa.Table, task: Task, classes: tuple[str, ...]) -> Scores:
     """The scores (rows, classes), which of them was predicted, and the weights; rows with another prediction are left out."""
-    for side in ("", "_value"):  # as predictions beside labels, of which nothing is read here
-        rows = rows.append_column(f"label{side}", rows[f"prediction{side}"])
-    found = outcomes(rows, task)
-    known = np.isin(found.predicted, classes)
-    none = np.full(len(known), np.nan)
-    scores = np.column_stack([found.scores.get(name, none) for name in classes])
-    weights = np.ones(len(known)) if found.weights is None else found.weights
-    return scores[known], np.searchsorted(classes, found.predicted[known]), weights[known]
+    predicted, by_class = places(predicted_classes(rows, task), classes), scores_by_class(rows)
+    known, none = predicted >= 0, np.full(rows.num_rows, np.nan)
+    scores = np.column_stack([by_class.get(name, none) for name in classes])
+    return scores[known], predicted[known], _weights(rows)[known]
 
 
 def _column(values: pa.ChunkedArray, kept: str) -> Column:

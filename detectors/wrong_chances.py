@@ -1,10 +1,12 @@
 """How likely each prediction of a class is wrong, before its label comes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from detectors.outcomes import Task, predicted_classes, scores_by_class
+from detectors.outcomes import Task, places, predicted_classes, scores_by_class
 from detectors.pair import FloatArray
 from detectors.without_labels.estimator import Estimator, OfSeveral, OfTwo
 
@@ -32,7 +34,7 @@ def wrong_chances(rows: pa.Table, task: Task, estimator: Estimator | None) -> Fl
         return np.where(predicted == estimator.positive, 1 - chances, chances)
     if isinstance(estimator, OfSeveral) and {*estimator.classes} <= scores.keys():
         table = np.column_stack([scores[name] for name in estimator.classes])
-        return 1 - _of_predicted(predicted, list(estimator.classes), estimator.fitted.chances(table))
+        return 1 - _of_predicted(predicted, estimator.classes, estimator.fitted.chances(table))
     if len(scores) == 1:
         [(name, of_it)] = scores.items()
         return np.clip(np.where(predicted == name, 1 - of_it, of_it), 0.0, 1.0)
@@ -43,9 +45,7 @@ def wrong_chances(rows: pa.Table, task: Task, estimator: Estimator | None) -> Fl
     return np.clip(1 - _of_predicted(predicted, names, table), 0.0, 1.0)
 
 
-def _of_predicted(predicted: NDArray[np.generic], names: list[str], chances: FloatArray) -> FloatArray:
+def _of_predicted(predicted: NDArray[np.generic], names: Sequence[str], chances: FloatArray) -> FloatArray:
     """Of the class that was predicted in each row; NaN where it has none."""
-    known = np.isin(predicted, names)
-    order = np.argsort(names)
-    places = order[np.minimum(np.searchsorted(names, predicted, sorter=order), len(names) - 1)]
-    return np.where(known, chances[np.arange(len(predicted)), places], np.nan)
+    mine = places(predicted, names)
+    return np.where(mine < 0, np.nan, chances[np.arange(len(predicted)), mine])

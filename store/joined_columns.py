@@ -26,16 +26,16 @@ class JoinedColumns:
 
     @property
     def sql(self) -> str:
-        """What is selected of the record log's rows, with a comma before each.
+        """What is selected of the record log's rows, with a comma after each.
 
         >>> JoinedColumns(keys={"cluster": "customer"}).sql
-        ', coalesce(tags[?], texts[?], numbers[?]::varchar) as "cluster"'
+        'coalesce(tags[?], texts[?], numbers[?]::varchar) as "cluster", '
         """
         keys = [f'coalesce(tags[?], texts[?], numbers[?]::varchar) as "{column}"' for column in self.keys]
         features = [
             f'texts[?] as "{_TEXT}{place}", numbers[?] as "{_NUMBER}{place}"' for place in range(len(self.segments))
         ]
-        return "".join(f", {part}" for part in keys + features)
+        return "".join(f"{part}, " for part in keys + features)
 
     @property
     def values(self) -> list[str]:

@@ -12,16 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from kernel.clock import DAY_US
 from kernel.windows import Span, join_spans
 from store.joined_columns import NOTHING_ELSE, JoinedColumns
+from store.record_identity import HINT_SLACK_US, TAKEN_IN, label_fits
 from store.record_pruning import of_days
 from store.record_queries import RecordQueries
 from stream.codecs.topics import RecordKind
 
-HINT_SLACK_US = DAY_US
-"""Forgives a sender's rounding."""
-_TAKEN_IN = 'ingested_at, topic, "partition", "offset", row'
 _LATEST = "label_us desc, label desc nulls last, label_value desc nulls last, label_weight desc nulls last"
 _OUTCOME = "prediction, prediction_value, weight, scores, "
 _WEIGHT = "coalesce(records.weight, 1) * coalesce(label_weight, 1) as weight"  # a row stands for as many as both were drawn from
@@ -111,9 +108,8 @@ class _Join:
     ) -> None:
         self._queries = queries
         self._spans = spans
-        further = f"{more.sql.removeprefix(', ')}, " if more.sql else ""
-        self._taken = picked.replace("weight", _WEIGHT) + further
-        self._plain = picked + further
+        self._taken = picked.replace("weight", _WEIGHT) + more.sql
+        self._plain = picked + more.sql
         wide = join_spans((start - HINT_SLACK_US, end + horizon_us) for start, end in spans)
         self._label_files = of_days(wide)
         first_us, end_us = spans[0][0], spans[-1][1]
@@ -122,9 +118,7 @@ class _Join:
         self._labels = """
             select id, label, label_value, weight as label_weight, epoch_us(ts) as label_us, epoch_us(prediction_ts) as hint_us
             from labels_log where model = ? and (prediction_ts is null or epoch_us(prediction_ts) between ? and ?)"""
-        self._fit = f"""
-            (hint_us is null or abs(hint_us - ts_us) <= {HINT_SLACK_US})
-            and label_us >= ts_us - {HINT_SLACK_US} and label_us <= ts_us + {horizon_us}"""
+        self._fit = label_fits(horizon_us)
         self._belong = f"model = ? and ts_us >= ? and ts_us < ? and {self._fit}"
 
     def thin(self, most: int) -> None:
@@ -152,16 +146,16 @@ class _Join:
         query = f"""
             with labels as ({self._labels} and id in (select id from repeated)),
             pairs as (
-                select version, id, epoch_us(ts) as ts_us, {self._taken} {_TAKEN_IN}, label, label_value, label_us, label_weight
+                select version, id, epoch_us(ts) as ts_us, {self._taken} {TAKEN_IN}, label, label_value, label_us, label_weight
                 from records join labels using (id)
                 where hash(version, id) in (select identity from repeated) and {self._belong}),
             within as (
                 select pairs.*, windows.start_us from pairs asof join windows on ts_us >= windows.start_us
                 where ts_us < windows.end_us)
-            select * exclude (start_us, {_TAKEN_IN}, label_us, label_weight),
-                   min(label_us) over (partition by start_us, version, id, {_TAKEN_IN}) as first_us
+            select * exclude (start_us, {TAKEN_IN}, label_us, label_weight),
+                   min(label_us) over (partition by start_us, version, id, {TAKEN_IN}) as first_us
             from within
-            qualify row_number() over (partition by start_us, version, id order by {_TAKEN_IN}, {_LATEST}) = 1"""
+            qualify row_number() over (partition by start_us, version, id order by {TAKEN_IN}, {_LATEST}) = 1"""
         return self._run(query, {"windows": _windows(windows), "repeated": repeated.select(["id", "identity"])})
 
     def all(self, windows: Sequence[Span]) -> pa.Table | None:
@@ -169,12 +163,12 @@ class _Join:
         query = f"""
             with labels as ({self._labels}),
             made as (
-                select version, id, epoch_us(ts) as ts_us, {_TAKEN_IN}, {self._plain} windows.start_us
+                select version, id, epoch_us(ts) as ts_us, {TAKEN_IN}, {self._plain} windows.start_us
                 from records asof join windows on epoch_us(ts) >= windows.start_us
                 where model = ? and ts_us >= ? and ts_us < ? and ts_us < windows.end_us
-                qualify row_number() over (partition by start_us, version, id order by {_TAKEN_IN}) = 1),
+                qualify row_number() over (partition by start_us, version, id order by {TAKEN_IN}) = 1),
             pairs as (select made.*, labels.* exclude (id) from made left join labels on made.id = labels.id and {self._fit})
-            select * exclude (start_us, {_TAKEN_IN}, label_us, hint_us, label_weight)
+            select * exclude (start_us, {TAKEN_IN}, label_us, hint_us, label_weight)
                        replace (coalesce(weight, 1) * coalesce(label_weight, 1) as weight),
                    min(label_us) over (partition by start_us, version, id) as first_us
             from pairs qualify row_number() over (partition by start_us, version, id order by {_LATEST}) = 1"""

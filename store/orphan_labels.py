@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from kernel.windows import Span
-from store.label_join import HINT_SLACK_US
+from store.record_identity import HINT_SLACK_US, label_fits
 from store.record_pruning import of_days
 from store.record_queries import RecordQueries
 from stream.codecs.topics import RecordKind
@@ -26,8 +26,7 @@ def newest(queries: RecordQueries, model: str, span: Span, horizon_us: int, limi
         made as (select id, epoch_us(ts) as ts_us from predictions_log where model = ?),
         found as (
             select distinct sent.* from sent join made using (id)
-            where (hint_us is null or abs(hint_us - ts_us) <= {HINT_SLACK_US})
-                  and label_us >= ts_us - {HINT_SLACK_US} and label_us <= ts_us + {horizon_us})
+            where {label_fits(horizon_us)})
         select *, count(*) over () as total from (from sent except from found)
         order by label_us desc, id limit {limit}"""
     made = (span[0] - horizon_us, span[1] + HINT_SLACK_US)

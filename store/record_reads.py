@@ -11,6 +11,7 @@ from kernel.clock import DAY_US, MINUTE_US
 from kernel.windows import Span
 from store import label_join, orphan_labels, version_pairs
 from store.joined_columns import NOTHING_ELSE, JoinedColumns
+from store.record_identity import IDENTITY
 from store.record_pruning import added_since, of_days, of_offsets
 from store.record_queries import RecordQueries
 from store.record_schema import from_stored
@@ -20,9 +21,7 @@ from stream.message import Partition
 
 LABEL_HORIZON_US = 90 * DAY_US
 _LONGEST_STEP_US = MINUTE_US  # between two flushes without a silence
-_FIRST_TAKEN_IN = 'order by ingested_at, topic, "partition", "offset", row'
 _OF_MODEL = "where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ?"
-_IDENTITY = f"qualify row_number() over (partition by version, id {_FIRST_TAKEN_IN}) = 1"
 
 
 class RecordReader:
@@ -98,7 +97,7 @@ class RecordReader:
                    {"," if picked else ""} {picked}
             from records
             where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ? {"" if version is None else "and version = ?"}
-            {_IDENTITY} order by ts_us, version, id"""
+            {IDENTITY} order by ts_us, version, id"""
         values = [*features, model, start_us, end_us, *([] if version is None else [version])]
         found = self._queries.run(RecordKind.PREDICTIONS, query, values, files=of_days([(start_us, end_us)]))
         if found is not None:
@@ -111,7 +110,7 @@ class RecordReader:
             A table for each day (UTC) that has some, in order: no more than a day is held at once.
         """
         kind = RecordKind.PREDICTIONS
-        query = f"select * from records {_OF_MODEL} {_IDENTITY} order by ts, version, id"
+        query = f"select * from records {_OF_MODEL} {IDENTITY} order by ts, version, id"
         for day_us in self.days(model, start_us, end_us):
             span = max(start_us, day_us), min(end_us, day_us + DAY_US)
             found = self._queries.run(kind, query, [model, *span], files=of_days([span]))
@@ -162,13 +161,13 @@ class RecordReader:
         of_version = "" if version is None else "and version = ?"
         here = f"from records where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ? {of_version}"
         query = f"""
-            with known as (select version, id, coalesce(weight, 1) as weight {here} {_IDENTITY}),
+            with known as (select version, id, coalesce(weight, 1) as weight {here} {IDENTITY}),
             drawn as (
                 select version, id, ln(((md5_number_lower(id) >> 11)::double + 0.5) / {2**53}) / weight as key
                 from known order by key desc, version, id
                 limit (select least({most}, ceil(sum(weight) / max(weight)))::bigint from known)),
             rows as (select * {here})
-            select rows.* from rows join drawn using (version, id) {_IDENTITY}
+            select rows.* from rows join drawn using (version, id) {IDENTITY}
             order by drawn.key desc, version, id"""
         values = [model, *span, *([] if version is None else [version])]
         found = self._queries.run(RecordKind.PREDICTIONS, query, values * 2, files=of_days([span]))

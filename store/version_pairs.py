@@ -4,6 +4,7 @@ import pyarrow as pa
 
 from kernel.clock import MINUTE_US
 from kernel.windows import Span
+from store.record_identity import IDENTITY
 from store.record_pruning import of_days
 from store.record_queries import RecordQueries
 from stream.codecs.topics import RecordKind
@@ -28,8 +29,7 @@ def differences(
             select version, id, epoch_us(ts) as ts_us, prediction, prediction_value, coalesce(weight, 1) as weight
             from records
             where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ? and version in (?, ?)
-            qualify row_number() over (
-                partition by version, id order by ingested_at, topic, "partition", "offset", row) = 1),
+            {IDENTITY}),
         pairs as (
             select one.ts_us // {MINUTE_US} * {MINUTE_US} as minute_us, one.weight,
                    one.prediction is not null or {numbers_are_classes} as of_classes,

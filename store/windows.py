@@ -242,6 +242,9 @@ def tell(db: Database, workspace: str, model: str, labels_us: int) -> None:
     """
     at = windows.c
     untold = (at.workspace == workspace, at.model == model, at.labels_due_us == UNTOLD_US)
+    with db.read() as connection:
+        if connection.scalar(sa.select(at.start_us).where(*untold).limit(1)) is None:
+            return
     with db.write() as connection:
         hold(connection, workspace, model)
         connection.execute(sa.update(windows).where(*untold).values(labels_due_us=labels_us))

@@ -10,10 +10,9 @@ from store import models
 from store.models import Model
 from store.records import RecordLog
 from stream.codecs.topics import RecordKind
-from stream.message import Partition
+from testing.record_log import append_rows
 
 AT = "/v1/models/m/orphan-labels"
-MOMENT = pa.timestamp("us", "UTC")
 
 
 @pytest.fixture
@@ -38,14 +37,7 @@ def sent(api: Any) -> Any:
     for kind, rows in ((RecordKind.PREDICTIONS, made), (RecordKind.LABELS, labels)):
         columns = {name for row in rows for name in row}
         table = pa.table({name: [row.get(name) for row in rows] for name in sorted(columns)})
-        for name in {"ts", "prediction_ts"} & columns:
-            table = table.set_column(table.column_names.index(name), name, table[name].cast(MOMENT))
-        topic = f"driftglass.{kind.value}"
-        fixed = {"model": "m", "topic": topic, "partition": 0, "offset": 0, "ingested_at": pa.scalar(0, MOMENT)}
-        for name, value in fixed.items():
-            table = table.append_column(name, pa.repeat(value, len(table)))
-        table = table.append_column("row", pa.array(range(len(table)), pa.int32()))
-        log.append("default", kind, [table], {Partition(topic, 0): (0, 1)})
+        append_rows(log, kind, table)
     return api
 
 

@@ -10,26 +10,18 @@ from kernel.clock import DAY_US, HOUR_US
 from store.record_reads import RecordReader
 from store.records import RecordLog
 from stream.codecs.topics import RecordKind
-from stream.message import Partition
+from testing.record_log import append_rows
 
 START_US = 1_362_096_000_000_000  # 2013-03-01
 HORIZON_US = 3 * DAY_US
 WINDOWS = [(START_US + d * DAY_US, START_US + (d + 1) * DAY_US) for d in (0, 1, 3)]  # and nobody asks for the third day
-MOMENT = pa.timestamp("us", "UTC")
 
 
 def written(log: RecordLog, kind: RecordKind, rows: list[dict], commits: int) -> None:
     """Records in the order of the list, in some commits, of one partition."""
-    partition = Partition(f"driftglass.{kind.value}", 0)
     for number, places in enumerate(np.array_split(np.arange(len(rows)), commits)):
-        table = pa.Table.from_pylist([rows[i] | {"model": "m", "offset": number, "row": int(i)} for i in places])
-        for name in ("ts", "prediction_ts"):
-            if name in table.column_names:
-                table = table.set_column(table.column_names.index(name), name, table[name].cast(MOMENT))
-        for name, value in {"topic": partition.topic, "partition": 0}.items():
-            table = table.append_column(name, pa.repeat(value, len(table)))
-        table = table.append_column("ingested_at", pa.repeat(pa.scalar(START_US + number, MOMENT), len(table)))
-        log.append("default", kind, [table], {partition: (number, number + 1)})
+        table = pa.Table.from_pylist([rows[i] | {"row": int(i)} for i in places])
+        append_rows(log, kind, table, number, START_US + number)
 
 
 def drawn(rng: np.random.Generator) -> tuple[list[dict], list[dict]]:

@@ -1,14 +1,11 @@
 """`driftglass reference` puts a file's rows in force, and says in one sentence why it cannot."""
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
 from kernel.moving import Moving
 from store import references
@@ -25,28 +22,9 @@ CSV = """dep_delay,carrier,prediction,score.late,score.on_time,label
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    settings = {
-        "store": {"database": f"sqlite:///{tmp_path}/state.db", "records": str(tmp_path / "records")},
-        "log": {"local": {"path": str(tmp_path / "log.db")}},
-    }
-    (tmp_path / "driftglass.yaml").write_text(yaml.safe_dump(settings))
+def run(in_folder: Run, tmp_path: Path) -> Run:
     (tmp_path / "training.csv").write_text(CSV)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("DRIFTGLASS_")}
-
-    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "service.cli", *arguments],
-            cwd=tmp_path,
-            env={**clean, "DRIFTGLASS_CONFIG": str(tmp_path / "driftglass.yaml")},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    assert command("migrate").returncode == 0
-    return command
+    return in_folder
 
 
 def test_the_rows_of_a_file_are_the_reference(run: Run, tmp_path: Path) -> None:
