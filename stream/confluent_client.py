@@ -27,6 +27,12 @@ _REFUSED = (
 )
 _DROPPED = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._LOG_TRUNCATION)
 _UNPLACED = (KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)  # by what the client has heard, of late
+_MOVING = (
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+)
 _AWAY = (
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TRANSPORT,
@@ -102,3 +108,8 @@ def as_ours(settings: KafkaSettings, error: KafkaError) -> UnavailableError:
     if code in _AWAY or error.retriable():
         return UnavailableError(f"{at} does not answer: check log.kafka.bootstrap")
     return UnavailableError(f"{at} has failed: {said}")
+
+
+def lacks_leader(error: KafkaError) -> bool:
+    """Whether it passes by itself: a partition that is new, or moves, has no leader, or one the client has not heard of."""
+    return error.code() in _MOVING

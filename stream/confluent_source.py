@@ -16,7 +16,7 @@ from confluent_kafka import (
 
 from kernel.errors import DriftglassError, UnavailableError
 from kernel.settings import KafkaSettings
-from stream.confluent_client import as_ours, consumer, translated
+from stream.confluent_client import as_ours, consumer, lacks_leader, translated
 from stream.kafka_client import check_topics
 from stream.kafka_headers import our_headers
 from stream.message import POLL_BYTES, Assignment, Message, Partition
@@ -25,6 +25,7 @@ _SLICE_S = 0.2  # how long one wait may be: signals and changes of the assignmen
 _MESSAGES = 10_000  # a step of reading, at most
 _FIRST_SIZE = 64 << 10  # what a message is taken to hold before one has come
 _LIST_TIMEOUT_S = 5.0
+_LEADER_WAIT_S = 0.1  # for one to be chosen
 _PASSING = (KafkaError._MAX_POLL_EXCEEDED,)  # what follows from it is told by the assignment
 
 
@@ -265,11 +266,20 @@ class ConfluentSource:
         """The first offsets or the ends, in one request: asked for as if by time, these two are Kafka's own "times"."""
         if not partitions:
             return {}
-        with translated(self._settings):
-            answers = self._consumer.offsets_for_times([_theirs(p, which) for p in partitions], _LIST_TIMEOUT_S)
+        deadline = time.monotonic() + _LIST_TIMEOUT_S
+        while True:
+            try:
+                return self._ask(partitions, which)
+            except KafkaException as error:
+                if not lacks_leader(error.args[0]) or time.monotonic() > deadline:
+                    raise as_ours(self._settings, error.args[0]) from error
+            time.sleep(_LEADER_WAIT_S)  # the client looks for the leader meanwhile, and leaves it to us to ask again
+
+    def _ask(self, partitions: Sequence[Partition], which: int) -> dict[Partition, int]:
+        answers = self._consumer.offsets_for_times([_theirs(p, which) for p in partitions], _LIST_TIMEOUT_S)
         for answer in answers:
             if answer.error is not None:
-                raise as_ours(self._settings, answer.error)
+                raise KafkaException(answer.error)
         return {Partition(answer.topic, answer.partition): answer.offset for answer in answers}
 
 

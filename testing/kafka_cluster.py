@@ -14,6 +14,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from kafka import TopicPartition
+from kafka.protocol.admin import ElectionType
+
 from testing.kafka_broker import admin_client
 from testing.kafka_node import format_storage, node_command, require_kafka
 from testing.process import running
@@ -159,6 +162,18 @@ class KafkaCluster:
         (found,) = [p for p in self._partitions(topic) if p["partition_index"] == partition]
         leader: int = found["leader_id"]
         return self.brokers[leader - 1]
+
+    def move_leader(self, topic: str, partition: int) -> None:
+        """Have the next of its replicas lead a partition."""
+        (found,) = [p for p in self._partitions(topic) if p["partition_index"] == partition]
+        replicas = list(found["replica_nodes"])
+        first = replicas.index(found["leader_id"]) + 1
+        admin = admin_client(self.direct_servers)
+        try:
+            admin.alter_partition_reassignments({TopicPartition(topic, partition): replicas[first:] + replicas[:first]})
+            admin.elect_leaders(ElectionType.PREFERRED, {topic: [partition]})
+        finally:
+            admin.close()
 
     def wait_until_whole(self) -> None:
         """Return once all brokers are in the cluster and every partition has all of its replicas in sync."""

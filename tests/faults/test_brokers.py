@@ -9,11 +9,12 @@ from contextlib import closing, suppress
 import pytest
 
 from kernel.errors import UnavailableError
-from kernel.settings import KafkaSettings
+from kernel.settings import KafkaSettings, LogSettings
 from stream.codecs.topics import RecordKind
 from stream.kafka_client import ensure_topics
 from stream.kafka_source import KafkaSource
 from stream.message import Partition
+from stream.open import open_source
 from testing.faults.scale import Scale
 from testing.faults.world import SESSION_MS, World
 from testing.kafka_broker import admin_client
@@ -122,6 +123,18 @@ def test_a_join_is_not_waited_for_at_a_coordinator_that_hangs(cluster: KafkaClus
             with cluster.coordinator().frozen():
                 poll_until(lambda: [len(holder.held) for holder in holders] == [2, 2], first, second)
             cluster.wait_until_whole()
+
+
+def test_the_ends_are_told_while_a_partition_gets_another_leader(cluster: KafkaCluster) -> None:
+    topic = group = f"moved-{uuid.uuid4().hex[:8]}"
+    kafka = KafkaSettings(bootstrap=cluster.bootstrap_servers, client="confluent", group=group)
+    ensure_topics(kafka, [topic], partitions=1)
+    partition = Partition(topic, 0)
+    with closing(open_source(LogSettings(kind="kafka", kafka=kafka), [topic], Holder())) as source:
+        assert source.ends([partition]) == {partition: 0}
+        for _ in cluster.brokers:  # a client that knows a leader asks it first
+            cluster.move_leader(topic, 0)
+            assert source.ends([partition]) == {partition: 0}
 
 
 def poll_until(condition: Callable[[], bool], *sources: KafkaSource) -> None:
