@@ -12,6 +12,7 @@ from kernel.grid import CODES, MAX_CELLS, Grid, decode, encode
 from kernel.profile import ColumnProfile, Kind
 from kernel.profiling import profile_rows
 
+ODD = st.sampled_from([np.nan, np.inf, -np.inf, 1e100, -1e100, 0.0, -0.0])
 FINITE = st.floats(-1e30, 1e30, allow_nan=False)
 
 
@@ -82,6 +83,26 @@ def test_what_is_not_finite_is_counted_apart() -> None:
     counts = count(values, Grid.fit(values))
     assert (counts.values, counts.nan, counts.pos_inf, counts.neg_inf) == (2, 2, 1, 1)
     assert (counts.low, counts.high) == (1.0, 2.0)
+
+
+@given(st.integers(0, 3), st.lists(st.tuples(st.integers(0, 5_000), ODD), max_size=20))
+def test_a_large_column_is_counted_like_its_parts_whatever_lies_between_its_values(rest, odd) -> None:
+    values = np.random.default_rng(5).normal(3.0, 2.0, 5_001 + rest)
+    grid = Grid.fit(values)
+    for place, value in odd:
+        values[place] = value
+    whole = count(values, grid)
+    parts = ColumnProfile.merge([count(part, grid) for part in np.array_split(values, 3)])
+    finite = values[np.isfinite(values)]
+    assert (whole.nan, whole.pos_inf, whole.neg_inf) == (parts.nan, parts.pos_inf, parts.neg_inf)
+    assert whole.values == whole.moments.count == finite.size
+    assert (whole.cells.index.tolist(), whole.cells.rows.tolist()) == (
+        parts.cells.index.tolist(),
+        parts.cells.rows.tolist(),
+    )
+    assert (whole.low, whole.high) == (finite.min(), finite.max())
+    assert whole.cells.sums == pytest.approx(parts.cells.sums, rel=1e-9, abs=1e-9)
+    assert whole.moments.squares == pytest.approx(parts.moments.squares, rel=1e-9)
 
 
 def test_without_a_finite_value_there_is_no_grid() -> None:
