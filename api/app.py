@@ -2,7 +2,8 @@
 
 from threading import Lock
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
+from fastapi_offline import FastAPIOffline
 
 from api import (
     alerts,
@@ -26,6 +27,7 @@ from api import (
 from api.bodies import BoundedBodies
 from api.caller import Parts
 from api.metrics import ApiMetrics, Counted
+from api.queries import known_queries
 from api.settings import ApiSettings
 from detectors.delta import DELTA
 from kernel.clock import Clock
@@ -64,11 +66,13 @@ def create_api(
         delta: the psi that detectors take for a limit.
     """
     metrics = ApiMetrics()
-    app = FastAPI(
+    app = FastAPIOffline(  # its page at /docs asks no other server for its parts
+        redoc_url=None,
         title="Driftglass",
         description="Measurements, alerts and models of a Driftglass. Times are RFC 3339 in UTC; what does not exist is null.",
         version="1",
         responses={status: {"model": problems.Problem} for status in _PROBLEMS},
+        dependencies=[Depends(known_queries)],
     )
     app.state.parts = Parts(db, log, Lock(), clock, Keys(settings.keys), metrics, max_segments, delta)
     for router in _ROUTERS:

@@ -1,6 +1,7 @@
 """Health, metrics, the limits on bodies, and the reference of the API itself."""
 
 import gzip
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -48,3 +49,17 @@ def test_openapi_describes_every_route(api: Any) -> None:
             assert operation.get("description") or operation.get("summary"), (path, method)
             assert any(status.startswith("2") for status in answers)
             assert path in ("/healthz", "/readyz", "/metrics") or path.startswith("/v1/")
+
+
+def test_the_reference_for_people_asks_no_other_server(api: Any) -> None:
+    parts = re.findall(r'(?:href|src)="([^"]+)"', api.get("/docs").text)
+    assert {part.rpartition(".")[2] for part in parts} >= {"js", "css"}
+    for part in parts:
+        assert part.startswith("/")
+        assert api.get(part).status_code == 200, part
+
+
+def test_a_query_that_a_route_does_not_know_is_refused_with_those_it_knows(api: Any) -> None:
+    assert api.refused(422, api.get("/v1/alerts", teir="P1")).startswith("teir: is not known here, where ")
+    assert "tier" in api.refused(422, api.get("/v1/alerts", teir="P1"))
+    assert "nothing may be asked for" in api.refused(422, api.get("/v1/models", window="1d"))
