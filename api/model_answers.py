@@ -1,6 +1,6 @@
 """What is answered about models."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Literal
 
@@ -96,6 +96,9 @@ class ModelDetail(ModelOut):
     """A model with its reference."""
 
     reference: ReferenceOut | None
+    warnings: list[str] = Field(
+        description="What is declared of features that the reference in force has not, so that nothing comes of it."
+    )
 
 
 class WindowOut(BaseModel):
@@ -132,8 +135,18 @@ def model_out(model: Model, columns: Iterable[Column]) -> ModelOut:
 
 def model_detail(model: Model, columns: Iterable[Column], reference: Reference | None) -> ModelDetail:
     """The same with the reference in force."""
+    known = list(columns)
     found = None if reference is None else _reference(reference)
-    return ModelDetail.model_validate(_fields(model, columns) | {"reference": found})
+    warnings = [] if reference is None else list(_warnings(model, known, reference))
+    return ModelDetail.model_validate(_fields(model, known) | {"reference": found, "warnings": warnings})
+
+
+def _warnings(model: Model, columns: Iterable[Column], reference: Reference) -> Iterator[str]:
+    named = [("segments", FEATURE + name) for name in model.segments]
+    named += [("schema", column.name) for column in sorted(columns, key=lambda c: c.name) if column.declared]
+    for place, column in named:
+        if column not in reference.profile.columns:
+            yield f"{place}: {column.removeprefix(FEATURE)!r} is no feature of the reference; check its spelling"
 
 
 def _fields(model: Model, columns: Iterable[Column]) -> dict[str, object]:

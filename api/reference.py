@@ -72,6 +72,7 @@ class ReferencePut(BaseModel):
     new_grids: list[str] = Field(
         description="Columns whose grid could not tell these values apart: windows were counted again."
     )
+    warnings: list[str] = Field(description="Features that the reference and the model do not share, if any.")
 
     @classmethod
     def of(cls, name: str, built: Built) -> "ReferencePut":
@@ -86,6 +87,7 @@ class ReferencePut(BaseModel):
             provenance=dict(built.provenance),
             estimated_by=None if built.estimator is None else built.estimator["estimator"],
             new_grids=sorted(map(measured_name, built.grids)),
+            warnings=list(built.warnings),
         )
 
 

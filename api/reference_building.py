@@ -19,7 +19,7 @@ from detectors.labels_by_segment import joined_columns
 from detectors.multivariate.sample import columns_of
 from driftglass_client.wire import TS
 from kernel.clock import Clock, to_rfc3339
-from kernel.column_spec import ColumnSpec
+from kernel.column_spec import FEATURE, ColumnSpec
 from kernel.errors import ContractError, FencedError, FullError, NotFoundError
 from kernel.moving import Moving
 from kernel.profile import WindowProfile
@@ -40,6 +40,7 @@ from stream.message import Message
 
 _FULL_RETRY_S = 3_600  # a workspace's models do not become fewer by waiting a second
 LISTED = 1_000  # refusals that are told one by one
+_NAMED = 20  # features in a warning
 _SUMMED = 16  # profiles at a time: how many are held, however many batches there are
 
 
@@ -89,6 +90,7 @@ class Built:
         grids: new ones that it was counted on, by stored name.
         of_segments: what labels say of the rows of each segment.
         rejected: rows that break the contract; refusals: of the first 1,000 of them, each by its row among all.
+        warnings: features that only the reference has, or only the records that came: perhaps of other names.
     """
 
     profile: WindowProfile
@@ -104,6 +106,7 @@ class Built:
     moving: Moving | None = None
     grids: NewGrids = field(default_factory=dict)
     of_segments: Mapping[str, OfLabels] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 def make(
@@ -117,12 +120,26 @@ def make(
     Returns:
         Its name, and what was put.
     """
+    known = _features(columns.of_models(place.db, place.workspace, [model])[model])
     while True:
         built = build()
         try:
-            return put(place, model, built, heard), built
+            return put(place, model, built, heard), replace(built, warnings=_warnings(known, built))
         except FencedError:
             continue
+
+
+def _features(names: Iterable[str]) -> set[str]:
+    return {name.removeprefix(FEATURE) for name in names if name.startswith(FEATURE)}
+
+
+def _warnings(known: set[str], built: Built) -> list[str]:
+    """Of a model whose features are known already; a reference that moves has none of its own."""
+    own = _features(built.profile.columns)
+    if not known or built.moving is not None:
+        return []
+    sides = (("the model has not had before", own - known), ("the reference lacks", known - own))
+    return [f"features that {what}: {', '.join(sorted(names)[:_NAMED])}" for what, names in sides if names]
 
 
 def put(place: Place, model: str, built: Built, heard: Callable[[float], None] = lambda _: None) -> str:

@@ -70,6 +70,7 @@ def as_text(model: str, answer: dict[str, Any]) -> str:
         lines.append(
             f"Counted again on a new grid, for the old one could not tell its values apart: {', '.join(answer['new_grids'])}."
         )
+    lines += [f"Perhaps of another name: {warning}." for warning in answer["warnings"]]
     lines += [f"row {e['index']}: {e['field']} {e['reason']}" for e in answer["errors"][:_TOLD]]
     if answer["rejected"] > _TOLD:
         lines.append(f"... and {answer['rejected'] - _TOLD} more; --json lists the first 1,000.")

@@ -102,7 +102,7 @@ def test_every_format_makes_the_same_profile(serve: Callable[..., Any], flights:
         answer = put(api, body, content_type)
         assert answer | {"reference": "", "provenance": {}} == {
             "reference": "", "rows": ROWS, "labels": ROWS - ROWS // 10, "rejected": 0, "errors": [],
-            "provenance": {}, "estimated_by": "cbpe", "new_grids": [],
+            "provenance": {}, "estimated_by": "cbpe", "new_grids": [], "warnings": [],
         }  # fmt: skip
         stored = references.active(api.db, "default", "flights")
         assert stored is not None
@@ -164,6 +164,24 @@ def test_columns_that_get_a_new_grid_are_named_once(api: Any, flights: pa.Table)
     stored = references.active(api.db, "default", "flights")
     assert stored is not None
     assert stored.profile.columns["feature.delay"].cells.rows.max() < 0.05 * ROWS
+
+
+def test_features_of_another_name_are_told_of_the_reference_and_of_what_is_declared(
+    api: Any, flights: pa.Table
+) -> None:
+    assert put(api, arrow(flights), CONTENT_ARROW)["warnings"] == []
+    names = [{"feature.delay": "feature.dealy"}.get(name, name) for name in flights.column_names]
+    assert put(api, arrow(flights.rename_columns(names)), CONTENT_ARROW)["warnings"] == [
+        "features that the model has not had before: dealy",
+        "features that the reference lacks: delay",
+    ]
+    put(api, arrow(flights), CONTENT_ARROW)
+    schema = [{"name": "delay", "type": "numeric"}, {"name": "nihgt", "type": "boolean"}]
+    declared = api.http.put("/v1/models/flights", json={"segments": ["carrier", "carier"], "schema": schema})
+    assert declared.json()["warnings"] == [
+        "segments: 'carier' is no feature of the reference; check its spelling",
+        "schema: 'nihgt' is no feature of the reference; check its spelling",
+    ]
 
 
 def test_grids_fitted_on_a_reference_are_final_and_shared(api: Any, flights: pa.Table) -> None:
