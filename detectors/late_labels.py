@@ -12,7 +12,7 @@ from detectors.label_arrival import Arrival
 from detectors.label_delay import CELLS, Counts
 from detectors.labels_by_segment import Seen, joined_columns, task_of
 from detectors.outcomes import label_classes
-from store import label_delays, watermarks, windows
+from store import columns, label_delays, watermarks, windows
 from store.database import Database
 from store.joined_columns import JoinedColumns
 from store.label_delays import Counted, Delays, Stale
@@ -30,9 +30,12 @@ _BEFORE_ALL_US = -(2**62)
 class LeasedLabels:
     """The labels of leased windows, read as they are asked for: some windows together, in the order of the lease."""
 
-    def __init__(self, reader: RecordReader, model: Model, held: Lease, arrivals: Mapping[str, Arrival]) -> None:
+    def __init__(
+        self, reader: RecordReader, model: Model, held: Lease, more: JoinedColumns, arrivals: Mapping[str, Arrival]
+    ) -> None:
         self._reader = reader
         self._model = model
+        self._more = more
         self._groups = list(_together(held.windows))
         self._arrivals = arrivals
         self._joined: pa.Table | None = None
@@ -49,7 +52,7 @@ class LeasedLabels:
             self._joined = None  # before the next is read
             spans = [(one.start_us, one.end_us) for one in self._read]
             every = self._model.task == "ranking"  # whose lists are of all their items
-            self._joined = self._reader.labelled(window.model, spans, joined_columns(self._model), every=every)
+            self._joined = self._reader.labelled(window.model, spans, self._more, every=every)
         if self._joined is None:
             return None
         rows = labelled.between(self._joined, window.start_us, window.end_us)
@@ -92,7 +95,7 @@ class LateLabels:
         arrivals = {} if reached_us is None else self._arrivals(model, reached_us, segments)
         if arrivals and reached_us is not None:
             windows.tell(self._db, self._workspace, model.name, reached_us)
-        return LeasedLabels(self._reader, model, held, arrivals)
+        return LeasedLabels(self._reader, model, held, joined_columns(model, self._flags(model)), arrivals)
 
     def count(self, model: Model, closed_us: int) -> None:
         """Count how late labels were that came since: with that the labels have come further.
@@ -112,9 +115,10 @@ class LateLabels:
         while some := label_delays.stale(self._db, self._workspace, model, closed_us, after_us, _WINDOWS_AT_ONCE):
             after_us = some[-1].start_us
             segments = label_delays.segments_of(self._db, self._workspace, model, [one.start_us for one in some])
+            more = JoinedColumns(model.segments, flags=self._flags(model))
             for group in _together(some):
                 spans = [(one.start_us, one.end_us) for one in group]
-                found = self._reader.label_moments(model.name, spans, JoinedColumns(model.segments))
+                found = self._reader.label_moments(model.name, spans, more)
                 parts = [None if found is None else labelled.between(found, *span) for span in spans]
                 counted = [
                     Counted(one, {}, ())
@@ -124,6 +128,9 @@ class LateLabels:
                 ]
                 label_delays.replace(self._db, self._workspace, model, counted)
                 self._reached = label_delays.reached(self._db, self._workspace)
+
+    def _flags(self, model: Model) -> tuple[str, ...]:
+        return columns.flags(self._db, self._workspace, model.name, model.segments)
 
     def _arrivals(self, model: Model, reached_us: int, segments: Collection[str]) -> dict[str, Arrival]:
         found = {}
