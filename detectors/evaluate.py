@@ -190,7 +190,8 @@ class Evaluator:
                 now_us = self._clock.now_us()
                 name = "" if against is None else against.reference.name
                 kept = TOGETHER if _only_labels(window) else ()
-                said = windows.Labels() if of_it is None else of_it.labels((window.start_us, window.end_us))
+                untold = None if labels is not None and labels.are_told else windows.UNTOLD_US
+                said = windows.Labels(0, untold) if of_it is None else of_it.labels((window.start_us, window.end_us))
                 done += windows.finish(self._db, self._workspace, held, window, found, said, now_us, name, kept)
         except UnavailableError:
             windows.release(self._db, self._workspace, held)

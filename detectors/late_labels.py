@@ -41,6 +41,11 @@ class LeasedLabels:
         self._joined: pa.Table | None = None
         self._read: Sequence[Window] = ()
 
+    @property
+    def are_told(self) -> bool:
+        """Whether it can be told how late labels are."""
+        return bool(self._arrivals)
+
     def of_window(self, window: Window) -> Seen | None:
         """Of one of them; None of a window for which no label came, and none is known to be due.
 

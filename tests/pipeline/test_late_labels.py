@@ -256,3 +256,18 @@ def test_labels_that_came_before_their_predictions_say_how_late_labels_are(traff
     workspace.evaluator().step()
     found = workspace.measured(metric="label_delay_p99", size="1d")
     assert [(m.value, m.window_start_us) for m in found] == [(1.0, START_US + d * DAY_US) for d in range(DAYS)]
+
+
+def test_windows_without_a_label_are_measured_again_once_it_can_be_told_how_late_labels_are(
+    traffic, workspace, world
+) -> None:
+    """As if they were measured afterwards."""
+    traffic.send(PREDICTIONS, world.predictions)
+    traffic.end()
+    workspace.evaluator().step()
+    traffic.send(LABELS, [one for one in world.labels(0, NOW_US) if one["prediction_ts"] < to_rfc3339(NOW_US - DAY_US)])
+    worker = workspace.evaluator()
+    worker.step()
+    assert worker.step().measured == 0
+    assert measured(workspace, "label_coverage", DAYS - 1).value == 0.0
+    assert measured(workspace, "label_completeness", DAYS - 1).value < 1.0
