@@ -138,8 +138,9 @@ def performance_change(
 
 
 def _columns(model: Model, kinds: dict[str, Kind]) -> JoinedColumns:
+    flags = {name.removeprefix(FEATURE) for name, kind in kinds.items() if kind is Kind.BOOLEAN}
     features = {name.removeprefix(FEATURE) for name in kinds} | {*model.segments}
-    return JoinedColumns(sorted(features), joined_columns(model).keys)
+    return JoinedColumns(sorted(features), joined_columns(model, flags).keys, flags)
 
 
 def _rows(caller: Caller, model: Model, span: Span, more: JoinedColumns, version: str) -> pa.Table:

@@ -189,7 +189,7 @@ def from_rows(place: Place, model: str, sent: Sent, key: str) -> Built:
             labelled = LabelledRows(building.model.task)
         building.add(good)
         labelled.add(good)
-        joined.append(joined_rows(good, building.model))
+        joined.append(joined_rows(good, building.model, _flags(place, building.model)))
         moments |= set(pc.min_max(good[TS].cast(pa.int64())).as_py().values())
     if building is None:
         raise _nothing_good(rows.refusals, sent.what)
@@ -202,6 +202,10 @@ def from_rows(place: Place, model: str, sent: Sent, key: str) -> Built:
         profile, segments, *whole, provenance, building.sample(), estimator(rows_of, building.model, labelled),
         rows.rejected, rows.refusals, grids=building.grids, of_segments=of_segments,
     )  # fmt: skip
+
+
+def _flags(place: Place, model: Model) -> tuple[str, ...]:
+    return columns.flags(place.db, place.workspace, model.name, model.segments)
 
 
 def _sampled(place: Place, model: str, sent: Sent) -> pa.Table | None:
@@ -221,7 +225,8 @@ def from_log(place: Place, model: str, reader: RecordReader, start_us: int, end_
     models.one(place.db, place.workspace, model)
     building = _Building(place, model)
     every = building.model.task == "ranking"  # whose lists are of all their items
-    joined = reader.labelled(model, [(start_us, end_us)], joined_columns(building.model), every=every)
+    more = joined_columns(building.model, _flags(place, building.model))
+    joined = reader.labelled(model, [(start_us, end_us)], more, every=every)
     labelled = LabelledRows(building.model.task)
     for table in reader.rows(model, start_us, end_us):
         building.add(table)

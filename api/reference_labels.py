@@ -22,17 +22,20 @@ _SCORES = pa.map_(pa.string(), pa.float64())
 _KEPT = ("value", "lower", "upper", "rows")
 
 
-def joined_rows(table: pa.Table, model: Model) -> pa.Table:
+def joined_rows(table: pa.Table, model: Model, flags: Collection[str]) -> pa.Table:
     """The rows in the form of the record log's join (store.record_reads.labelled), as far as outcomes read it.
 
     Those without a label are left out, but where lists are ranked, in which they stand.
+
+    Args:
+        flags: those of the model's segments that are recorded as booleans.
     """
     if model.task != "ranking":
         table = table.filter(pc.or_(table[LABEL].is_valid(), table[LABEL_VALUE].is_valid()))
     kept = [name for name in table.column_names if name in _OUTCOME or name.startswith(SCORE_PREFIX)]
     joined = to_stored(table.select(kept), RecordKind.PREDICTIONS).select([*_OUTCOME[1:], "scores"])
     joined = joined.set_column(joined.column_names.index("scores"), "scores", joined["scores"].cast(_SCORES))
-    more = joined_columns(model).of_rows(table)
+    more = joined_columns(model, flags).of_rows(table)
     for name, column in {LABEL: table[LABEL], LABEL_VALUE: table[LABEL_VALUE], **more}.items():
         joined = joined.append_column(name, column)
     return joined.append_column("ts_us", table[TS].cast(pa.int64()))

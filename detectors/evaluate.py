@@ -116,7 +116,7 @@ class Evaluator:
         self._decider.step(known, marks)
         self._service.step(known, marks)
         measured = superseded = 0
-        turn = [known[name] for name in sorted(marks) if name in known]
+        turn = [known[name] for name in sorted(marks) if name in known and self._count(known[name], marks[name])]
         for model in turn:
             self._fill(model, marks[model.name])
         for _ in range(_ROUNDS):  # a lease each, so that no model which is always due keeps the others waiting
@@ -141,6 +141,21 @@ class Evaluator:
             windows.fill(self._db, self._workspace, model, until_us, SILENCE_US)
             self._filled[model.name] = until_us
 
+    def _count(self, model: Model, mark: int) -> bool:
+        """Count how late its labels were; returns whether the model is to be measured."""
+        if self._aside.holds(model.name):
+            return False
+        try:
+            self._labels.count(model, mark - model.lateness_us)
+        except OF_DATA:
+            self._set_aside(model)
+            return False
+        return True
+
+    def _set_aside(self, model: Model) -> None:
+        _log.exception("%s cannot be measured, and is set aside for a while; other models go on", model.name)
+        self._aside.add(model.name)
+
     def _claim(self, model: Model, mark: int) -> Lease | None:
         if self._aside.holds(model.name):
             return None
@@ -154,7 +169,7 @@ class Evaluator:
             seconds=self._settings.lease_s,
             limit=self._settings.windows_a_lease,
             again_before_us=before,
-            labels_us=self._labels.reached_us(model.name),
+            labels_us=self._labels.reached_us(model),
         )
 
     def _measure(self, model: Model, held: Lease) -> int:
@@ -175,15 +190,15 @@ class Evaluator:
                 now_us = self._clock.now_us()
                 name = "" if against is None else against.reference.name
                 kept = TOGETHER if _only_labels(window) else ()
-                said = windows.Labels() if of_it is None else of_it.labels((window.start_us, window.end_us))
+                untold = None if labels is not None and labels.are_told else windows.UNTOLD_US
+                said = windows.Labels(0, untold) if of_it is None else of_it.labels((window.start_us, window.end_us))
                 done += windows.finish(self._db, self._workspace, held, window, found, said, now_us, name, kept)
         except UnavailableError:
             windows.release(self._db, self._workspace, held)
             raise
         except OF_DATA:
-            _log.exception("%s cannot be measured, and is set aside for a while; other models go on", model.name)
             windows.release(self._db, self._workspace, held)
-            self._aside.add(model.name)
+            self._set_aside(model)
             return 0
         return done
 

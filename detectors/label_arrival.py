@@ -33,7 +33,7 @@ class Arrival:
 
     Attributes:
         curves: by class, whose labels may be later than those of another, and of all labels (ALL).
-        now_us: how far the labels have come, in event time: what was predicted at ts has the age now - ts.
+        now_us: how far the labels have come, in event time (store/label_delays.py): what was predicted at ts has the age now - ts.
     """
 
     curves: Mapping[str, DelayCurve]

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from kernel.clock import DAY_US
-from kernel.column_spec import FEATURE, FLAGS
+from kernel.column_spec import FEATURE
 from kernel.profiling import OTHER_SEGMENT
 
 CLUSTER, LIST = "cluster", "list"
@@ -71,7 +71,7 @@ def rows_of_segments(joined: pa.Table, segments: Collection[str]) -> dict[str, N
     A value whose own segment is not among them is one of the rest ("other"), as it is in the profiles.
 
     Args:
-        joined: with the columns feature.NAME, as text, of the features by which there are segments.
+        joined: with the columns feature.NAME, as text, of the features by which there are segments (store.joined_columns).
 
     >>> joined = pa.table({"feature.origin": ["JFK", "LGA", "JFK"]})
     >>> {name: mine.tolist() for name, mine in rows_of_segments(joined, ["origin=JFK", "origin=other"]).items()}
@@ -81,16 +81,10 @@ def rows_of_segments(joined: pa.Table, segments: Collection[str]) -> dict[str, N
     for column in (name for name in joined.column_names if name.startswith(FEATURE)):
         feature = column.removeprefix(FEATURE)
         values = joined[column].combine_chunks().fill_null("").dictionary_encode()
-        names = [_segment(feature, value, segments) for value in values.dictionary.to_pylist()]
+        own = [f"{feature}={value}" for value in values.dictionary.to_pylist()]
+        names = [name if name in segments else f"{feature}={OTHER_SEGMENT}" for name in own]
         codes = values.indices.to_numpy()
         for name in sorted({*names} & {*segments}):
             mine = np.flatnonzero([each == name for each in names])
             found[name] = np.isin(codes, mine)
     return found
-
-
-def _segment(feature: str, value: str, segments: Collection[str]) -> str:
-    """A boolean is kept as 0 or 1 in the record log, and called by its name in profiles."""
-    flag = ("false", "true")[FLAGS[value]] if value in FLAGS else value
-    named = [f"{feature}={text}" for text in (value, flag)]
-    return next((name for name in named if name in segments), f"{feature}={OTHER_SEGMENT}")

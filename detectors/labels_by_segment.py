@@ -1,7 +1,7 @@
 """What the labels of a window say, of each version and of each of its segments."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -26,15 +26,18 @@ from store.reference_labels import NO_LABELS, OfLabels
 from store.windows import UNTOLD_US, Labels
 
 
-def joined_columns(model: Model) -> JoinedColumns:
+def joined_columns(model: Model, flags: Collection[str]) -> JoinedColumns:
     """What is read of each prediction beside its label, by what is declared of the model.
 
-    >>> joined_columns(Model("m", cluster="customer", segments=("origin",)))
-    JoinedColumns(segments=('origin',), keys={'cluster': 'customer'})
+    Args:
+        flags: those of its segments that are recorded as booleans.
+
+    >>> joined_columns(Model("m", cluster="customer", segments=("origin",)), [])
+    JoinedColumns(segments=('origin',), keys={'cluster': 'customer'}, flags=[])
     """
     keys = {labelled.CLUSTER: model.cluster} if model.cluster else {}
     keys |= {labelled.LIST: model.ranking.group} if model.task == "ranking" else {}
-    return JoinedColumns(model.segments, keys)
+    return JoinedColumns(model.segments, keys, flags)
 
 
 def task_of(model: Model) -> Task:

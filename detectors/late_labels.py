@@ -12,10 +12,10 @@ from detectors.label_arrival import Arrival
 from detectors.label_delay import CELLS, Counts
 from detectors.labels_by_segment import Seen, joined_columns, task_of
 from detectors.outcomes import label_classes
-from store import label_delays, watermarks, windows
+from store import columns, label_delays, watermarks, windows
 from store.database import Database
 from store.joined_columns import JoinedColumns
-from store.label_delays import Delays, Stale
+from store.label_delays import Counted, Delays, Stale
 from store.models import Model
 from store.record_reads import RecordReader
 from store.windows import Lease, Window
@@ -30,13 +30,21 @@ _BEFORE_ALL_US = -(2**62)
 class LeasedLabels:
     """The labels of leased windows, read as they are asked for: some windows together, in the order of the lease."""
 
-    def __init__(self, reader: RecordReader, model: Model, held: Lease, arrivals: Mapping[str, Arrival]) -> None:
+    def __init__(
+        self, reader: RecordReader, model: Model, held: Lease, more: JoinedColumns, arrivals: Mapping[str, Arrival]
+    ) -> None:
         self._reader = reader
         self._model = model
+        self._more = more
         self._groups = list(_together(held.windows))
         self._arrivals = arrivals
         self._joined: pa.Table | None = None
         self._read: Sequence[Window] = ()
+
+    @property
+    def are_told(self) -> bool:
+        """Whether it can be told how late labels are."""
+        return bool(self._arrivals)
 
     def of_window(self, window: Window) -> Seen | None:
         """Of one of them; None of a window for which no label came, and none is known to be due.
@@ -49,7 +57,7 @@ class LeasedLabels:
             self._joined = None  # before the next is read
             spans = [(one.start_us, one.end_us) for one in self._read]
             every = self._model.task == "ranking"  # whose lists are of all their items
-            self._joined = self._reader.labelled(window.model, spans, joined_columns(self._model), every=every)
+            self._joined = self._reader.labelled(window.model, spans, self._more, every=every)
         if self._joined is None:
             return None
         rows = labelled.between(self._joined, window.start_us, window.end_us)
@@ -64,15 +72,17 @@ class LateLabels:
         self._db = db
         self._reader = reader
         self._workspace = workspace
-        self._reached: dict[str, int] = {}
+        self._labelled: Collection[str] = ()
+        self._reached: Mapping[tuple[str, str], int] = {}
 
     def look(self, models: Sequence[str]) -> None:
-        """Look up how far the labels of each model have come, in event time: the largest ts of one."""
-        self._reached = watermarks.furthest(self._db, self._workspace, models, RecordKind.LABELS)
+        """Look up which of the models ever had a label, and how far the labels of each have come."""
+        self._labelled = watermarks.furthest(self._db, self._workspace, models, RecordKind.LABELS).keys()
+        self._reached = label_delays.reached(self._db, self._workspace)
 
-    def reached_us(self, model: str) -> int | None:
-        """How far the labels of a model had come; None of a model that had none."""
-        return self._reached.get(model)
+    def reached_us(self, model: Model) -> int | None:
+        """How far the labels of a model have come, in event time; None while too few belong to a prediction."""
+        return self._reached.get((model.name, model.window.text))
 
     def read(self, model: Model, held: Lease, segments: Collection[str]) -> LeasedLabels | None:
         """What there is of the labels of leased windows; None of a model that never had one.
@@ -83,37 +93,55 @@ class LateLabels:
         Raises:
             UnavailableError: the database or the record log is away.
         """
-        reached_us = self.reached_us(model.name)
-        if reached_us is None and not any(window.label_revision for window in held.windows):
+        if model.name not in self._labelled and not any(window.label_revision for window in held.windows):
             return None
-        self._count(model)
-        arrivals = self._arrivals(model, reached_us, segments)
+        self._count(model, max(window.end_us for window in held.windows))
+        reached_us = self.reached_us(model)
+        arrivals = {} if reached_us is None else self._arrivals(model, reached_us, segments)
         if arrivals and reached_us is not None:
             windows.tell(self._db, self._workspace, model.name, reached_us)
-        return LeasedLabels(self._reader, model, held, arrivals)
+        return LeasedLabels(self._reader, model, held, joined_columns(model, self._flags(model)), arrivals)
 
-    def _count(self, model: Model) -> None:
-        """Count the delays of all windows anew that labels came for; each once, however fast more come."""
+    def count(self, model: Model, closed_us: int) -> None:
+        """Count how late labels were that came since: with that the labels have come further.
+
+        Args:
+            closed_us: windows that end by then are closed.
+
+        Raises:
+            UnavailableError: the database or the record log is away.
+        """
+        if model.name in self._labelled:
+            self._count(model, closed_us)
+
+    def _count(self, model: Model, closed_us: int) -> None:
+        """Count the delays of all windows anew whose labels may be others; each once, however fast more come."""
         after_us = _BEFORE_ALL_US
-        while some := label_delays.stale(self._db, self._workspace, model, after_us, _WINDOWS_AT_ONCE):
+        while some := label_delays.stale(self._db, self._workspace, model, closed_us, after_us, _WINDOWS_AT_ONCE):
             after_us = some[-1].start_us
             segments = label_delays.segments_of(self._db, self._workspace, model, [one.start_us for one in some])
+            more = JoinedColumns(model.segments, flags=self._flags(model))
             for group in _together(some):
                 spans = [(one.start_us, one.end_us) for one in group]
-                found = self._reader.label_moments(model.name, spans, JoinedColumns(model.segments))
+                found = self._reader.label_moments(model.name, spans, more)
                 parts = [None if found is None else labelled.between(found, *span) for span in spans]
                 counted = [
-                    (one, {} if rows is None else _delays(model, rows, segments.get(one.start_us, set())))
+                    Counted(one, {}, ())
+                    if rows is None
+                    else Counted(one, _delays(model, rows, segments.get(one.start_us, set())), _latest_us(rows))
                     for one, rows in zip(group, parts, strict=True)
                 ]
                 label_delays.replace(self._db, self._workspace, model, counted)
+                self._reached = label_delays.reached(self._db, self._workspace)
 
-    def _arrivals(self, model: Model, reached_us: int | None, segments: Collection[str]) -> dict[str, Arrival]:
-        stored = {} if reached_us is None else label_delays.of_model(self._db, self._workspace, model, segments)
+    def _flags(self, model: Model) -> tuple[str, ...]:
+        return columns.flags(self._db, self._workspace, model.name, model.segments)
+
+    def _arrivals(self, model: Model, reached_us: int, segments: Collection[str]) -> dict[str, Arrival]:
         found = {}
-        for segment, of_windows in stored.items():
+        for segment, of_windows in label_delays.of_model(self._db, self._workspace, model, segments).items():
             cohorts = [(end_us, {name: _dense(cells) for name, cells in of.items()}) for end_us, of in of_windows]
-            if arrival := label_arrival.learn(cohorts, reached_us or 0):
+            if arrival := label_arrival.learn(cohorts, reached_us):
                 found[segment] = arrival
         return found
 
@@ -144,6 +172,14 @@ def _delays(model: Model, rows: pa.Table, segments: Collection[str]) -> dict[str
         if counts:
             found[segment] = {name: _sparse(cells) for name, cells in counts.items()}
     return found
+
+
+def _latest_us(rows: pa.Table) -> list[int]:
+    """When the latest labels came: that of an id which several versions predicted is one."""
+    most = label_delays.VOUCHING * pc.count_distinct(rows["version"]).as_py()
+    last = rows.select(["id", "first_us"]).take(pc.select_k_unstable(rows, most, [("first_us", "descending")]))
+    each = last.group_by("id").aggregate([("first_us", "max")])["first_us_max"].to_numpy()
+    return sorted(each.tolist(), reverse=True)[: label_delays.VOUCHING]
 
 
 def _sparse(counts: Counts) -> Mapping[str, int]:

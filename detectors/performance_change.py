@@ -21,7 +21,6 @@ LEAST_ROWS = 200
 """Of either time."""
 _MOST_SEGMENTS = 50
 _REST = "other"
-_FLAGS = {"0": "false", "1": "true"}  # the record log keeps booleans as numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def change(
         int((~rows.is_after).sum()),
         int(rows.is_after.sum()),
         split(rows, _features(joined, rows.is_after, kinds)),
-        {name: by_segment(rows, _values(joined, name, rows.weights, kinds)) for name in segments},
+        {name: by_segment(rows, _values(joined, name, rows.weights)) for name in segments},
     )
 
 
@@ -109,13 +108,11 @@ def _rows(found: Outcomes, task: Task, metric: str, is_after: np.ndarray) -> tup
     return rows, known
 
 
-def _values(joined: pa.Table, segment: str, weights: FloatArray, kinds: Mapping[str, Kind]) -> np.ndarray:
+def _values(joined: pa.Table, segment: str, weights: FloatArray) -> np.ndarray:
     """The value of a feature in each row; but for the heaviest 50 they are one, "other"."""
     held = joined[FEATURE + segment].fill_null("").combine_chunks().dictionary_encode()
     codes = held.indices.to_numpy()
-    known = held.dictionary.to_pylist()
-    flags = _FLAGS if kinds.get(FEATURE + segment) is Kind.BOOLEAN else {}
-    names = np.array([flags.get(name, name) for name in known], object)
+    names = np.array(held.dictionary.to_pylist(), object)
     heaviest = np.argsort(-np.bincount(codes, weights, names.size), kind="stable")
     names[heaviest[_MOST_SEGMENTS:]] = _REST
     return np.asarray(names[codes], np.str_)

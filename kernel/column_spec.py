@@ -24,6 +24,15 @@ FLAGS = {"false": 0, "true": 1, "0": 0, "1": 1}  # the record log keeps booleans
 _NUMBER_TEXT = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 
 
+def flag_name(value: str) -> str:
+    """What a value of a boolean column is called as a segment; one that is no boolean stays as it is.
+
+    >>> [flag_name(value) for value in ("1", "true", "0", "maybe")]
+    ['true', 'true', 'false', 'maybe']
+    """
+    return ("false", "true")[FLAGS[value]] if value in FLAGS else value
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnSpec:
     """How a column is to be counted.

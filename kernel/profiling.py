@@ -22,6 +22,7 @@ from kernel.column_spec import (
     SCORE,
     VERSION,
     ColumnSpec,
+    flag_name,
     is_profiled,
     stored_name,
     texts,
@@ -306,7 +307,7 @@ def _segment_labels(specs: Mapping[str, ColumnSpec], segment: str, limit: int) -
 def _segment_value(value: str, spec: ColumnSpec, limit: int, longest: int) -> str:
     """What a value is called as a segment; "" stands for rows without one."""
     if spec.kind is Kind.BOOLEAN and value in FLAGS:
-        return ("false", "true")[FLAGS[value]]
+        return flag_name(value)
     told_apart = 0 < spec.categories.get(value, 0) <= limit and len(value) <= longest
     return value if told_apart or not value else OTHER_SEGMENT
 

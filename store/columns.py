@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from kernel.column_spec import FEATURE
 from kernel.errors import FencedError
 from kernel.grid import Grid
 from kernel.profile import Kind, WindowProfile
@@ -55,6 +56,15 @@ def of_models(
             for model, name, kind, *more in connection.execute(query).all():
                 found[model][name] = Column(name, kinds[kind], *more)
     return found
+
+
+def flags(db: Database, workspace: str, model: str, features: Sequence[str]) -> tuple[str, ...]:
+    """Those of a model's features that are booleans."""
+    at, stored = columns.c, {FEATURE + name: name for name in features}
+    query = sa.select(at.column).where(at.workspace == workspace, at.model == model, at.kind == Kind.BOOLEAN.value)
+    with db.read() as connection:
+        found = set(connection.scalars(query.where(at.column.in_(sorted(stored))))) if stored else set()
+    return tuple(name for column, name in stored.items() if column in found)
 
 
 def add(db: Database, workspace: str, new: Mapping[str, Sequence[Column]]) -> None:

@@ -1,12 +1,12 @@
 """What else the join of predictions and labels reads of a prediction: its segments, and keys that its model declares."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kernel.column_spec import FEATURE
+from kernel.column_spec import FEATURE, flag_name
 from stream.codecs.texts import as_text
 
 _TEXT, _NUMBER = "text:", "number:"
@@ -19,10 +19,12 @@ class JoinedColumns:
     Attributes:
         segments: features, each read as text into the column feature.NAME, as profiles name their values.
         keys: column -> the tag, else the feature, that it holds.
+        flags: those of the segments that are recorded as booleans, which the record log keeps as 0 and 1.
     """
 
     segments: Sequence[str] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
+    flags: Collection[str] = ()
 
     @property
     def sql(self) -> str:
@@ -52,11 +54,13 @@ class JoinedColumns:
         >>> rows = pa.table({"text:0": [None, "late"], "number:0": [3.0, None]})
         >>> JoinedColumns(["x"]).named(rows).to_pydict()
         {'feature.x': ['3', 'late']}
+        >>> JoinedColumns(["x"], flags=["x"]).named(pa.table({"text:0": [None, "false"], "number:0": [1.0, None]})).to_pydict()
+        {'feature.x': ['true', 'false']}
         """
         for place, name in enumerate(self.segments):
             sides = f"{_TEXT}{place}", f"{_NUMBER}{place}"
             text = pc.coalesce(*(as_text(table[side].combine_chunks()) for side in sides))
-            table = table.drop_columns(list(sides)).append_column(FEATURE + name, text)
+            table = table.drop_columns(list(sides)).append_column(FEATURE + name, self._called(name, text))
         return table
 
     def of_rows(self, table: pa.Table) -> dict[str, pa.Array]:
@@ -73,7 +77,13 @@ class JoinedColumns:
         for column, names in named.items():
             there = [as_text(table[name].combine_chunks()) for name in names if name in table.column_names]
             found[column] = pc.coalesce(*there, nothing)
-        return found
+        return found | {FEATURE + name: self._called(name, found[FEATURE + name]) for name in self.segments}
+
+    def _called(self, segment: str, texts: pa.Array) -> pa.Array:
+        if segment not in self.flags:
+            return texts
+        values = texts.dictionary_encode()
+        return pa.array(map(flag_name, values.dictionary.to_pylist()), pa.string()).take(values.indices)
 
 
 NOTHING_ELSE = JoinedColumns()

@@ -1,24 +1,28 @@
 """How late the labels of a model were, window by window: counts by delay (detectors/label_delay.py), of its own window length.
 
-They are counted again when labels came for a window, before anything is measured by them: so what is measured does not hang on
-which windows are measured first.
+They are counted again when labels came for a window, or a closed one has new records, before anything is measured by them: so
+what is measured does not hang on which windows are measured first. With them goes how far the labels of the model have come.
 """
 
+import heapq
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import sqlalchemy as sa
 
 from kernel.clock import DAY_US
-from store.database import Database
+from store.database import Database, Transaction, upsert
 from store.models import Model, hold
-from store.tables import label_delays, profiles, windows
+from store.tables import label_delays, label_frontiers, profiles, windows
 
 MOST_WINDOWS, MOST_OF_SEGMENTS = 3_000, 1_000
 """How many windows are read, of all rows and of each segment: the newest."""
 KEPT_US = 400 * DAY_US
 """How far back from the newest window delays are kept."""
+VOUCHING = 10
+"""Labels have come as far as the last moment that so many of them are not before: fewer with a wrong clock move nothing."""
 
 Delays = Mapping[str, Mapping[str, int]]
 """By class, "" for all: labels by the number of the cell of their delay."""
@@ -60,50 +64,95 @@ def segments_of(db: Database, workspace: str, model: Model, starts_us: Collectio
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A window that labels came for since their delays were counted: [start, end), its label revision and its rows."""
+    """A window whose delays are to be counted: [start, end), its revisions and its rows."""
 
     start_us: int
     end_us: int
-    revision: int
+    label_revision: int
+    own_revision: int
     rows: int
 
 
-def stale(db: Database, workspace: str, model: Model, after_us: int, limit: int) -> list[Stale]:
-    """The first of such windows that start later."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What the labels of a window show.
+
+    Attributes:
+        window: as it was read.
+        delays: by segment.
+        latest_us: when its latest labels came, as many as vouch for a moment.
+    """
+
+    window: Stale
+    delays: Mapping[str, Delays]
+    latest_us: Sequence[int]
+
+
+def stale(db: Database, workspace: str, model: Model, closed_us: int, after_us: int, limit: int) -> list[Stale]:
+    """The first windows that start later and that labels came for since their delays were counted.
+
+    Or predictions, whose labels may have come before them: these are looked for once the window is closed and to be measured.
+
+    Args:
+        closed_us: windows that end by then are closed.
+    """
     at = windows.c
     here = (at.workspace == workspace, at.model == model.name, at.size == model.window.text, at.state != "sealed")
-    query = sa.select(at.start_us, at.end_us, at.label_revision, at.rows)
-    query = query.where(*here, at.delays_revision < at.label_revision, at.start_us > after_us)
-    query = query.order_by(at.start_us).limit(limit)
+    due = sa.and_(at.end_us <= closed_us, at.measured_data_revision < at.own_revision)
+    late = sa.or_(at.delays_revision < at.label_revision, sa.and_(due, at.delays_own_revision < at.own_revision))
+    query = sa.select(at.start_us, at.end_us, at.label_revision, at.own_revision, at.rows)
+    query = query.where(*here, late, at.start_us > after_us).order_by(at.start_us).limit(limit)
     with db.read() as connection:
         return [Stale(*row) for row in connection.execute(query)]
 
 
-def replace(db: Database, workspace: str, model: Model, counted: Sequence[tuple[Stale, Mapping[str, Delays]]]) -> None:
-    """Put what windows show in the place of what they showed; what is out of date goes.
+def reached(db: Database, workspace: str) -> dict[tuple[str, str], int]:
+    """How far labels have come that belong to predictions, in event time, by model and window length; where there are enough.
 
-    Args:
-        counted: windows as they were read, and their delays by segment.
+    It is the ts of the tenth-latest of them, each counted by the first label of its prediction.
     """
+    at = label_frontiers.c
+    query = sa.select(at.model, at.size, at.reached_us).where(at.workspace == workspace, at.reached_us.is_not(None))
+    with db.read() as connection:
+        return {(model, size): reached_us for model, size, reached_us in connection.execute(query)}
+
+
+def replace(db: Database, workspace: str, model: Model, counted: Sequence[Counted]) -> None:
+    """Put what windows show in the place of what they showed; what is out of date goes."""
     at, w = label_delays.c, windows.c
     place = {"workspace": workspace, "model": model.name, "size": model.window.text}
     with db.write() as connection:
         hold(connection, workspace, model.name)
-        for window, found in counted:
-            start_us, end_us, revision = window.start_us, window.end_us, window.revision
+        for one in counted:
+            start_us, end_us = one.window.start_us, one.window.end_us
+            label_revision, own_revision = one.window.label_revision, one.window.own_revision
             here = (
                 w.workspace == workspace,
                 w.model == model.name,
                 w.size == model.window.text,
                 w.start_us == start_us,
             )
-            newer = sa.update(windows).where(*here, w.delays_revision < revision).values(delays_revision=revision)
-            if connection.execute(newer).rowcount != 1:
+            newer = sa.or_(w.delays_revision < label_revision, w.delays_own_revision < own_revision)
+            revisions = {"delays_revision": label_revision, "delays_own_revision": own_revision}
+            if connection.execute(sa.update(windows).where(*here, newer).values(**revisions)).rowcount != 1:
                 continue
             of_model = (at.workspace == workspace, at.model == model.name, at.size == model.window.text)
             gone = sa.or_(at.start_us == start_us, at.end_us < end_us - KEPT_US)
             connection.execute(sa.delete(label_delays).where(*of_model, gone))
             key = {**place, "start_us": start_us, "end_us": end_us}
-            rows = [{**key, "segment": segment, "delays": dict(delays)} for segment, delays in found.items()]
+            rows = [
+                {**key, "segment": segment, "delays": dict(delays), "latest_us": [] if segment else [*one.latest_us]}
+                for segment, delays in one.delays.items()
+            ]
             if rows:
                 connection.execute(sa.insert(label_delays), rows)
+        moved = place | {"reached_us": _frontier_us(connection, workspace, model)}
+        upsert(connection, label_frontiers, [moved], update=["reached_us"])
+
+
+def _frontier_us(connection: Transaction, workspace: str, model: Model) -> int | None:
+    at = label_delays.c
+    here = (at.workspace == workspace, at.model == model.name, at.size == model.window.text, at.segment == "")
+    newest = sa.select(at.latest_us).where(*here).order_by(at.start_us.desc()).limit(MOST_WINDOWS)
+    latest = heapq.nlargest(VOUCHING, chain.from_iterable(connection.scalars(newest)))
+    return latest[-1] if len(latest) == VOUCHING else None

@@ -132,7 +132,8 @@ windows = sa.Table(
     _integer("looks"), _integer("looked_revision"),  # how often it could open an alert, and of which data at last
     _us("decide_at_us"),  # the event time from which it is to be decided, 0 for now; null where it is decided
     _us("labels_due_us"),  # the event time of labels at which it is final, and to be measured for it; null where it is
-    _integer("delays_revision"),  # the label revision at which the delays of its labels were counted last
+    _integer("delays_revision"),  # the label revision at which the delays of its labels were counted last,
+    _integer("delays_own_revision"),  # and the own_revision
     *_lease(),
     sa.Index(None, "workspace", "model", "end_us"),
     sa.Index(None, "state", "end_us"),
@@ -204,6 +205,12 @@ label_searches = sa.Table(
 label_delays = sa.Table(
     "label_delays", metadata, _key("workspace"), _key("model"), _key("size"), _key_us("start_us"), _key("segment"),
     _integer("end_us"), _json("delays"),  # class -> {cell: labels} (store/label_delays.py)
+    sa.Column("latest_us", sa.JSON, nullable=False, server_default="[]"),  # when its latest labels came; of "" alone
+)  # fmt: skip
+
+label_frontiers = sa.Table(
+    "label_frontiers", metadata, _key("workspace"), _key("model"), _key("size"),
+    _us("reached_us"),  # how far the labels have come that belong to predictions; null while they are few
 )  # fmt: skip
 
 dead_letters = sa.Table(

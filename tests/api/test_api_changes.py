@@ -42,6 +42,7 @@ def day(number: int, *, wrong: dict[str, float], shares: tuple[float, float]) ->
         "label": np.where(missed, "on_time", "late"),
         "feature.origin": origin,
         "feature.delay": rng.normal(size=A_DAY),
+        "feature.rush": np.arange(A_DAY) % 4 == 0,
     }
 
 
@@ -130,6 +131,13 @@ def test_versions_may_differ_between_the_two_times(sent: Any) -> None:
     assert (found["rows_before"], found["rows_after"]) == (A_DAY * 3 // 4, A_DAY // 4)
     assert (found["version"], found["before_version"]) == ("2", "1")
     assert asked(sent, version="2")["rows_before"] == A_DAY // 4
+
+
+def test_segments_of_a_boolean_are_named_as_windows_name_them(sent: Any) -> None:
+    models.declare(sent.db, "default", Model("m", "binary", positive_class="late", segments=("rush",)), 0)
+    columns.add(sent.db, "default", {"m": [Column("feature.rush", Kind.BOOLEAN, fixed=True)]})
+    found = {part["segment"]: part["share_after"] for part in asked(sent)["segments"]}
+    assert found == {"rush=false": pytest.approx(0.75), "rush=true": pytest.approx(0.25)}
 
 
 def test_of_many_rows_some_are_read_the_same_ones_every_time(sent: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,6 +97,36 @@ def test_the_rest_of_a_segment_feature_has_the_batch_answer_too(declared, worksp
     assert (found["1", "c=other"].value, found["1", "c=other"].rows) == (pytest.approx(expected), len(rest))
 
 
+def test_texts_that_read_like_booleans_are_texts_and_booleans_are_named_in_every_form(declared, workspace) -> None:
+    """ "true" is told apart, "1" is one of the rest; a boolean comes as one, as a text and as a number."""
+    traffic = declared(task="binary", positive_class="late", segments=("c", "flag"))
+    traffic.sink._folder._limits = Limits(segments=1)
+    rows = a_day(0)
+    for place, row in enumerate(rows):
+        text = "true" if place < 100 else ["true", "1", "0", "false"][place % 4]
+        flag = place % 3 == 0
+        row["features"] = {"c": text, "flag": flag if place < 300 else str(flag).lower() if place < 450 else int(flag)}
+    for some in (rows[:100], rows[100:300], rows[300:450], rows[450:]):
+        traffic.send(PREDICTIONS, some)
+    traffic.send(LABELS, [label(row) for row in rows])
+    traffic.end()
+    place = Place(workspace.db, "default", workspace.clock, 1)
+    make(place, "m", lambda: from_rows(place, "m", sent([row | {"label": row["truth"]} for row in rows]), "k"))
+    workspace.evaluator().step()
+    expected = {
+        "": rows,
+        "c=true": [row for row in rows if row["features"]["c"] == "true"],
+        "c=other": [row for row in rows if row["features"]["c"] != "true"],
+        "flag=true": rows[::3],
+        "flag=false": [row for place, row in enumerate(rows) if place % 3],
+    }
+    found = {segment: (m.value, m.rows, m.expected) for (_, segment), m in by_series(workspace, "accuracy").items()}
+    right = {name: np.mean([row["truth"] == row["prediction"] for row in of]) for name, of in expected.items()}
+    assert found == {
+        name: (pytest.approx(right[name]), len(of), pytest.approx(right[name])) for name, of in expected.items()
+    }
+
+
 def test_a_segment_is_held_against_the_references_own(declared, workspace) -> None:
     traffic = declared(task="binary", positive_class="late", segments=("c",), rollups=MONTH)
     reference = [row | {"label": row["truth"]} for row in a_day(0, rows=3_000, seed=1)]

@@ -7,7 +7,7 @@ import pytest
 
 from kernel.clock import DAY_US, HOUR_US, to_rfc3339
 from kernel.windows import WindowSize
-from store import models, windows
+from store import label_delays, models, windows
 from store.models import Model
 from testing.measured_days import LABELS, PREDICTIONS, START_US, Traffic
 
@@ -42,6 +42,20 @@ class World:
                 "prediction_ts": to_rfc3339(int(self.ts_us[i])),
             }
             for i in coming[np.argsort(self.label_us[coming])]
+        ]
+
+    def told_at(self, ts_us: int, count: int) -> list[dict[str, object]]:
+        """Labels of this ts, of so many rows of the last day that have none yet."""
+        open_ = np.flatnonzero(self.day(DAYS - 1) & (self.label_us >= NOW_US))[:count]
+        return [
+            {
+                "model": "m",
+                "id": f"p{i}",
+                "ts": to_rfc3339(ts_us),
+                "label": "ok",
+                "prediction_ts": to_rfc3339(int(self.ts_us[i])),
+            }
+            for i in open_
         ]
 
     def day(self, number: int) -> np.ndarray:
@@ -122,8 +136,7 @@ def test_a_window_is_measured_once_more_when_its_labels_are_all_there_though_non
     )
     assert before.labels_due_us is not None
     assert measured(workspace, "accuracy", day).status == "provisional"
-    later = {"model": "m", "id": "p-unknown", "ts": to_rfc3339(before.labels_due_us + 1), "label": "ok"}
-    traffic.send(LABELS, [{**later, "prediction_ts": to_rfc3339(NOW_US - 1)}])
+    traffic.send(LABELS, world.told_at(before.labels_due_us + 1, 10))
     workspace.evaluator().step()
     after = measured(workspace, "accuracy", day)
     assert (after.status, after.value) == ("ok", world.right[world.seen(day)].mean())
@@ -175,3 +188,86 @@ def test_the_answer_is_the_same_in_whatever_order_the_labels_come(traffic, works
         found = measured(workspace, "accuracy", day)
         assert found.value == world.right[world.seen(day)].mean()
         assert measured(workspace, "label_coverage", day).value == world.seen(day).sum() / world.day(day).sum()
+
+
+def states(workspace) -> list[str]:
+    return [m.status for m in workspace.measured(metric="accuracy", size="1d")]
+
+
+def test_a_label_of_today_finishes_no_window_of_a_replay(traffic, workspace, world) -> None:
+    """One without a prediction, and one that came too long after its own."""
+    live(traffic, workspace, world)
+    expected = states(workspace)
+    assert expected[-6:] == ["provisional"] * 6
+    today = {"model": "m", "ts": to_rfc3339(workspace.clock.now_us()), "label": "ok"}
+    of = {"prediction_ts": to_rfc3339(int(world.ts_us[-1]))}
+    traffic.send(LABELS, [today | of | {"id": "nobody"}, today | of | {"id": f"p{len(world.ts_us) - 1}"}])
+    workspace.evaluator().step()
+    assert states(workspace) == expected
+
+
+def test_a_few_labels_with_a_wrong_clock_finish_no_window(traffic, workspace, world) -> None:
+    """Weeks ahead they belong to predictions all the same."""
+    live(traffic, workspace, world)
+    expected = states(workspace)
+    wrong = world.told_at(NOW_US + 60 * DAY_US, 10)
+    traffic.send(LABELS, wrong[:-1])
+    workspace.evaluator().step()
+    assert states(workspace) == expected
+    traffic.send(LABELS, wrong[-1:])
+    workspace.evaluator().step()
+    assert set(states(workspace)) == {"ok"}
+
+
+def test_a_label_of_two_versions_is_one_of_those_that_say_how_far_labels_have_come(traffic, workspace, world) -> None:
+    candidate = [prediction | {"version": "2"} for prediction in world.predictions]
+    traffic.send(PREDICTIONS, candidate)
+    live(traffic, workspace, world)
+    before = label_delays.reached(workspace.db, "default")
+    traffic.send(LABELS, world.told_at(NOW_US + 60 * DAY_US, 9))
+    workspace.evaluator().step()
+    assert label_delays.reached(workspace.db, "default")["m", "1d"] < NOW_US
+    assert label_delays.reached(workspace.db, "default")["m", "1d"] >= before["m", "1d"]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_how_far_labels_have_come_is_the_tenth_latest_in_whatever_order_they_come(
+    traffic, workspace, world, seed
+) -> None:
+    labels = world.labels(0, NOW_US)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    traffic.send(PREDICTIONS, world.predictions)
+    for part in np.array_split(order, 4):
+        traffic.send(LABELS, [labels[i] for i in part])
+        workspace.evaluator(windows_a_lease=3).step()
+    tenth = sorted(world.label_us[world.label_us < NOW_US])[-10]
+    assert label_delays.reached(workspace.db, "default") == {("m", "1d"): tenth}
+
+
+def test_labels_that_came_before_their_predictions_say_how_late_labels_are(traffic, workspace, world) -> None:
+    """Of all rows; nobody touches their windows for them."""
+    labels = [{**label, "ts": label["prediction_ts"]} for label in world.labels(0, NOW_US)]
+    for label in labels:
+        del label["prediction_ts"]
+    traffic.send(LABELS, labels)
+    workspace.evaluator().step()
+    traffic.send(PREDICTIONS, world.predictions)
+    traffic.end()
+    workspace.evaluator().step()
+    found = workspace.measured(metric="label_delay_p99", size="1d")
+    assert [(m.value, m.window_start_us) for m in found] == [(1.0, START_US + d * DAY_US) for d in range(DAYS)]
+
+
+def test_windows_without_a_label_are_measured_again_once_it_can_be_told_how_late_labels_are(
+    traffic, workspace, world
+) -> None:
+    """As if they were measured afterwards."""
+    traffic.send(PREDICTIONS, world.predictions)
+    traffic.end()
+    workspace.evaluator().step()
+    traffic.send(LABELS, [one for one in world.labels(0, NOW_US) if one["prediction_ts"] < to_rfc3339(NOW_US - DAY_US)])
+    worker = workspace.evaluator()
+    worker.step()
+    assert worker.step().measured == 0
+    assert measured(workspace, "label_coverage", DAYS - 1).value == 0.0
+    assert measured(workspace, "label_completeness", DAYS - 1).value < 1.0

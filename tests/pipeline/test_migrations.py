@@ -4,9 +4,11 @@ import pytest
 import sqlalchemy as sa
 from alembic import command
 
-from store import windows
+from kernel.clock import DAY_US
+from store import label_delays, windows
 from store.database import Database
 from store.migrate import _config, check, migrate
+from store.models import Model
 from store.tables import models, references
 from store.tables import windows as table
 
@@ -60,3 +62,23 @@ def test_what_was_measured_by_an_earlier_release_is_decided_anew(db) -> None:
     with db.read() as connection:
         found = connection.execute(sa.select(table.c.reference, table.c.decide_at_us).order_by(table.c.start_us)).all()
     assert found == [("r", 0), ("", None), ("", None)]
+
+
+def test_how_far_labels_have_come_is_counted_again_and_what_one_label_may_have_called_final_is_open(db) -> None:
+    """Of the newest windows with labels alone: labels of older ones are all there."""
+    command.upgrade(_config(db), "0016")
+    stored = [(0, "measured", 1), (200, "measured", 1), (201, "measured", 0), (202, "sealed", 1)]
+    with db.write() as connection:
+        for day, state, labelled in stored:
+            place = {"workspace": "default", "model": "m", "size": "1d"}
+            place |= {"start_us": day * DAY_US, "end_us": (day + 1) * DAY_US, "state": state, "measured_us": 1}
+            row = place | {"label_revision": labelled, "delays_revision": labelled}
+            connection.execute(sa.insert(sa.table("windows", *map(sa.column, row))).values(**row))
+    migrate(db)
+    found = [w.labels_due_us == windows.UNTOLD_US for w in windows.listing(db, "default", "m")]
+    assert found == [False, True, False, False]
+    uncounted = label_delays.stale(db, "default", Model("m"), 0, -1, 10)
+    assert [one.start_us // DAY_US for one in uncounted] == [0, 200]
+    command.downgrade(_config(db), "0016")
+    migrate(db)
+    check(db)
