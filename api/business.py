@@ -10,9 +10,8 @@ from api.listing import Items
 from api.moments import Asked, Moment
 from api.numbers import Number
 from api.window_lengths import asked_length
-from detectors.business import correlations
-from detectors.metrics import ESTIMATED, METRICS
-from detectors.version_series import COMPARED
+from detectors.business import READ, correlations
+from detectors.metrics import METRICS
 from kernel.clock import to_rfc3339
 from kernel.errors import ContractError, NotFoundError
 from store import business, models
@@ -21,8 +20,6 @@ from stream.codecs.columns import LONGEST_SERIES
 from stream.codecs.rules import AHEAD_US
 
 router = APIRouter(prefix="/v1/models", tags=["business"])
-
-_METRICS = (*COMPARED, *ESTIMATED, "rows", "error_rate", "latency_p50", "latency_p99", "low_confidence_share")
 
 
 class Figure(BaseModel):
@@ -110,7 +107,7 @@ def correlated(
     if not values.num_rows:
         raise NotFoundError(f"{model!r} has no figures named {name!r}: send them with POST /v1/models/{model}/business")
     scope = Scope(model, version, asked_length(known, window).text, segment)
-    metrics = _METRICS if metric is None else (metric,)
+    metrics = READ if metric is None else (metric,)
     measured = series(caller.db, caller.workspace, scope, metrics, start or 0, "")
     found = sorted(correlations(values, measured, summed=by == "sum"), key=lambda one: (one[1].p_value, one[0]))
     return Items(
