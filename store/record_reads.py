@@ -16,6 +16,7 @@ from store.record_pruning import added_since, of_days, of_offsets
 from store.record_queries import RecordQueries
 from store.record_schema import from_stored
 from store.records import RecordLog
+from store.unlabelled import Unlabelled, unlabelled
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
 
@@ -190,6 +191,10 @@ class RecordReader:
     def label_moments(self, model: str, windows: Sequence[Span], more: JoinedColumns = NOTHING_ELSE) -> pa.Table | None:
         """When labels came, of the same predictions; see label_join.label_moments."""
         return label_join.label_moments(self._queries, model, windows, self._horizon_us, more)
+
+    def unlabelled(self, model: str, span: Span, version: str, most: int) -> Unlabelled | None:
+        """A model's predictions without a label, of many a sample; see store/unlabelled.py."""
+        return unlabelled(self._queries, model, span, self._horizon_us, version, most)
 
     def orphan_labels(self, model: str, span: Span, limit: int) -> pa.Table:
         """Labels that have no prediction; see store/orphan_labels.py."""
