@@ -214,7 +214,8 @@ class Evaluator:
             predictions = {series: look.profile.rows for series, look in looks.items()}
             for series, of_labels in measure_labels(model, span, predictions, seen, against, test):
                 found[SeriesKey(model.name, *series, window.size)].append(of_labels)
-        by_rows = window_estimates.by_rows(self._reader, model, span, against)
+        segments = {segment for _, segment in looks if segment}
+        by_rows = window_estimates.by_rows(self._reader, model, span, against, segments)
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
             found[key] += window_estimates.measure(key, look, span, against, by_rows, found[key], model.value)

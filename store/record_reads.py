@@ -82,24 +82,26 @@ class RecordReader:
         features: Mapping[str, str],
         version: str | None = None,
         batch_rows: int = 16_384,
+        more: JoinedColumns = NOTHING_ELSE,
     ) -> Iterator[pa.RecordBatch]:
         """A model's predictions with ts in [start, end), by ts then id, each identity once.
 
         Args:
             features: feature name -> "numbers", "texts" or "vectors", where the record log keeps it.
             version: only this version; None for all.
+            more: further columns, as `more.sql` names them.
 
         Yields:
-            Batches of version, id, ts_us, prediction, prediction_value, latency_ms, weight, scores (a map) and feature.NAME.
+            Batches of more, version, id, ts_us, prediction, prediction_value, latency_ms, weight, scores (a map) and feature.NAME.
         """
         picked = ", ".join(f"{source}[?] as {_quoted(f'feature.{name}')}" for name, source in features.items())
         query = f"""
-            select version, id, epoch_us(ts) as ts_us, prediction, prediction_value, latency_ms, weight, scores
+            select {more.sql} version, id, epoch_us(ts) as ts_us, prediction, prediction_value, latency_ms, weight, scores
                    {"," if picked else ""} {picked}
             from records
             where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ? {"" if version is None else "and version = ?"}
             {IDENTITY} order by ts_us, version, id"""
-        values = [*features, model, start_us, end_us, *([] if version is None else [version])]
+        values = [*more.values, *features, model, start_us, end_us, *([] if version is None else [version])]
         found = self._queries.run(RecordKind.PREDICTIONS, query, values, files=of_days([(start_us, end_us)]))
         if found is not None:
             yield from found.to_batches(max_chunksize=batch_rows)
