@@ -1,13 +1,18 @@
 """Whether groups are treated alike: each declared segment beside all other rows of its version."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from detectors import disparate_impact, labelled, opportunity_gap, parity_difference
 from detectors.estimate import Estimate
-from detectors.metrics import DISPARATE_IMPACT, OPPORTUNITY_GAP, PARITY_DIFFERENCE
+from detectors.label_arrival import LEAST_CHANCE, TOO_EARLY, Arrival
+from detectors.metrics import CORRECTED_PREFIX, DISPARATE_IMPACT, OPPORTUNITY_GAP, PARITY_DIFFERENCE
 from detectors.outcomes import Task, comparable, outcomes
+from detectors.pair import FloatArray
 from detectors.predicted_as import PredictedAs
 from kernel.column_spec import PREDICTION
 from kernel.measurement import Measurement, Status
@@ -68,14 +73,72 @@ def measure_opportunity(joined: pa.Table, task: Task, groups: Collection[str]) -
     >>> [(group, one.value) for group, one in measure_opportunity(rows, Task("binary", "a"), ["c=x"])]
     [('c=x', -0.5)]
     """
-    rows = joined.filter(comparable(joined, task))
-    found = outcomes(rows, task)
-    positives = found.actual == task.positive_class
-    hits = (found.predicted == task.positive_class)[positives]
-    weights = None if found.weights is None else found.weights[positives]
-    for group, mine in labelled.rows_of_segments(rows, groups).items():
-        estimate = opportunity_gap.estimate(hits, mine[positives], weights, found.clusters[positives])
-        yield group, _told(OPPORTUNITY_GAP, estimate)
+    positives = _Positives.of(joined, task, groups)
+    for group, mine in positives.groups.items():
+        yield group, _told(OPPORTUNITY_GAP, positives.gap(mine))
+
+
+def measure_corrected_opportunity(
+    joined: pa.Table, task: Task, arrivals: Mapping[str, Arrival], end_us: int
+) -> Iterator[tuple[str, Measurement]]:
+    """corrected_opportunity_gap of each group: what it would be with the labels that are still to come, as measure_corrected.
+
+    Args:
+        joined, task: as of measure_opportunity.
+        arrivals: how late the labels of each group are, and under "" those of all, by which the rest's are told.
+        end_us: of the window.
+
+    >>> from detectors.label_delay import DelayCurve
+    >>> texts = {"prediction": ["a", "b", "a"], "label": ["a", "a", "a"], "feature.c": ["x", "x", "y"]}
+    >>> numbers = {name: pa.nulls(3, pa.float64()) for name in ("prediction_value", "label_value", "weight")}
+    >>> maps = {"scores": pa.nulls(3, pa.map_(pa.string(), pa.float64()))}
+    >>> rows = pa.table(texts | numbers | maps | {"ts_us": [5_000_000, 0, 0]})  # of the first half are there, of the others all
+    >>> arrival = Arrival({"": DelayCurve((0.0, 10.0), (0.0, 1.0))}, now_us=10_000_000)
+    >>> found = measure_corrected_opportunity(rows, Task("binary", "a"), {"": arrival, "c=x": arrival}, 5_000_000)
+    >>> [(group, one.metric, round(one.value, 3)) for group, one in found]
+    [('c=x', 'corrected_opportunity_gap', -0.333)]
+    """
+    positives = _Positives.of(joined, task, arrivals.keys() - {""})
+    for group, mine in positives.groups.items():
+        sides = arrivals[group], arrivals[""]
+        if min(side.least_chance(end_us) for side in sides) < LEAST_CHANCE:
+            rows, metric = positives.hits.size, CORRECTED_PREFIX + OPPORTUNITY_GAP
+            yield group, Measurement(metric, "", None, Status.INSUFFICIENT, rows=rows, basis=TOO_EARLY)
+            continue
+        classes = np.full(positives.hits.size, task.positive_class)
+        own, other = (side.chances(positives.moments_us, classes) for side in sides)
+        yield group, _told(CORRECTED_PREFIX + OPPORTUNITY_GAP, positives.gap(mine, np.where(mine, own, other)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Positives:
+    """The rows whose label is the positive class; arrays have shape (rows,).
+
+    Attributes:
+        hits: whether each was predicted as it.
+        groups: which rows are of each group that has a labelled row.
+    """
+
+    hits: npt.NDArray[np.bool_]
+    weights: FloatArray
+    clusters: npt.NDArray[np.int64]
+    moments_us: npt.NDArray[np.int64]
+    groups: Mapping[str, npt.NDArray[np.bool_]]
+
+    @classmethod
+    def of(cls, joined: pa.Table, task: Task, groups: Collection[str]) -> "_Positives":
+        """Of joined rows."""
+        rows = joined.filter(comparable(joined, task))
+        found = outcomes(rows, task)
+        kept = found.actual == task.positive_class
+        weights = np.ones(kept.size) if found.weights is None else found.weights
+        sides = {group: mine[kept] for group, mine in labelled.rows_of_segments(rows, groups).items()}
+        hits = (found.predicted == task.positive_class)[kept]
+        return cls(hits, weights[kept], found.clusters[kept], found.moments_us[kept], sides)
+
+    def gap(self, mine: npt.NDArray[np.bool_], chances: FloatArray | float = 1.0) -> Estimate:
+        """Of a group; each row stands for 1 / its chance."""
+        return opportunity_gap.estimate(self.hits, mine, self.weights / chances, self.clusters)
 
 
 def _predictions(profile: WindowProfile) -> WindowProfile:

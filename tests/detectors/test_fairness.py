@@ -7,10 +7,13 @@ from scipy.stats.contingency import relative_risk
 from sklearn.metrics import recall_score
 
 from detectors import disparate_impact, newcombe, opportunity_gap, parity_difference
-from detectors.fairness import measure_opportunity, measure_parity
+from detectors.fairness import measure_corrected_opportunity, measure_opportunity, measure_parity
+from detectors.label_arrival import Arrival
+from detectors.label_delay import DelayCurve
 from detectors.outcomes import Task
 from detectors.predicted_as import PredictedAs
 from detectors.shares import Tally
+from kernel.clock import SECOND_US
 from kernel.column_spec import ColumnSpec
 from kernel.grid import Grid
 from kernel.measurement import Status
@@ -127,6 +130,36 @@ def test_the_gap_of_opportunity_is_that_of_scikit_learns_recalls(weighted) -> No
     assert found["sex=m"].value == pytest.approx(other - share, rel=1e-9)
     assert (found["sex=m"].lower, found["sex=m"].upper) == pytest.approx((-found["sex=f"].upper, -found["sex=f"].lower))
     assert found["sex=f"].upper < 0
+
+
+def test_the_corrected_gap_is_that_of_all_labels_in_the_mean_where_those_of_a_group_come_late() -> None:
+    """Positives that are found are predicted late in the window, so fewer of their labels are there."""
+    rng = np.random.default_rng(7)
+    ts_us, group = np.linspace(0, 100 * SECOND_US, 4_000).astype(np.int64), np.arange(4_000) % 2 == 0
+    found = rng.random(4_000) < np.where(group, 0.2 + 0.6 * ts_us / ts_us.max(), 0.5)
+    curves = {"": DelayCurve((0.0, 150.0), (0.0, 1.0)), "sex=f": DelayCurve((0.0, 200.0), (0.0, 1.0))}
+    arrivals = {name: Arrival({"": curve}, now_us=150 * SECOND_US) for name, curve in curves.items()}
+    truth, plain, corrected = found[group].mean() - found[~group].mean(), [], []
+    for _ in range(40):
+        chance = np.where(group, *(arrivals[name].chances(ts_us, None) for name in ("sex=f", "")))
+        there = rng.random(4_000) < chance
+        names = np.where(found, "hired", "no")[there].tolist()
+        table = (
+            joined(names, ["hired"] * len(names)).drop_columns(["ts_us"]).append_column("ts_us", pa.array(ts_us[there]))
+        )
+        table = table.append_column("feature.sex", pa.array(np.where(group, "f", "m")[there].tolist()))
+        task, end_us = Task("binary", "hired"), int(ts_us.max())
+        plain.append(dict(measure_opportunity(table, task, ["sex=f"]))["sex=f"].value)
+        corrected.append(dict(measure_corrected_opportunity(table, task, arrivals, end_us))["sex=f"].value)
+    assert np.mean(corrected) == pytest.approx(truth, abs=0.008)
+    assert abs(np.mean(plain) - truth) > 0.03
+
+
+def test_where_labels_have_hardly_begun_to_come_no_corrected_gap_is_told() -> None:
+    table, _ = _labelled()
+    soon, late = (Arrival({"": DelayCurve((0.0, s), (0.0, 1.0))}, now_us=SECOND_US) for s in (1.0, 100.0))
+    found = measure_corrected_opportunity(table, Task("binary", "hired"), {"": soon, "sex=f": late}, 0)
+    assert [(one.value, one.status) for _, one in found] == [(None, Status.INSUFFICIENT)]
 
 
 def test_labels_that_miss_on_either_side_and_groups_without_a_positive_are_left_out() -> None:

@@ -104,3 +104,8 @@ def test_a_gap_is_provisional_until_all_labels_are_there(workspace, messages) ->
     assert {m.window_start_us: m.status for m in found} == {start: states[start] for start in states}
     assert states[START_US] == "ok"
     assert states[START_US + 8 * DAY_US] == "provisional"
+    corrected = workspace.measured(metric="corrected_opportunity_gap", version="1", segment="c=a")
+    assert {m.window_start_us for m in corrected} == states.keys()
+    gaps = {m.window_start_us: m.value for m in found}
+    told = {m.window_start_us: m.value for m in corrected}
+    assert told[START_US] == pytest.approx(gaps[START_US])  # all labels are there
