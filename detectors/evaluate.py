@@ -98,7 +98,7 @@ class Evaluator:
         self._inputs = WindowInputs(db, reader, workspace, clock, settings)
         self._aside = Aside(clock)
         self._gpus = GpuWindows(db, workspace, gpus)
-        self._fairness = FairnessWindows(db, workspace)
+        self._fairness = FairnessWindows(db, reader, workspace)
         self._labels = LateLabels(db, reader, workspace)
 
     def step(self) -> Report:
@@ -208,7 +208,7 @@ class Evaluator:
             found.setdefault(key, []).extend(_of_profiles(model, window, segment, look, against, test))
             if against is not None and not segment and not _only_labels(window):
                 found[key] += self._together(model, window, version, look, against, test)
-        for series, of_group in self._fairness.of(model, looks):
+        for series, of_group in self._fairness.of(model, looks, span):
             found[SeriesKey(model.name, *series, window.size)].append(of_group)
         if seen is not None:
             predictions = {series: look.profile.rows for series, look in looks.items()}

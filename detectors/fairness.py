@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from detectors import disparate_impact, labelled, opportunity_gap, parity_difference
+from detectors import clusters, disparate_impact, labelled, opportunity_gap, parity_difference
+from detectors.clustered_shares import Side, Sides
 from detectors.estimate import Estimate
 from detectors.label_arrival import LEAST_CHANCE, TOO_EARLY, Arrival
 from detectors.metrics import CORRECTED_PREFIX, DISPARATE_IMPACT, OPPORTUNITY_GAP, PARITY_DIFFERENCE
@@ -18,6 +20,7 @@ from kernel.column_spec import PREDICTION
 from kernel.measurement import Measurement, Status
 from kernel.profile import ColumnProfile, Kind, WindowProfile
 from kernel.profile_difference import without
+from store.predicted_shares import SUMS
 
 Series = tuple[str, str]
 _NONE = ColumnProfile(Kind.CATEGORICAL)
@@ -33,13 +36,17 @@ def is_group(segment: str, fairness: Collection[str]) -> bool:
 
 
 def measure_parity(
-    profiles: Mapping[Series, WindowProfile], fairness: Collection[str], positive: PredictedAs
+    profiles: Mapping[Series, WindowProfile],
+    fairness: Collection[str],
+    positive: PredictedAs,
+    sides: Mapping[Series, Sides] = MappingProxyType({}),
 ) -> Iterator[tuple[Series, Measurement]]:
-    """parity_difference and disparate_impact of each group, from predictions alone; the intervals are of independent rows.
+    """parity_difference and disparate_impact of each group, from predictions alone.
 
     Args:
         profiles: of each version and segment of a window, "" for all of a version.
         fairness: the features whose values are groups.
+        sides: the rows of groups by what they go together by; the intervals of others are of independent rows.
 
     >>> import numpy as np
     >>> from kernel.cells import Cells
@@ -56,8 +63,28 @@ def measure_parity(
             continue
         group, whole = _predictions(profile), _predictions(profiles[version, ""])
         mine, rest = (positive.tally(of.columns[PREDICTION]) for of in (group, without(whole, group)))
-        yield (version, segment), _told(PARITY_DIFFERENCE, parity_difference.estimate(mine, rest))
-        yield (version, segment), _told(DISPARATE_IMPACT, disparate_impact.estimate(mine, rest))
+        known = sides.get((version, segment))
+        yield (version, segment), _told(PARITY_DIFFERENCE, parity_difference.estimate(mine, rest, by_cluster=known))
+        yield (version, segment), _told(DISPARATE_IMPACT, disparate_impact.estimate(mine, rest, by_cluster=known))
+
+
+def by_cluster(rows: pa.Table, groups: Collection[str]) -> Iterator[tuple[str, Sides]]:
+    """Each of these groups, and all other rows, of one version by cluster; a group without a row is not among them.
+
+    Args:
+        rows: sums of a version's predictions (RecordReader.predicted_shares).
+
+    >>> sums = {"weight": [1.0, 1.0, 2.0], "hits": [1.0, 0.0, 2.0], "weight2": [1.0, 1.0, 4.0], "hits2": [1.0, 0.0, 4.0]}
+    >>> rows = pa.table(sums | {"ts_us": [0, 0, 0], "cluster": ["b", "a", "b"], "feature.sex": ["f", "f", "m"]})
+    >>> [(group, sides.group.events.tolist(), sides.rest.events.tolist()) for group, sides in by_cluster(rows, ["sex=f"])]
+    [('sex=f', [0.0, 1.0], [0.0, 2.0])]
+    """
+    numbers, count = clusters.number(labelled.clusters(rows))
+    sums = np.stack([rows[name].to_numpy() for name in SUMS])
+    whole = Side.of(sums, numbers, count)
+    for group, mine in labelled.rows_of_segments(rows, groups).items():
+        side = Side.of(sums[:, mine], numbers[mine], count)
+        yield group, Sides(side, whole.less(side))
 
 
 def measure_opportunity(joined: pa.Table, task: Task, groups: Collection[str]) -> Iterator[tuple[str, Measurement]]:

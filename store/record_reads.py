@@ -11,6 +11,7 @@ from kernel.clock import DAY_US, MINUTE_US
 from kernel.windows import Span
 from store import label_join, orphan_labels, version_pairs
 from store.joined_columns import NOTHING_ELSE, JoinedColumns
+from store.predicted_shares import predicted_shares
 from store.record_identity import IDENTITY
 from store.record_pruning import added_since, of_days, of_offsets
 from store.record_queries import RecordQueries
@@ -193,6 +194,10 @@ class RecordReader:
     def label_moments(self, model: str, windows: Sequence[Span], more: JoinedColumns = NOTHING_ELSE) -> pa.Table | None:
         """When labels came, of the same predictions; see label_join.label_moments."""
         return label_join.label_moments(self._queries, model, windows, self._horizon_us, more)
+
+    def predicted_shares(self, model: str, span: Span, positive: str, more: JoinedColumns) -> pa.Table | None:
+        """How often a class was predicted, by cluster and segment; see store/predicted_shares.py."""
+        return predicted_shares(self._queries, model, span, positive, more)
 
     def unlabelled(self, model: str, span: Span, version: str, most: int) -> Unlabelled | None:
         """A model's predictions without a label, of many a sample; see store/unlabelled.py."""

@@ -7,6 +7,7 @@ from scipy.stats.contingency import relative_risk
 from sklearn.metrics import recall_score
 
 from detectors import disparate_impact, newcombe, opportunity_gap, parity_difference
+from detectors.clustered_shares import Side, Sides
 from detectors.fairness import measure_corrected_opportunity, measure_opportunity, measure_parity
 from detectors.label_arrival import Arrival
 from detectors.label_delay import DelayCurve
@@ -105,6 +106,55 @@ def test_a_group_that_is_all_there_is_and_one_without_predictions_are_held_again
         {("1", ""): some, ("1", "sex=f"): some, ("1", "sex=m"): none}, ["sex"], PredictedAs("hired", 1)
     )
     assert {(one.value, one.status) for _, one in found} == {(None, Status.INSUFFICIENT)}
+
+
+def _clustered(chosen: np.ndarray, group: np.ndarray, keys: np.ndarray, weights: np.ndarray) -> Sides:
+    hits = weights * chosen
+    sums, count = np.stack([weights, hits, weights**2, weights * hits]), int(keys.max()) + 1
+    whole, mine = Side.of(sums, keys, count), Side.of(sums[:, group], keys[group], count)
+    return Sides(mine, whole.less(mine))
+
+
+def _tallies(chosen: np.ndarray, group: np.ndarray) -> tuple[Tally, Tally]:
+    return tuple(Tally(float(chosen[side].sum()), float(side.sum())) for side in (group, ~group))
+
+
+def test_the_interval_of_a_difference_by_cluster_is_that_of_the_gap_of_the_same_rows() -> None:
+    rng = np.random.default_rng(5)
+    group, keys, weights = rng.random(3_000) < 0.4, rng.integers(0, 45, 3_000), rng.choice([1.0, 4.0], 3_000)
+    chosen = rng.random(3_000) < 0.3 + 0.3 * (keys % 2) - 0.1 * group
+    share, other = (np.average(chosen[side], weights=weights[side]) for side in (group, ~group))
+    sides = Tally(share * 100, 100), Tally(other * 100, 100)
+    found = parity_difference.estimate(*sides, by_cluster=_clustered(chosen, group, keys, weights))
+    same = opportunity_gap.estimate(chosen, group, weights, keys)
+    assert found.basis == same.basis == "cluster"
+    assert (found.value, found.lower, found.upper) == pytest.approx((same.value, same.lower, same.upper))
+    assert found.design_effect == pytest.approx(same.design_effect, rel=1e-3)
+
+
+def test_of_few_clusters_and_of_a_side_whose_rows_are_all_alike_intervals_are_of_independent_rows() -> None:
+    rng = np.random.default_rng(6)
+    group, chosen, ones = np.arange(600) % 2 == 0, rng.random(600) < 0.5, np.ones(600)
+    for rows, clusters in ((chosen, 29), (chosen & group, 40), (chosen | group, 40)):
+        sides = _clustered(rows, group, np.arange(600) % clusters, ones)
+        for measure in (parity_difference.estimate, disparate_impact.estimate):
+            tallies = _tallies(rows, group)
+            assert measure(*tallies, by_cluster=sides) == measure(*tallies)
+
+
+def test_intervals_of_predictions_hold_where_the_rows_of_a_cluster_go_together() -> None:
+    rng = np.random.default_rng(8)
+    keys, group = np.repeat(np.arange(60), 40), np.arange(2_400) % 3 == 0
+    held = {"robust": np.zeros(2), "plain": np.zeros(2)}
+    for _ in range(300):
+        off = rng.normal(0.0, 0.12, (2, 60))
+        chosen = rng.random(keys.size) < np.clip(np.where(group, 0.3 + off[0][keys], 0.4 + off[1][keys]), 0.0, 1.0)
+        tallies = _tallies(chosen, group)
+        for name, sides in (("robust", _clustered(chosen, group, keys, np.ones(keys.size))), ("plain", None)):
+            parity, impact = (m.estimate(*tallies, by_cluster=sides) for m in (parity_difference, disparate_impact))
+            held[name] += parity.lower <= -0.1 <= parity.upper, impact.lower <= 0.75 <= impact.upper
+    assert (held["robust"] / 300 > 0.92).all()
+    assert (held["plain"] / 300 < 0.9).all()
 
 
 def _labelled(rows: int = 900, days: int = 1, weighted: bool = False) -> tuple[pa.Table, np.ndarray]:

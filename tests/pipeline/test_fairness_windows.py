@@ -1,11 +1,14 @@
 """Groups that are to be treated alike: what windows and roll-ups say of each is what their rows say."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import recall_score
 
+from detectors import opportunity_gap
 from kernel.clock import DAY_US
 from kernel.windows import WindowSize
 from store import models
@@ -66,6 +69,55 @@ def test_each_group_is_held_against_the_rest_of_its_version(workspace, messages,
         assert parity["1", "c=b"].upper < 0
         assert impact["1", "c=b"].upper < 1
         assert {m.status for of in (parity, impact, gap) for m in of.values()} == {"ok"}
+
+
+@pytest.mark.parametrize(("positive", "negative"), [("late", "ok"), (1, 0)])
+def test_intervals_hold_for_the_declared_cluster_and_of_a_month_without_one_for_its_days(
+    workspace, messages, positive, negative
+) -> None:
+    chosen = {"positive_class": str(positive), "fairness": ("c",), "rollups": MONTH}
+    traffic = traffic_of(workspace, messages, **chosen, cluster="customer")
+    rng = np.random.default_rng(9)
+    sent = []
+    for day in range(31):
+        rows = a_biased_day(day, positive, negative)[::4]
+        for row in rows:
+            row |= {
+                "version": "1",
+                "tags": {"customer": f"k{rng.integers(0, 36)}"},
+                "weight": float(rng.choice([1, 2])),
+            }
+        rows[0] |= {"prediction": None, "error": "ValueError"}
+        traffic.send(PREDICTIONS, [*rows, *rows[:20]])
+        sent += rows
+    traffic.end()
+    workspace.evaluator().step()
+    first = [row for row in sent if row["id"].startswith("0-")]
+    _hold_by(workspace, "1d", first, positive, lambda row: row["tags"]["customer"])
+    _hold_by(workspace, "1mo", sent, positive, lambda row: row["tags"]["customer"])
+    declared = models.one(workspace.db, "default", "m")
+    models.declare(workspace.db, "default", replace(declared, cluster=""), 0)
+    more = [row | {"id": f"new-{row['id']}"} for row in first]
+    traffic.send(PREDICTIONS, more)  # so that both windows are measured again
+    traffic.end()
+    workspace.evaluator().step()
+    assert {m.basis for m in of_groups(workspace, "parity_difference").values()} == {"iid"}
+    _hold_by(workspace, "1mo", sent + more, positive, lambda row: row["ts"][:10])
+
+
+def _hold_by(workspace: Any, size: str, rows: list[dict], positive: Any, key: Callable[[dict], str]) -> None:
+    """The intervals of predictions are those of the gap of opportunity of the same rows, by cluster."""
+    parity, impact = (of_groups(workspace, metric, size) for metric in ("parity_difference", "disparate_impact"))
+    assert parity
+    for (version, segment), found in parity.items():
+        mine = [row for row in rows if row["version"] == version and row["prediction"] is not None]
+        group = np.array([f"c={row['features']['c']}" == segment for row in mine])
+        said, weights = np.array([row["prediction"] == positive for row in mine]), np.array([r["weight"] for r in mine])
+        keys = np.unique([key(row) for row in mine], return_inverse=True)[1]
+        same = opportunity_gap.estimate(said, group, weights, keys)
+        assert (found.value, found.lower, found.upper) == pytest.approx((same.value, same.lower, same.upper))
+        assert found.basis.startswith("cluster, design effect")
+        assert impact[version, segment].basis.startswith("cluster, design effect")
 
 
 def test_a_class_that_was_never_predicted_is_given_to_nobody(workspace, messages) -> None:
