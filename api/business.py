@@ -10,16 +10,16 @@ from api.listing import Items
 from api.moments import Asked, Moment
 from api.numbers import Number
 from api.window_lengths import asked_length
-from detectors.business import correlations
-from detectors.metrics import ESTIMATED, METRICS
-from detectors.version_series import COMPARED
+from detectors.business import READ, correlations
+from detectors.metrics import METRICS
+from kernel.clock import to_rfc3339
 from kernel.errors import ContractError, NotFoundError
 from store import business, models
 from store.series import Scope, series
+from stream.codecs.columns import LONGEST_SERIES
+from stream.codecs.rules import AHEAD_US
 
 router = APIRouter(prefix="/v1/models", tags=["business"])
-
-_METRICS = (*COMPARED, *ESTIMATED, "rows", "error_rate", "latency_p50", "latency_p99", "low_confidence_share")
 
 
 class Figure(BaseModel):
@@ -36,7 +36,7 @@ class FiguresIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=100, description="Such as revenue.")
+    name: str = Field(min_length=1, max_length=LONGEST_SERIES, description="Such as revenue.")
     values: list[Figure] = Field(min_length=1, max_length=10_000)
 
 
@@ -71,6 +71,9 @@ class CorrelationOut(BaseModel):
 def take(model: str, sent: FiguresIn, caller: Admin) -> TakenOut:
     """Keep figures of the business beside a model."""
     models.one(caller.db, caller.workspace, model)
+    latest = max(sent.values, key=lambda one: one.ts)
+    if latest.ts > caller.now_us + AHEAD_US:
+        raise ContractError("values.ts", f"{to_rfc3339(latest.ts)} lies more than 5 minutes ahead")
     values = [(one.ts, one.value) for one in sent.values]
     business.put(caller.db, caller.workspace, model, sent.name, values)
     return TakenOut(accepted=len(values))
@@ -104,7 +107,7 @@ def correlated(
     if not values.num_rows:
         raise NotFoundError(f"{model!r} has no figures named {name!r}: send them with POST /v1/models/{model}/business")
     scope = Scope(model, version, asked_length(known, window).text, segment)
-    metrics = _METRICS if metric is None else (metric,)
+    metrics = READ if metric is None else (metric,)
     measured = series(caller.db, caller.workspace, scope, metrics, start or 0, "")
     found = sorted(correlations(values, measured, summed=by == "sum"), key=lambda one: (one[1].p_value, one[0]))
     return Items(

@@ -2,30 +2,22 @@
 
 from typing import Annotated
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.caller import Caller, Viewer
+from api.caller import Viewer
 from api.moments import Asked
 from api.numbers import Name, Number
+from detectors import explaining
 from detectors.change_by_segment import SegmentPart
 from detectors.estimate import Estimate
-from detectors.labels_by_segment import joined_columns, task_of
-from detectors.performance_change import Change, change
-from kernel.column_spec import FEATURE
-from kernel.errors import ContractError, NotFoundError
-from kernel.profile import Kind
-from kernel.windows import Span
-from store import columns, models
-from store.joined_columns import JoinedColumns
-from store.models import Model
+from detectors.explaining import Time
+from detectors.performance_change import Change
+from kernel.errors import ContractError
+from store import models
 from store.record_reads import RecordReader
 
 router = APIRouter(prefix="/v1/models", tags=["changes"])
-_MOST_ROWS = 20_000
-_READ = (Kind.NUMERIC, Kind.BOOLEAN, Kind.CATEGORICAL)
 
 
 class PartOut(BaseModel):
@@ -126,27 +118,8 @@ def performance_change(
     if not before_start < before_end <= start < end:
         raise ContractError("start", "times must be in order: before_start < before_end <= start < end")
     earlier = version if before_version is None else before_version
-    kinds = {
-        name: column.kind
-        for name, column in columns.of_models(caller.db, caller.workspace, [model])[model].items()
-        if name.startswith(FEATURE) and column.kind in _READ
-    }
-    more = _columns(known, kinds)
-    before = _rows(caller, known, (before_start, before_end), more, earlier)
-    after = _rows(caller, known, (start, end), more, version)
-    return ChangeOut.of(change(before, after, task_of(known), kinds, known.segments, metric), version, earlier)
-
-
-def _columns(model: Model, kinds: dict[str, Kind]) -> JoinedColumns:
-    flags = {name.removeprefix(FEATURE) for name, kind in kinds.items() if kind is Kind.BOOLEAN}
-    features = {name.removeprefix(FEATURE) for name in kinds} | {*model.segments}
-    return JoinedColumns(sorted(features), joined_columns(model, flags).keys, flags)
-
-
-def _rows(caller: Caller, model: Model, span: Span, more: JoinedColumns, version: str) -> pa.Table:
     with caller.parts.log_lock:
         reader = RecordReader(caller.parts.log, caller.workspace)
-        found = reader.labelled(model.name, [span], more, most=_MOST_ROWS)
-    if found is None:
-        raise NotFoundError(f"the record log has no prediction of {model.name!r}")
-    return found.filter(pc.equal(found["version"], version)) if version else found
+        before, after = Time((before_start, before_end), earlier), Time((start, end), version)
+        times = explaining.read(caller.db, reader, caller.workspace, known, before, after)
+    return ChangeOut.of(explaining.explain(times, known, metric), version, earlier)

@@ -30,6 +30,9 @@ class LabelPlanOut(BaseModel):
 
     items: list[LabelRequest]
     candidates: int = Field(description="Predictions with scores and without a label that could be chosen.")
+    share: float = Field(
+        description="The chance with which each such prediction is among the candidates: below 1 they are a sample."
+    )
     width: Number = Field(
         description="Half of the 95% interval of the share of wrong predictions, to be expected with these labels."
     )
@@ -42,6 +45,7 @@ class LabelPlanOut(BaseModel):
         return cls(
             items=items,
             candidates=planned.candidates,
+            share=planned.share,
             width=planned.plan.width,
             width_by_chance=planned.plan.width_by_chance,
         )
@@ -60,7 +64,6 @@ def label_plan(
 
     Send each label with its weight: what is measured is then right in the mean, and closer than with labels of an even choice.
     """
-    with caller.parts.log_lock:
-        reader = RecordReader(caller.parts.log, caller.workspace)
-        planned = plan_labels(caller.db, caller.workspace, reader, model, Asked(count, version, start, end))
+    reader, asked = RecordReader(caller.parts.log, caller.workspace), Asked(count, version, start, end)
+    planned = plan_labels(caller.db, caller.workspace, reader, model, asked, caller.parts.log_lock)
     return LabelPlanOut.of(model, planned)

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from driftglass_client.wire import CONTENT_ARROW, CONTENT_NDJSON, HEADER_MODEL, HEADER_WORKSPACE, ID, bucket_of
+from driftglass_client.wire import CONTENT_ARROW, CONTENT_NDJSON, HEADER_MODEL, HEADER_WORKSPACE, ID, NAME, bucket_of
 from kernel.clock import to_rfc3339
 from stream.buckets import buckets
 from stream.codecs.batch import Batch, Decoded, Event
@@ -54,7 +54,10 @@ def _by_bucket(batch: Batch, packing: Packing) -> Iterator[tuple[int | None, pa.
     if not packing.split:
         yield None, batch.table
         return
-    places = buckets(packing.workspace, batch.model, batch.table[ID], packing.buckets)
+    by = (
+        ID if ID in batch.table.column_names else NAME
+    )  # a series stays in one place, so that its figures keep their order
+    places = buckets(packing.workspace, batch.model, batch.table[by], packing.buckets)
     order = np.argsort(places, kind="stable")
     table = batch.table.take(pa.array(order))
     ends = np.cumsum(np.bincount(places, minlength=packing.buckets))

@@ -3,7 +3,7 @@
 A flush, per kind of record:
     1. dead letters, unique by (source, offset, row), so that writing them again changes nothing
     2. the record log: one Delta commit, with the end offset of each source partition in it
-    3. one SQL transaction: profiles, windows, watermarks, events, and each offset moved from where it stood
+    3. one SQL transaction: profiles, windows, watermarks, events, figures, and each offset moved from where it stood
 
 A process may die between any two of these. Whoever gets the partition next recovers it:
     1. U, where the offset stands in SQL; V, how far the record log reaches
@@ -23,6 +23,7 @@ from operator import attrgetter
 
 import pyarrow.compute as pc
 
+from collector.figures import latest
 from collector.fold import Folder
 from collector.gather import Place, Records, gather, joined
 from collector.identity import IdentityFilter, identities
@@ -44,6 +45,7 @@ from stream.codecs.topics import RecordKind, kind_of
 from stream.message import POLL_BYTES, Message, Partition
 
 _IDS_AT_ONCE = 1 << 20
+_SQL_ALONE = (RecordKind.EVENTS, RecordKind.BUSINESS)  # few, so that step 2 has nothing of them
 
 
 @dataclass(slots=True)
@@ -197,8 +199,8 @@ class Sink:
         if not due:
             return Flushed()
         spans = {partition: (self._open[partition].offset, mine[-1].offset + 1) for partition, mine in due.items()}
-        if kind is RecordKind.EVENTS:
-            return self._flush_events(due, spans)
+        if kind in _SQL_ALONE:
+            return self._flush_to_sql(kind, due, spans)
         records, refused, doubled = self._records(kind, due)
         # Folding settles the types of new columns, so it comes before the record log has rows that need them.
         change = self._folder.fold(kind, records, spans)
@@ -206,14 +208,18 @@ class Sink:
         self._commit(change)
         return Flushed(sum(len(r.table) for r in records), refused, doubled)
 
-    def _flush_events(
-        self, due: Mapping[Partition, Sequence[Message]], spans: Mapping[Partition, tuple[int | None, int]]
+    def _flush_to_sql(
+        self,
+        kind: RecordKind,
+        due: Mapping[Partition, Sequence[Message]],
+        spans: Mapping[Partition, tuple[int | None, int]],
     ) -> Flushed:
-        decoded = [decode(mine, RecordKind.EVENTS) for mine in due.values()]
+        decoded = [decode(mine, kind) for mine in due.values()]
         refused = self._bury(decoded, due)
-        found = [event for d in decoded for event in d.events]
-        self._commit(Flush(spans, events=found))
-        return Flushed(len(found), refused)
+        events = [event for d in decoded for event in d.events]
+        figures = latest([batch for d in decoded for batch in d.batches])
+        self._commit(Flush(spans, events=events, figures=figures))
+        return Flushed(sum(d.accepted for d in decoded), refused)
 
     def _records(self, kind: RecordKind, due: Mapping[Partition, Sequence[Message]]) -> tuple[list[Records], int, int]:
         """The rows that are to be kept, how many records were refused, and how many came twice.
@@ -260,7 +266,7 @@ class Sink:
     def _catch_up(self, partition: Partition, offset: int | None) -> int | None:
         """Fold what is in the record log and not yet in SQL; returns where SQL stands then."""
         kind = kind_of(partition.topic)
-        if kind is RecordKind.EVENTS:
+        if kind in _SQL_ALONE:
             return offset
         end = self._log.end(self._workspace, kind, partition)
         if end is None or end <= (offset or 0):

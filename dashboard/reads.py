@@ -2,19 +2,23 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import streamlit as st
 
 from dashboard.settings import DashboardSettings
 from detectors import concept_series
+from detectors.business import READ, by_window, correlations
 from detectors.concept_series import Called
 from detectors.forecasting import Ahead, Limits, forecasts, past_us
 from detectors.limits import Interval
+from detectors.rank_correlation import RankCorrelation
 from detectors.version_series import COMPARED, Compared, compare_series
 from kernel.clock import SystemClock
 from kernel.settings import load
 from kernel.windows import WindowSize
 from store import alerts as ledger
+from store import business
 from store import column_view as columns
 from store import fleet as fleets
 from store import model_view as models
@@ -107,6 +111,29 @@ def compared(scope: measured.Scope, against: str) -> list[Compared]:
     scopes = (scope, replace(scope, version=against))
     sides = [measured.series(database(), workspace(), one, COMPARED, since_us=0, column="") for one in scopes]
     return compare_series(*sides)
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def business_series(model: str) -> list[str]:
+    """The names of the series of figures that a model has."""
+    return [found.name for found in business.listing(database(), workspace(), model)]
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def figures(model: str, name: str, spans: tuple[measured.Window, ...], *, summed: bool) -> list[float]:
+    """The mean, or the sum, of the figures in each of these windows, which are in order; NaN of one without a figure."""
+    starts, ends = (np.array([getattr(one, side) for one in spans]) for side in ("start_us", "end_us"))
+    values = business.figures(database(), workspace(), model, name, int(starts[0]))
+    found: list[float] = by_window(values, starts, ends, summed=summed).tolist()
+    return found
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def goes_together(scope: measured.Scope, name: str, *, summed: bool) -> list[tuple[str, RankCorrelation]]:
+    """How figures go together with each metric, over all windows that have both, the surest first."""
+    values = business.figures(database(), workspace(), scope.model, name, 0)
+    table = measured.series(database(), workspace(), scope, READ, since_us=0, column="")
+    return sorted(correlations(values, table, summed=summed), key=lambda found: (found[1].p_value, found[0]))
 
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)

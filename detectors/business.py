@@ -6,8 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from detectors.metrics import ESTIMATED
 from detectors.pair import FloatArray
 from detectors.rank_correlation import RankCorrelation, correlate
+from detectors.version_series import COMPARED
+
+READ = (*COMPARED, *ESTIMATED, "rows", "error_rate", "latency_p50", "latency_p99", "low_confidence_share")
+"""The metrics that figures are held beside, where none is asked for."""
 
 
 def by_window(values: pa.Table, starts_us: FloatArray, ends_us: FloatArray, *, summed: bool) -> FloatArray:

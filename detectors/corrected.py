@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from detectors.label_arrival import LEAST_CHANCE, Arrival
+from detectors.label_arrival import LEAST_CHANCE, TOO_EARLY, Arrival
 from detectors.metrics import CORRECTED_PREFIX
 from detectors.outcomes import Outcomes, Task
 from detectors.performance import Reference, compare, estimates
@@ -38,9 +38,8 @@ def measure_corrected(
     chances = arrival.chances(found.moments_us, found.classes)
     if not known or not len(chances):
         for metric in estimates(found, task) if len(chances) else ():
-            basis = f"the chance of a label to be here is under {LEAST_CHANCE:g}"
             yield Measurement(
-                f"{CORRECTED_PREFIX}{metric}", "", None, Status.INSUFFICIENT, rows=len(chances), basis=basis
+                f"{CORRECTED_PREFIX}{metric}", "", None, Status.INSUFFICIENT, rows=len(chances), basis=TOO_EARLY
             )
         return
     weights = 1 / chances if found.weights is None else found.weights / chances

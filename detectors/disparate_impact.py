@@ -4,6 +4,7 @@ import math
 
 from scipy import special
 
+from detectors.clustered_shares import Sides
 from detectors.estimate import Estimate, none_of
 from detectors.shares import Tally
 
@@ -12,15 +13,17 @@ _WIDEST = 50.0
 _HALF = 0.5  # a row, which stands in the interval where a side has none
 
 
-def estimate(group: Tally, rest: Tally, level: float = 0.95) -> Estimate:
+def estimate(group: Tally, rest: Tally, level: float = 0.95, by_cluster: Sides | None = None) -> Estimate:
     """Return P(positive | group) / P(positive | rest), 0 or more, with its interval; no value where the rest has no positive.
 
-    The interval is normal in the logarithm; where the group has no positive, of counts with half a row more.
+    The interval is normal in the logarithm; where the group has no positive, of counts with half a row more. It is that of the
+    clusters where there are 30.
     Source: Feldman and others, "Certifying and removing disparate impact" (2015); of the interval Katz and others (1978), of the
     half Pettigrew, Gart and Thomas (1986).
 
     Args:
         group, rest: rows that were predicted as the positive class, among those of the group and among all others.
+        by_cluster: the same rows by what they go together by; None where that is not known.
 
     >>> found = estimate(Tally(30, 100), Tally(50, 100))
     >>> round(found.value, 3), round(found.lower, 3), round(found.upper, 3)
@@ -38,4 +41,5 @@ def estimate(group: Tally, rest: Tally, level: float = 0.95) -> Estimate:
     if width > _WIDEST:
         return Estimate(value, None, None, round(group.rows))
     factor = math.exp(width)
-    return Estimate(value, min(value, middle / factor), middle * factor, round(group.rows))
+    independent = Estimate(value, min(value, middle / factor), middle * factor, round(group.rows))
+    return independent if by_cluster is None else by_cluster.ratio(independent, level)

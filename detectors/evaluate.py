@@ -98,7 +98,7 @@ class Evaluator:
         self._inputs = WindowInputs(db, reader, workspace, clock, settings)
         self._aside = Aside(clock)
         self._gpus = GpuWindows(db, workspace, gpus)
-        self._fairness = FairnessWindows(db, workspace)
+        self._fairness = FairnessWindows(db, reader, workspace)
         self._labels = LateLabels(db, reader, workspace)
 
     def step(self) -> Report:
@@ -223,13 +223,14 @@ class Evaluator:
             found.setdefault(key, []).extend(_of_profiles(model, window, segment, look, against, test))
             if against is not None and not segment and not _only_labels(window):
                 found[key] += self._together(model, window, version, look, against, test)
-        for series, of_group in self._fairness.of(model, looks):
+        for series, of_group in self._fairness.of(model, looks, span):
             found[SeriesKey(model.name, *series, window.size)].append(of_group)
         if seen is not None:
             predictions = {series: look.profile.rows for series, look in looks.items()}
             for series, of_labels in measure_labels(model, span, predictions, seen, against, test):
                 found[SeriesKey(model.name, *series, window.size)].append(of_labels)
-        by_rows = window_estimates.by_rows(self._reader, model, span, against)
+        segments = {segment for _, segment in looks if segment}
+        by_rows = window_estimates.by_rows(self._reader, model, span, against, segments)
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
             found[key] += window_estimates.measure(key, look, span, against, by_rows, found[key], model.value)

@@ -20,6 +20,7 @@ FINAL = 0.99
 """The share of the labels that are to come from which a window is final."""
 LEAST_CHANCE = 0.2
 """Under it too little is known: one label would stand for more than five."""
+TOO_EARLY = f"the chance of a label to be here is under {LEAST_CHANCE:g}"
 MOST_CLASSES = 20
 _MEDIAN, _LATE = 0.5, 0.99
 _MOMENTS = 101

@@ -30,7 +30,7 @@ class LabelPlan:
     width_by_chance: float
 
 
-def plan(wrong: FloatArray, count: int, seed: int = 0) -> LabelPlan:
+def plan(wrong: FloatArray, count: int, seed: int = 0, sampled: float = 1.0) -> LabelPlan:
     """Choose rows to have labelled.
 
     The share of wrong predictions is estimated by the mean of the labelled rows by weight, whose error is smallest where a row is
@@ -40,6 +40,7 @@ def plan(wrong: FloatArray, count: int, seed: int = 0) -> LabelPlan:
     Args:
         wrong: the chance that the prediction is wrong, shape (rows,).
         count: labels, from 1 to all rows.
+        sampled: the chance with which each row is among these, where they are a sample of more; weights and widths are of all.
 
     Raises:
         ValueError: no rows, or a count that is not among 1 to all of them.
@@ -58,10 +59,12 @@ def plan(wrong: FloatArray, count: int, seed: int = 0) -> LabelPlan:
     chances = _chances(np.sqrt(squares), count)
     order = np.argsort(wrong, kind="stable")
     rows = np.sort(order[_systematic(chances[order], seed)])
-    by_chance = squares.mean() * (1 - count / wrong.size) / count
-    planned = float((squares * (1 - chances) / chances).sum()) / wrong.size**2
+    by_chance = squares.mean() * (1 - sampled * count / wrong.size) / count
+    planned = (
+        float((squares * (1 - chances) / chances).sum()) / wrong.size**2 + squares.mean() * (1 - sampled) / wrong.size
+    )
     width = float(special.ndtri(0.975))
-    return LabelPlan(rows, 1 / chances[rows], width * math.sqrt(planned), width * math.sqrt(by_chance))
+    return LabelPlan(rows, 1 / (sampled * chances[rows]), width * math.sqrt(planned), width * math.sqrt(by_chance))
 
 
 def _chances(sizes: FloatArray, count: int) -> FloatArray:

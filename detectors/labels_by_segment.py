@@ -11,7 +11,7 @@ from detectors import column_drift, labelled
 from detectors.against import SHARES, Against, Before
 from detectors.confusion_cells import measure_confusion
 from detectors.corrected import measure_corrected
-from detectors.fairness import is_group, measure_opportunity
+from detectors.fairness import is_group, measure_corrected_opportunity, measure_opportunity
 from detectors.label_arrival import Arrival, measure_arrival
 from detectors.label_drift import measure_label_drift
 from detectors.outcomes import Outcomes, Task, outcomes
@@ -145,6 +145,9 @@ def measure_labels(
         for segment, one in measure_opportunity(rows, task_of(model), groups) if groups else ():
             final = _is_final(seen.arrival(segment), span)
             yield (version, segment), settled_by(one, final=final)
+        late = {segment: of for segment in ("", *groups) if (of := seen.arrival(segment)) is not None} if groups else {}
+        for segment, one in measure_corrected_opportunity(rows, task_of(model), late, span[1]) if "" in late else ():
+            yield (version, segment), one
 
 
 def _of_series(

@@ -51,7 +51,9 @@ PERFORMANCE = (
     *OF_WORTH,
 )
 CORRECTED_PREFIX = "corrected_"  # before the name of a metric, with the labels that are still to come
-CORRECTED = tuple(f"{CORRECTED_PREFIX}{name}" for name in (*OF_CLASSES, *CALIBRATION, *OF_NUMBERS, *OF_WORTH))
+CORRECTED = tuple(
+    f"{CORRECTED_PREFIX}{name}" for name in (*OF_CLASSES, *CALIBRATION, *OF_NUMBERS, *OF_WORTH, OPPORTUNITY_GAP)
+)
 ARRIVAL = ("label_completeness", "label_delay_p50", "label_delay_p99")
 ESTIMATED_PREFIX = "estimated_"  # before the name of the metric that is estimated
 ESTIMATED = (

@@ -6,8 +6,8 @@ of the window, which are ranked together.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from functools import reduce
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from detectors.against import SHARES, Against, Before
 from detectors.estimate import Estimate
 from detectors.estimated import measure_error, measure_estimates
+from detectors.labelled import rows_of_segments
 from detectors.lookback import Look
 from detectors.metrics import VALUE_PER_ROW
 from detectors.outcomes import Task, places, predicted_classes, scores_by_class
@@ -30,25 +31,48 @@ from kernel.column_spec import FEATURE
 from kernel.measurement import Measurement, SeriesKey
 from kernel.windows import Span
 from kernel.worth import Worth
+from store.joined_columns import JoinedColumns
 from store.models import Model
 from store.record_reads import RecordReader
 
-ByRows = Mapping[str, Mapping[str, Estimate]]
-"""By version, then by metric."""
-
-Scores = tuple[FloatArray, npt.NDArray[np.int64], FloatArray]
+ByRows = Mapping[tuple[str, str], Mapping[str, Estimate]]
+"""By version and segment, "" for all of a version, then by metric."""
 
 
-def by_rows(reader: RecordReader, model: Model, span: Span, against: Against | None) -> ByRows:
+@dataclass(frozen=True, eq=False)
+class _Scores:
+    """Rows of several classes: scores (rows, classes), which of them was predicted (rows,), and weights (rows,)."""
+
+    scores: FloatArray
+    predicted: npt.NDArray[np.int64]
+    weights: FloatArray
+
+    @classmethod
+    def of(cls, parts: Sequence["_Scores"]) -> "_Scores":
+        """All of them, at least one."""
+        sides = zip(*((part.scores, part.predicted, part.weights) for part in parts), strict=True)
+        return cls(*map(np.concatenate, sides))
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> "_Scores":
+        """Some rows."""
+        return _Scores(self.scores[kept], self.predicted[kept], self.weights[kept])
+
+
+def by_rows(
+    reader: RecordReader, model: Model, span: Span, against: Against | None, segments: Collection[str]
+) -> ByRows:
     """What is expected of the rows with ts in [start, end); nothing where profiles say it, or the reference has no labels.
+
+    Args:
+        segments: which are told apart, named as profiles name them.
 
     Raises:
         UnavailableError: the record log is away.
     """
     fitted = None if against is None else against.estimator
     if isinstance(fitted, OfNumbers):
-        return _losses(reader, model, span, fitted)
-    return _classes(reader, model, span, fitted) if isinstance(fitted, OfSeveral) else {}
+        return _losses(reader, model, span, fitted, segments)
+    return _classes(reader, model, span, fitted, segments) if isinstance(fitted, OfSeveral) else {}
 
 
 def measure(
@@ -63,15 +87,14 @@ def measure(
     """The estimates of a series in a window, of the window alone; and how far they were off where it has labels.
 
     Args:
-        rows: of the window, from `by_rows`: of whole versions, not of segments.
+        rows: of the window, from `by_rows`.
         said: what else was measured of it, such as what its labels say.
         worth: what predictions are worth.
     """
     if against is None or against.estimator is None:
         return []
     fitted, performance = against.estimator, against.reference.performance
-    of_rows = {} if key.segment else rows.get(key.version, {})
-    found = fitted.of_profile(look.profile) if isinstance(fitted, OfTwo) else of_rows
+    found = fitted.of_profile(look.profile) if isinstance(fitted, OfTwo) else rows.get((key.version, key.segment), {})
     if not found:
         return []
     found = {**found, **_value(fitted, look, found, worth)}
@@ -88,44 +111,62 @@ def _value(fitted: Estimator, look: Look, found: Mapping[str, Estimate], worth: 
     return {} if value is None else {VALUE_PER_ROW: value}
 
 
-def _losses(reader: RecordReader, model: Model, span: Span, estimator: OfNumbers) -> ByRows:
-    parts: dict[str, list[LossSums]] = defaultdict(list)
-    for version, rows in _versions(reader, model, span, dict(estimator.features)):
+def _losses(reader: RecordReader, model: Model, span: Span, estimator: OfNumbers, segments: Collection[str]) -> ByRows:
+    sums: dict[tuple[str, str], LossSums] = {}
+    for version, rows, masks in _versions(reader, model, span, dict(estimator.features), segments):
         columns = [_column(rows[FEATURE + name], kept) for name, kept in estimator.features]
         predictions, weights = rows["prediction_value"].fill_null(np.nan).to_numpy(), _weights(rows)
-        parts[version].append(dle.sums(estimator.fitted, columns, predictions, weights))
-    return {version: dle.of_sums(estimator.fitted, reduce(LossSums.merge, of)) for version, of in parts.items()}
+        losses = dle.expected(estimator.fitted, columns, predictions)
+        for segment, mine in masks.items():
+            of_it = {name: loss[mine] for name, loss in losses.items()}
+            part = dle.add_up(of_it, predictions[mine], weights[mine])
+            before = sums.get((version, segment))
+            sums[version, segment] = part if before is None else before.merge(part)
+    return {series: dle.of_sums(estimator.fitted, of) for series, of in sums.items()}
 
 
-def _classes(reader: RecordReader, model: Model, span: Span, estimator: OfSeveral) -> ByRows:
-    parts: dict[str, list[Scores]] = defaultdict(list)
-    for version, rows in _versions(reader, model, span, {}):
-        parts[version].append(_scores(rows, Task(model.task), estimator.classes))
-    found: dict[str, dict[str, Estimate]] = {}
-    for version, of in parts.items():
-        scores, predicted, weights = (np.concatenate(side) for side in zip(*of, strict=True))
-        found[version] = cbpe_multiclass.estimate(estimator.fitted, scores, predicted, weights)
+def _classes(reader: RecordReader, model: Model, span: Span, estimator: OfSeveral, segments: Collection[str]) -> ByRows:
+    parts: dict[str, list[_Scores]] = defaultdict(list)
+    masks: dict[tuple[str, str], dict[int, npt.NDArray[np.bool_]]] = defaultdict(dict)
+    for version, rows, of_day in _versions(reader, model, span, {}, segments):
+        known, scores = _scores(rows, Task(model.task), estimator.classes)
+        for segment, mine in of_day.items():
+            masks[version, segment][len(parts[version])] = mine[known]
+        parts[version].append(scores)
+    found = {}
+    for (version, segment), of_days in masks.items():
+        of_it = _Scores.of([parts[version][place].only(kept) for place, kept in of_days.items()])
+        found[version, segment] = cbpe_multiclass.estimate(
+            estimator.fitted, of_it.scores, of_it.predicted, of_it.weights
+        )
     return found
 
 
 def _versions(
-    reader: RecordReader, model: Model, span: Span, features: dict[str, str]
-) -> Iterator[tuple[str, pa.Table]]:
-    """The rows of each version, day by day."""
+    reader: RecordReader, model: Model, span: Span, features: dict[str, str], segments: Collection[str]
+) -> Iterator[tuple[str, pa.Table, Mapping[str, npt.NDArray[np.bool_]]]]:
+    """The rows of each version, day by day, and which (rows,) are of each segment that has some; of "" all are."""
+    more = JoinedColumns(model.segments if segments else ())
     for day_us in range(span[0], span[1], DAY_US):
-        batches = list(reader.predictions(model.name, day_us, min(day_us + DAY_US, span[1]), features))
-        if batches:
-            rows = pa.Table.from_batches(batches)
-            for version in pc.unique(rows["version"]).to_pylist():
-                yield version, rows.filter(pc.equal(rows["version"], version))
+        end_us = min(day_us + DAY_US, span[1])
+        batches = list(reader.predictions(model.name, day_us, end_us, features, more=more))
+        if not batches:
+            continue
+        rows, values = more.apart(pa.Table.from_batches(batches))
+        masks = {"": np.ones(rows.num_rows, np.bool_), **rows_of_segments(values, segments)}
+        for version in pc.unique(rows["version"]).to_pylist():
+            mine = pc.equal(rows["version"], version)
+            kept = mine.to_numpy()
+            of_it = {segment: mask[kept] for segment, mask in masks.items()}
+            yield version, rows.filter(mine), {segment: mask for segment, mask in of_it.items() if mask.any()}
 
 
-def _scores(rows: pa.Table, task: Task, classes: tuple[str, ...]) -> Scores:
-    """The scores (rows, classes), which of them was predicted, and the weights; rows with another prediction are left out."""
+def _scores(rows: pa.Table, task: Task, classes: tuple[str, ...]) -> tuple[npt.NDArray[np.bool_], _Scores]:
+    """Which rows (rows,) were predicted as one of these classes, and those; the others are left out."""
     predicted, by_class = places(predicted_classes(rows, task), classes), scores_by_class(rows)
     known, none = predicted >= 0, np.full(rows.num_rows, np.nan)
     scores = np.column_stack([by_class.get(name, none) for name in classes])
-    return scores[known], predicted[known], _weights(rows)[known]
+    return known, _Scores(scores, predicted, _weights(rows)).only(known)
 
 
 def _column(values: pa.ChunkedArray, kept: str) -> Column:

@@ -81,7 +81,7 @@ class LogSettings(Section):
     topics: dict[str, str] = Field(
         default_factory=dict,
         description="Further topics to read: topic -> workspace. A topic carries one workspace and one kind of record, "
-        "which its name ends with: predictions, labels or events.",
+        "which its name ends with: predictions, labels, events or business.",
     )
 
 

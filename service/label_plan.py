@@ -54,9 +54,10 @@ def _send(log: LogSettings, messages: Sequence[Outgoing]) -> None:
 def as_text(answer: dict[str, Any]) -> str:
     """The answer for people."""
     items = answer["items"]
+    sample = "" if answer["share"] == 1 else f", a sample of {answer['share']:.2g} of all,"
     lines = [
-        f"{len(items)} of {answer['candidates']} predictions to have labelled: the share of wrong ones will be known to within "
-        f"{100 * answer['width']:.2g} points, with an even choice to within {100 * answer['width_by_chance']:.2g}."
+        f"{len(items)} of {answer['candidates']} predictions{sample} to have labelled: the share of wrong ones will be known to "
+        f"within {100 * answer['width']:.2g} points, with an even choice to within {100 * answer['width_by_chance']:.2g}."
     ]
     lines += [
         f"{x['ts']}  {x['id']}  version {x['version'] or '-'}  {x['prediction']}  weight {x['weight']:.4g}"

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from store.database import Database, upsert
+from store.database import Database, Transaction, upsert
 from store.tables import business
 
 _ROWS_A_QUERY = 1_000
@@ -30,9 +31,24 @@ def put(db: Database, workspace: str, model: str, name: str, values: Sequence[tu
     """Keep figures, each (ts_us, value); one of the same moment is replaced."""
     key = {"workspace": workspace, "model": model, "name": name}
     rows = [key | {"ts_us": ts_us, "value": value} for ts_us, value in sorted(dict(values).items())]
-    with db.write() as connection:
-        for at in range(0, len(rows), _ROWS_A_QUERY):
-            upsert(connection, business, rows[at : at + _ROWS_A_QUERY], update=["value"])
+    with db.write() as tx:
+        _put(tx, rows)
+
+
+def add(tx: Transaction, workspace: str, figures: pa.Table) -> None:
+    """Keep figures of several series; one of the same moment is replaced.
+
+    Args:
+        figures: `model`, `name`, `ts_us` and `value`, in the order of the first three, so that no two who write wait for
+            each other; of a series no moment comes twice.
+    """
+    for part in figures.to_batches(_ROWS_A_QUERY):
+        _put(tx, [row | {"workspace": workspace} for row in part.to_pylist()])
+
+
+def _put(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
+    for at in range(0, len(rows), _ROWS_A_QUERY):
+        upsert(tx, business, rows[at : at + _ROWS_A_QUERY], update=["value"])
 
 
 def listing(db: Database, workspace: str, model: str) -> list[Figures]:

@@ -1,10 +1,11 @@
-"""The third step of a flush: profiles, windows, watermarks, events and offsets, in one SQL transaction or not at all."""
+"""The third step of a flush: profiles, windows, watermarks, events, figures and offsets, in one SQL transaction or not at all."""
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import sqlalchemy as sa
 
 from kernel.errors import FencedError
@@ -13,7 +14,7 @@ from kernel.profile_batch import ProfileBatch
 from kernel.profile_codec import decode_profiles, encode_profiles
 from kernel.profiling import GroupKey
 from kernel.windows import WindowSize
-from store import columns, references, service_counts
+from store import business, columns, references, service_counts
 from store.database import Database, upsert
 from store.models import hold
 from store.service_counts import CountKey, Counts
@@ -62,6 +63,7 @@ class Flush:
         labels: windows that labels were added for, roll-ups included; how many they have is known once they are joined.
         searches: labels without prediction_ts, by partition and offsets [first, end).
         counts: of models with objectives, what came in each five minutes.
+        figures: of the business, as store.business.add takes them; None without any.
     """
 
     spans: Mapping[Partition, tuple[int | None, int]]
@@ -72,6 +74,7 @@ class Flush:
     searches: Sequence[tuple[Partition, int, int]] = ()
     events: Sequence[Event] = ()
     counts: Mapping[CountKey, Counts] = field(default_factory=dict)
+    figures: pa.Table | None = None
 
 
 def next_offsets(db: Database, workspace: str, partitions: Sequence[Partition]) -> dict[Partition, int]:
@@ -102,6 +105,8 @@ def commit(db: Database, workspace: str, flush: Flush, now_us: int) -> None:
         service_counts.add(connection, workspace, flush.counts)
         if flush.events:
             upsert(connection, events, [_event_row(workspace, event, now_us) for event in flush.events])
+        if flush.figures is not None:
+            business.add(connection, workspace, flush.figures)
 
 
 def note_idle(db: Database, workspace: str, caught_up: Mapping[Partition, int], now_us: int) -> None:

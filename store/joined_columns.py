@@ -48,6 +48,16 @@ class JoinedColumns:
         """
         return [name for name in self.keys.values() for _ in range(3)] + [n for n in self.segments for _ in range(2)]
 
+    def apart(self, table: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """The table without what `sql` selected of the segments, and the segments' features as text.
+
+        >>> rows = pa.table({"feature.x": [3.0], "text:0": [None], "number:0": [3.0]})
+        >>> [part.to_pydict() for part in JoinedColumns(["x"]).apart(rows)]
+        [{'feature.x': [3.0]}, {'feature.x': ['3']}]
+        """
+        selected = [f"{side}{place}" for place in range(len(self.segments)) for side in (_TEXT, _NUMBER)]
+        return table.drop_columns(selected), self.named(table.select(selected))
+
     def named(self, table: pa.Table) -> pa.Table:
         """The selected rows with the features as text.
 

@@ -11,11 +11,13 @@ from kernel.clock import DAY_US, MINUTE_US
 from kernel.windows import Span
 from store import label_join, orphan_labels, version_pairs
 from store.joined_columns import NOTHING_ELSE, JoinedColumns
+from store.predicted_shares import predicted_shares
 from store.record_identity import IDENTITY
 from store.record_pruning import added_since, of_days, of_offsets
 from store.record_queries import RecordQueries
 from store.record_schema import from_stored
 from store.records import RecordLog
+from store.unlabelled import Unlabelled, unlabelled
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
 
@@ -81,24 +83,26 @@ class RecordReader:
         features: Mapping[str, str],
         version: str | None = None,
         batch_rows: int = 16_384,
+        more: JoinedColumns = NOTHING_ELSE,
     ) -> Iterator[pa.RecordBatch]:
         """A model's predictions with ts in [start, end), by ts then id, each identity once.
 
         Args:
             features: feature name -> "numbers", "texts" or "vectors", where the record log keeps it.
             version: only this version; None for all.
+            more: further columns, as `more.sql` names them.
 
         Yields:
-            Batches of version, id, ts_us, prediction, prediction_value, latency_ms, weight, scores (a map) and feature.NAME.
+            Batches of more, version, id, ts_us, prediction, prediction_value, latency_ms, weight, scores (a map) and feature.NAME.
         """
         picked = ", ".join(f"{source}[?] as {_quoted(f'feature.{name}')}" for name, source in features.items())
         query = f"""
-            select version, id, epoch_us(ts) as ts_us, prediction, prediction_value, latency_ms, weight, scores
+            select {more.sql} version, id, epoch_us(ts) as ts_us, prediction, prediction_value, latency_ms, weight, scores
                    {"," if picked else ""} {picked}
             from records
             where model = ? and epoch_us(ts) >= ? and epoch_us(ts) < ? {"" if version is None else "and version = ?"}
             {IDENTITY} order by ts_us, version, id"""
-        values = [*features, model, start_us, end_us, *([] if version is None else [version])]
+        values = [*more.values, *features, model, start_us, end_us, *([] if version is None else [version])]
         found = self._queries.run(RecordKind.PREDICTIONS, query, values, files=of_days([(start_us, end_us)]))
         if found is not None:
             yield from found.to_batches(max_chunksize=batch_rows)
@@ -190,6 +194,14 @@ class RecordReader:
     def label_moments(self, model: str, windows: Sequence[Span], more: JoinedColumns = NOTHING_ELSE) -> pa.Table | None:
         """When labels came, of the same predictions; see label_join.label_moments."""
         return label_join.label_moments(self._queries, model, windows, self._horizon_us, more)
+
+    def predicted_shares(self, model: str, span: Span, positive: str, more: JoinedColumns) -> pa.Table | None:
+        """How often a class was predicted, by cluster and segment; see store/predicted_shares.py."""
+        return predicted_shares(self._queries, model, span, positive, more)
+
+    def unlabelled(self, model: str, span: Span, version: str, most: int) -> Unlabelled | None:
+        """A model's predictions without a label, of many a sample; see store/unlabelled.py."""
+        return unlabelled(self._queries, model, span, self._horizon_us, version, most)
 
     def orphan_labels(self, model: str, span: Span, limit: int) -> pa.Table:
         """Labels that have no prediction; see store/orphan_labels.py."""

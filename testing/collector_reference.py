@@ -128,6 +128,15 @@ class Reference:
         rows = [r for p in reached if kind_of(p.topic) is RecordKind.EVENTS for r in self._good(p, reached[p])]
         return {(str(r.partition), r.offset, r.row, r.record.get("model", ""), r.record["kind"]) for r in rows}
 
+    def figures(self, reached: Mapping[Partition, int]) -> dict[tuple[str, str, int], set[float]]:
+        """By (model, name, ts_us) the last good figure of each partition: one of them is kept."""
+        found: dict[tuple[str, str, int], dict[Partition, float]] = defaultdict(dict)
+        for partition in reached:
+            if kind_of(partition.topic) is RecordKind.BUSINESS:
+                for row in self._good(partition, reached[partition]):
+                    found[row.model, row.record["name"], row.ts_us][partition] = row.record["value"]
+        return {key: set(last.values()) for key, last in found.items()}
+
     def letters(self, reached: Mapping[Partition, int] | None = None) -> set[tuple[str, int, int, str]]:
         """The dead letters as (source, offset, row, field); of everything that was ever sent where no offsets are given."""
         ends = {p: len(sent) for p, sent in self._sent.items()} if reached is None else reached

@@ -110,6 +110,11 @@ class Storage:
         rows = self._rows(tables.events, "topic", "partition", "offset", "row", "model", "kind")
         return {(f"{topic}/{number}", *rest) for topic, number, *rest in rows}
 
+    def figures(self) -> dict[tuple[str, str, int], float]:
+        """The figures of the business by (model, name, ts_us)."""
+        rows = self._rows(tables.business, "model", "name", "ts_us", "value")
+        return {(model, name, ts_us): value for model, name, ts_us, value in rows}
+
     def searches(self) -> set[tuple[str, int]]:
         """Every offset at which labels without prediction_ts are looked for, as (partition, offset)."""
         rows = self._rows(tables.label_searches, "topic", "partition", "first_offset", "end_offset")

@@ -98,6 +98,10 @@ _MAKERS: dict[RecordKind, st.SearchStrategy[dict[str, Any]]] = {
     RecordKind.EVENTS: _joined(
         _TS, _one_of("kind", "deploy", "incident"), _one_of("model", PLAIN, None), st.just({"title": "a change"})
     ),
+    RecordKind.BUSINESS: _joined(
+        _MODEL, _one_of("ts", *map(to_rfc3339, MOMENTS_US[:2])), _one_of("name", "revenue", "handling time"),
+        _one_of("value", 1.5, 2.5, -7.0),
+    ),
 }  # fmt: skip
 
 _Spoil = tuple[dict[str, Any], str]
@@ -114,6 +118,7 @@ _SPOILED: dict[RecordKind, list[_Spoil]] = {
     ],
     RecordKind.LABELS: [({"id": None}, "id"), ({"label": None}, "label"), ({"prediction_ts": _FAR_AHEAD}, "prediction_ts")],
     RecordKind.EVENTS: [({"kind": "party"}, "kind"), ({"ts": "yesterday"}, "ts")],
+    RecordKind.BUSINESS: [({"ts": _FAR_AHEAD}, "ts"), ({"name": ""}, "name"), ({"value": None}, "value")],
 }  # fmt: skip
 
 _UNREADABLE = [

@@ -9,7 +9,7 @@ import numpy as np
 from kernel.clock import DAY_US, HOUR_US
 from store.database import Database
 from store.migrate import migrate
-from testing.dashboard_labels import add_canary, add_lists, add_numbers, add_scored
+from testing.dashboard_labels import add_canary, add_figures, add_lists, add_numbers, add_scored
 from testing.dashboard_rows import DAYS, START_US, Rows, add_model
 
 
@@ -218,8 +218,10 @@ def seed(db: Database) -> None:
     rows.add("models", model="churn", task="", window="1h", rollups=[], segments=[], registered_us=START_US)
     add_scored(rows, "flight-delay")
     add_canary(rows, "flight-delay", "4")
+    add_figures(rows, "flight-delay")
     add_numbers(rows, "house-price")
     add_lists(rows, "search")
+    next(row for row in rows.tables["models"] if row["model"] == "flight-delay")["segments"] = ["origin"]
     _creep(rows)
     _alerts(rows)
     _shadow(rows)

@@ -14,7 +14,7 @@ from detectors.performance import estimates, measure_performance
 from detectors.rankings import Rankings
 from detectors.reliability import measure_reliability
 from detectors.shares import Tally
-from kernel.clock import DAY_US
+from kernel.clock import DAY_US, HOUR_US
 from kernel.measurement import Measurement
 from kernel.profile import WindowProfile
 from kernel.profile_codec import encode_profile
@@ -108,3 +108,19 @@ def add_canary(rows: Rows, model: str, version: str) -> None:
         for metric, value in (("accuracy", 0.862), ("roc_auc", 0.792), ("log_loss", 0.398)):
             value = value + rng.normal(0, 0.012)
             measure(rows, *where, metric, value=value, lower=value - 0.05, upper=value + 0.05)
+
+
+def add_figures(rows: Rows, model: str) -> None:
+    """Figures of the business: revenue, which follows accuracy, twice a day, and handling time, which follows nothing."""
+    accuracy = {
+        row["window_start_us"]: row["value"]
+        for row in rows.tables["measurements"]
+        if (row["model"], row["version"], row["size"], row["metric"]) == (model, "3", "1d", "accuracy")
+    }
+    for start_us, day in _days():
+        rng = np.random.default_rng((day, 5))
+        for hour in (8, 20):
+            known = {"model": model, "ts_us": start_us + hour * HOUR_US}
+            revenue = 40_000 * accuracy.get(start_us, 0.84) - 25_000 + rng.normal(0, 300)
+            rows.add("business", **known, name="revenue", value=revenue)
+            rows.add("business", **known, name="handling time", value=310 + rng.normal(0, 12))

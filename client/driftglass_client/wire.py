@@ -13,6 +13,7 @@ from zlib import crc32
 PREDICTIONS_TOPIC = "driftglass.predictions"
 LABELS_TOPIC = "driftglass.labels"
 EVENTS_TOPIC = "driftglass.events"
+BUSINESS_TOPIC = "driftglass.business"
 ALERTS_TOPIC = "driftglass.alerts"
 RETRAINING_TOPIC = "driftglass.retraining"
 LABEL_REQUESTS_TOPIC = "driftglass.label-requests"
@@ -21,6 +22,7 @@ HTTP_PATHS = {
     PREDICTIONS_TOPIC: "/v1/predictions",
     LABELS_TOPIC: "/v1/labels",
     EVENTS_TOPIC: "/v1/events",
+    BUSINESS_TOPIC: "/v1/business",
 }
 
 CONTENT_JSON = "application/json"
@@ -51,6 +53,8 @@ TRACE_ID = "trace_id"
 FEATURES = "features"
 SCORES = "scores"
 TAGS = "tags"
+NAME = "name"
+VALUE = "value"
 
 FEATURE_PREFIX = "feature."
 SCORE_PREFIX = "score."

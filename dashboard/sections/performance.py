@@ -9,7 +9,19 @@ from dashboard.charts.lines import axis_title, line
 from dashboard.charts.matrix import matrix
 from dashboard.palette import Palette, palette
 from dashboard.scene import Scene
-from dashboard.sections import ahead, calibration, concept, confidence, estimates, fairness, labels, versions
+from dashboard.sections import (
+    ahead,
+    business,
+    calibration,
+    change,
+    concept,
+    confidence,
+    disagreement,
+    estimates,
+    fairness,
+    labels,
+    versions,
+)
 from dashboard.text import metric_name, number, window
 from detectors.brier_decomposition import PARTS
 from detectors.confusion_cells import cell
@@ -33,8 +45,10 @@ def show(scene: Scene) -> None:
     if not drawn:
         st.info("No labels have come for these windows yet. Send them with `log_label` or POST /v1/labels.")
         estimates.show(scene, estimated)
+        disagreement.show(scene)
         fairness.show(scene)
         confidence.show(scene)
+        business.show(scene)
         return
     colours = palette()
     said = ahead.captions(scene, *drawn), concept.captions(scene)
@@ -61,9 +75,13 @@ def show(scene: Scene) -> None:
     _matrix(scene, colours)
     calibration.show(scene)
     labels.show(scene, data[data["metric"] == "label_coverage"])
+    concept.show(scene)
+    change.show(scene, drawn)
     versions.show(scene)
+    disagreement.show(scene)
     fairness.show(scene)
     confidence.show(scene)
+    business.show(scene)
 
 
 def _metric(

@@ -158,10 +158,28 @@ def sums(
     >>> sums(fit([np.zeros(4)], np.zeros(4), np.full(4, 3.0)), [np.zeros(2)], np.zeros(2)).losses["absolute"]
     6.0
     """
+    return add_up(expected(fitted, features, predictions), predictions, weights)
+
+
+def expected(fitted: Fitted, features: Sequence[Column], predictions: FloatArray) -> dict[str, FloatArray]:
+    """Return by kind what loss is expected of each row (rows,); the arguments are those of `estimate`.
+
+    >>> expected(fit([np.zeros(4)], np.zeros(4), np.full(4, 3.0)), [np.zeros(2)], np.zeros(2))["absolute"].tolist()
+    [3.0, 3.0]
+    """
+    return {name: model.losses(features, predictions) for name, model in fitted.models.items()}
+
+
+def add_up(losses: Mapping[str, FloatArray], predictions: FloatArray, weights: FloatArray | None = None) -> LossSums:
+    """Return what rows add up to by the losses expected of each; arrays have shape (rows,).
+
+    >>> add_up({"absolute": np.array([3.0, 1.0])}, np.array([7.0, np.nan])).losses
+    {'absolute': 3.0}
+    """
     held = np.isfinite(predictions)
     weight = np.where(held, 1.0 if weights is None else weights, 0.0)
-    expected = {name: float(weight @ model.losses(features, predictions)) for name, model in fitted.models.items()}
-    return LossSums(expected, float(weight.sum()), float(weight @ weight), int(held.sum()))
+    found = {name: float(weight @ of) for name, of in losses.items()}
+    return LossSums(found, float(weight.sum()), float(weight @ weight), int(held.sum()))
 
 
 def of_sums(fitted: Fitted, found: LossSums) -> dict[str, Estimate]:

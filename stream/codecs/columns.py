@@ -4,6 +4,7 @@ A table holds rows of one model. Always there:
 
     predictions   version string, "" when absent; id string; ts timestamp[us, UTC]; offset int64; row int32
     labels        id, ts, offset, row
+    business      name string, ts, offset, row, value float64
 
 offset and row say where the record lies: row is its index within the message. Further columns are there only where some row has a
 value; null is a value that is missing. In this order:
@@ -30,6 +31,7 @@ from driftglass_client.wire import (
     ID,
     LABEL,
     LABEL_VALUE,
+    NAME,
     PREDICTION,
     PREDICTION_TS,
     PREDICTION_VALUE,
@@ -37,6 +39,7 @@ from driftglass_client.wire import (
     TAG_PREFIX,
     TRACE_ID,
     TS,
+    VALUE,
     VERSION,
     WEIGHT,
 )
@@ -67,11 +70,13 @@ FIXED = {
     RecordKind.LABELS: {
         ID: TEXT, TS: MOMENT, **PROVENANCE, LABEL: TEXT, LABEL_VALUE: NUMBER, WEIGHT: NUMBER, PREDICTION_TS: MOMENT,
     },
+    RecordKind.BUSINESS: {NAME: TEXT, TS: MOMENT, **PROVENANCE, VALUE: NUMBER},
 }  # fmt: skip
 """The columns of fixed name, in order, with their types."""
 ALWAYS = {
     RecordKind.PREDICTIONS: (VERSION, ID, TS, OFFSET, ROW),
     RecordKind.LABELS: (ID, TS, OFFSET, ROW),
+    RecordKind.BUSINESS: (NAME, TS, OFFSET, ROW, VALUE),
 }
 OUTCOME = {RecordKind.PREDICTIONS: (PREDICTION, PREDICTION_VALUE), RecordKind.LABELS: (LABEL, LABEL_VALUE)}
 """Where a class label and where a number is kept."""
@@ -80,6 +85,7 @@ MAX_RECORDS = 1_000_000
 """Records of one message, at most."""
 TOO_MANY = f"holds more than {MAX_RECORDS} records: send them in several messages"
 LONGEST = 255
+LONGEST_SERIES = 100
 """Characters of a model, a version, an id or a column's whole name, at most; keys of the database hold no more."""
 
 
@@ -114,5 +120,5 @@ def arranged(kind: RecordKind, names: Iterable[str]) -> list[str]:
     ['id', 'ts', 'feature.a', 'feature.b']
     """
     given = set(names)
-    named = [] if kind is RecordKind.LABELS else [n for p in NAMED for n in sorted(given) if n.startswith(p)]
+    named = [n for p in NAMED for n in sorted(given) if n.startswith(p)] if kind is RecordKind.PREDICTIONS else []
     return [name for name in FIXED[kind] if name in given] + named

@@ -15,6 +15,7 @@ from driftglass_client.wire import (
     FEATURE_PREFIX,
     FEATURES,
     ID,
+    NAME,
     PREDICTION_TS,
     SCORE_PREFIX,
     SCORES,
@@ -22,6 +23,7 @@ from driftglass_client.wire import (
     TAGS,
     TRACE_ID,
     TS,
+    VALUE,
     VERSION,
     WEIGHT,
 )
@@ -106,7 +108,7 @@ def _row(record: Mapping[str, Any], kind: RecordKind) -> Row:
         value = record.get(name)
         if value is not None:
             row[name] = read(value, name)
-    outcome = record.get(OUTCOME[kind][0])
+    outcome = record.get(OUTCOME[kind][0]) if kind in OUTCOME else None
     if outcome is not None:
         row.update(_outcome(outcome, kind))
     if kind is RecordKind.PREDICTIONS:
@@ -205,6 +207,7 @@ _READERS: dict[RecordKind, dict[str, Callable[[Any, str], Any]]] = {
         TRACE_ID: text,
     },
     RecordKind.LABELS: {ID: _text_or_integer, TS: text, WEIGHT: number, PREDICTION_TS: text},
+    RecordKind.BUSINESS: {NAME: text, TS: text, VALUE: number},
 }  # fmt: skip
 _GROUPS: dict[str, tuple[str, Callable[[Any, str], Any]]] = {
     FEATURES: (FEATURE_PREFIX, _feature),

@@ -16,6 +16,7 @@ from driftglass_client.wire import (
     FEATURES,
     ID,
     MODEL,
+    NAME,
     PREDICTION_TS,
     SCORE_PREFIX,
     SCORES,
@@ -23,6 +24,7 @@ from driftglass_client.wire import (
     TAGS,
     TRACE_ID,
     TS,
+    VALUE,
     VERSION,
     WEIGHT,
 )
@@ -30,6 +32,7 @@ from kernel.arrays import Column, whole
 from stream.codecs.columns import (
     BATCH_SIZE,
     COST,
+    FIXED,
     INTEGER,
     LATENCY_MS,
     NUMBER,
@@ -50,9 +53,10 @@ _STRICT = {
         BATCH_SIZE: INTEGER, COST: NUMBER, WEIGHT: NUMBER,
     },
     RecordKind.LABELS: {MODEL: TEXT, TS: TEXT, WEIGHT: NUMBER, PREDICTION_TS: TEXT},
+    RecordKind.BUSINESS: {MODEL: TEXT, TS: TEXT, NAME: TEXT, VALUE: NUMBER},
 }  # fmt: skip
 _GROUPS = {FEATURES: FEATURE_PREFIX, SCORES: SCORE_PREFIX, TAGS: TAG_PREFIX}
-_PREFIXES = {RecordKind.PREDICTIONS: _GROUPS, RecordKind.LABELS: {}}
+_PREFIXES = {RecordKind.PREDICTIONS: _GROUPS, RecordKind.LABELS: {}, RecordKind.BUSINESS: {}}
 
 
 class IrregularError(Exception):
@@ -127,9 +131,9 @@ def _flat(found: pa.Table, kind: RecordKind) -> dict[str, pa.Array]:
         column = whole(chunked)
         if name in _STRICT[kind]:
             columns[name] = column
-        elif name == ID:
+        elif name == ID and ID in FIXED[kind]:
             columns[name] = _id(column)
-        elif name == OUTCOME[kind][0]:
+        elif kind in OUTCOME and name == OUTCOME[kind][0]:
             columns.update(_outcome(column, kind))
         elif name in _PREFIXES[kind]:
             columns.update(_group(column, _PREFIXES[kind][name]))

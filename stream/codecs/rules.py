@@ -7,7 +7,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftglass_client.wire import ID, LABEL, LABEL_VALUE, PREDICTION_TS, SCORE_PREFIX, TS, VERSION, WEIGHT
+from driftglass_client.wire import (
+    ID,
+    LABEL,
+    LABEL_VALUE,
+    NAME,
+    PREDICTION_TS,
+    SCORE_PREFIX,
+    TS,
+    VALUE,
+    VERSION,
+    WEIGHT,
+)
 from kernel.arrays import Column
 from kernel.clock import MINUTE_US
 from stream.codecs.columns import (
@@ -16,6 +27,8 @@ from stream.codecs.columns import (
     INTEGER,
     LATENCY_MS,
     LONGEST,
+    LONGEST_SERIES,
+    NUMBER,
     QUEUE_MS,
     RECEIVED_US,
     TEXT,
@@ -55,6 +68,8 @@ def breaches(table: pa.Table, kind: RecordKind, *, beside: bool = False) -> Iter
     yield from _of_length(table, [name for name in (ID, VERSION) if name in present])
     if kind is RecordKind.LABELS:
         yield from _of_labels(table, beside=beside)
+    if kind is RecordKind.BUSINESS:
+        yield from _of_figures(table)
     for name in (LATENCY_MS, QUEUE_MS):
         if name in present:
             yield Breach(_outside(table[name], 0.0, LONGEST_MS), name, f"must be a number from 0 to {LONGEST_MS:g}")
@@ -114,6 +129,18 @@ def _of_lone_labels(table: pa.Table, present: set[str]) -> Iterator[Breach]:
         if name in present:
             missing = pc.and_(missing, pc.is_null(table[name]))
     yield Breach(missing, LABEL, MISSING)
+
+
+def _of_figures(table: pa.Table) -> Iterator[Breach]:
+    present = set(table.column_names)
+    name = table[NAME] if NAME in present else pa.nulls(table.num_rows, TEXT)
+    value = table[VALUE] if VALUE in present else pa.nulls(table.num_rows, NUMBER)
+    length = pc.utf8_length(name)
+    wrong = pc.or_(pc.less(length, 1), pc.greater(length, LONGEST_SERIES))
+    yield Breach(pc.is_null(name), NAME, MISSING)
+    yield Breach(wrong, NAME, f"must be a text of 1 to {LONGEST_SERIES} characters")
+    yield Breach(pc.is_null(value), VALUE, MISSING)
+    yield Breach(_infinite(value), VALUE, "must be a finite number")
 
 
 def _of_types(table: pa.Table) -> Iterator[Breach]:

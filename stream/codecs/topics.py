@@ -11,6 +11,7 @@ class RecordKind(StrEnum):
     PREDICTIONS = "predictions"
     LABELS = "labels"
     EVENTS = "events"
+    BUSINESS = "business"
 
 
 def topic_of(kind: RecordKind, workspace: str = DEFAULT_WORKSPACE) -> str:
@@ -34,4 +35,4 @@ def kind_of(topic: str) -> RecordKind:
     try:
         return RecordKind(topic.rsplit(".", 1)[-1])
     except ValueError as error:
-        raise ValueError(f"the topic {topic!r} must end with .predictions, .labels or .events") from error
+        raise ValueError(f"the topic {topic!r} must end with .{', .'.join(RecordKind)}") from error

@@ -74,6 +74,7 @@ def test_a_figure_of_the_same_moment_is_replaced_and_series_are_listed(api: Any,
         ({"name": "revenue", "values": []}, "values"),
         ({"name": "revenue", "values": [{"ts": "yesterday", "value": 1}]}, "values.0.ts"),
         ({"name": "revenue", "values": [{"ts": "2013-03-01T00:00:00Z", "value": "much"}]}, "values.0.value"),
+        ({"name": "revenue", "values": [{"ts": "2100-01-01T00:00:00Z", "value": 1}]}, "2100-01-01T00:00:00Z lies"),
     ],
 )
 def test_figures_that_are_none_are_refused_by_their_field(

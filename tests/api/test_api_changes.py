@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from api import changes
+from detectors import explaining
 from kernel.clock import DAY_US, to_rfc3339
 from kernel.profile import Kind
 from store import columns, models
@@ -141,7 +141,7 @@ def test_segments_of_a_boolean_are_named_as_windows_name_them(sent: Any) -> None
 
 
 def test_of_many_rows_some_are_read_the_same_ones_every_time(sent: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "_MOST_ROWS", 500)
+    monkeypatch.setattr(explaining, "_MOST_ROWS", 500)
     found = asked(sent)
     assert 420 < found["rows_before"] < 580
     assert asked(sent) == found

@@ -15,8 +15,9 @@ from detectors import without_labels
 READ_AND_WRITE = {
     "deciding": "reads and writes the store, and is tested in tests/pipeline",
     "evaluate": "reads and writes the store, and is tested in tests/pipeline",
+    "explaining": "reads the record log, and is tested in tests/api",
     "late_labels": "reads and writes the store, and is tested in tests/pipeline",
-    "fairness_windows": "reads the store, and is tested in tests/pipeline",
+    "fairness_windows": "reads the store and the record log, and is tested in tests/pipeline",
     "gpu_windows": "reads the store, and is tested in tests/pipeline",
     "service_levels": "reads and writes the store, and is tested in tests/pipeline",
     "trusting": "reads the store, and is tested in tests/pipeline",

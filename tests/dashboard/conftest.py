@@ -13,6 +13,7 @@ from dashboard.run import command
 from store.database import Database
 from store.migrate import migrate
 from testing.dashboard_database import fill
+from testing.dashboard_records import write_records
 from testing.waiting import free_port, is_listening, wait_until
 
 
@@ -45,7 +46,8 @@ def seeded_postgres(postgres_url: str) -> Iterator[Database]:
 def served(url: str, log: Path) -> Iterator[str]:
     """The dashboard in a process of its own over a database; yields its address."""
     port = free_port()
-    environment = {**os.environ, "DRIFTGLASS_STORE__DATABASE": url}
+    stores = {"DRIFTGLASS_STORE__DATABASE": url, "DRIFTGLASS_STORE__RECORDS": str(log.parent / "records")}
+    environment = {**os.environ, **stores}
     environment.pop("DRIFTGLASS_CONFIG", None)
     with log.open("w") as output:
         process = subprocess.Popen(command(port), env=environment, cwd=log.parent, stdout=output, stderr=output)
@@ -62,7 +64,11 @@ def dashboard(seeded_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """The address of a dashboard over a copy of the seeded database, which a test may write to."""
     folder = tmp_path_factory.mktemp("served")
     shutil.copy(seeded_sqlite, folder / "driftglass.db")
-    with served(f"sqlite:///{folder / 'driftglass.db'}", folder / "streamlit.log") as address:
+    url = f"sqlite:///{folder / 'driftglass.db'}"
+    database = Database(url)
+    write_records(str(folder / "records"), database)
+    database.close()
+    with served(url, folder / "streamlit.log") as address:
         yield address
 
 

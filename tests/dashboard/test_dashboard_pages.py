@@ -236,6 +236,16 @@ def test_a_version_stands_beside_another_that_serves_with_it(tab: Page, dashboar
     expect(tab.get_by_text("hold whenever one looks, from 10 windows on")).to_be_visible()
 
 
+def test_figures_of_the_business_stand_beside_what_goes_together_with_them(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard, "&section=Performance&version=3&figures=revenue&figures_by=sum")
+    heading(tab, "Business")
+    drawn(tab, "revenue by window")
+    drawn(tab, "Accuracy beside revenue")
+    expect(tab.get_by_text("Spearman's rank correlation")).to_be_visible()
+    tab.goto(f"{dashboard}/model?model=house-price&section=Performance")
+    expect(tab.get_by_text("No figures yet: send revenue")).to_be_visible()
+
+
 def test_drift_shows_many_columns_at_once(tab: Page, dashboard: str) -> None:
     open_model(tab, dashboard)
     heading(tab, "Features together")
@@ -274,7 +284,39 @@ def test_concept_drift_is_told_under_the_error_that_rose(tab: Page, dashboard: s
     expect(tab.get_by_text(told)).to_have_count(1)
     tab.goto(f"{dashboard}/model?model=search&section=Performance")
     heading(tab, "NDCG")
-    expect(tab.get_by_text("Concept drift")).to_have_count(0)
+    expect(tab.get_by_text(re.compile("^Concept drift: "))).to_have_count(0)
+
+
+def test_the_calls_of_each_detector_are_drawn_and_where_there_are_none_it_is_told(tab: Page, dashboard: str) -> None:
+    tab.goto(f"{dashboard}/model?model=house-price&section=Performance")
+    heading(tab, "Detectors of concept drift, MAE")
+    drawn(tab, "Calls of each detector by window")
+    tab.goto(f"{dashboard}/model?model=search&section=Performance")
+    heading(tab, "Detectors of concept drift, NDCG")
+    expect(tab.get_by_text("None has called in these windows; they have read 90 days with labels.")).to_be_visible()
+    open_model(tab, dashboard, "&section=Performance&version=4")
+    expect(tab.get_by_text("They have read 30 days with labels; the first 30 say what is usual")).to_be_visible()
+
+
+def test_a_change_is_split_once_it_is_asked_for(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard, "&section=Performance&version=3")
+    heading(tab, "Why it changed")
+    expect(tab.locator('[aria-label="Parts of the change of Accuracy"]')).to_have_count(0)
+    tab.get_by_text("Split the change").click()
+    drawn(tab, "Parts of the change of Accuracy")
+    expect(tab.get_by_text("of 1,800 and 1,800 labelled rows. Overlap")).to_be_visible()
+    expect(cell(tab, "origin=JFK")).to_be_attached()
+    tab.goto(f"{dashboard}/model?model=house-price&section=Performance&change=true")
+    expect(tab.get_by_text("0 labelled rows from there on; 200 are needed")).to_be_visible()
+
+
+def test_versions_disagree_on_the_rows_that_both_predicted_once_it_is_asked_for(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard, "&section=Performance&version=4")
+    heading(tab, "Disagreement of versions")
+    chart = "Disagreement with version 3 by window"
+    expect(tab.locator(f'[aria-label="{chart}"]')).to_have_count(0)
+    tab.get_by_text("Compare predictions of the same rows").click()
+    drawn(tab, chart)
 
 
 def test_an_alert_is_acknowledged(browser: Browser, dashboard: str) -> None:

@@ -7,10 +7,14 @@ from scipy.stats.contingency import relative_risk
 from sklearn.metrics import recall_score
 
 from detectors import disparate_impact, newcombe, opportunity_gap, parity_difference
-from detectors.fairness import measure_opportunity, measure_parity
+from detectors.clustered_shares import Side, Sides
+from detectors.fairness import measure_corrected_opportunity, measure_opportunity, measure_parity
+from detectors.label_arrival import Arrival
+from detectors.label_delay import DelayCurve
 from detectors.outcomes import Task
 from detectors.predicted_as import PredictedAs
 from detectors.shares import Tally
+from kernel.clock import SECOND_US
 from kernel.column_spec import ColumnSpec
 from kernel.grid import Grid
 from kernel.measurement import Status
@@ -104,6 +108,55 @@ def test_a_group_that_is_all_there_is_and_one_without_predictions_are_held_again
     assert {(one.value, one.status) for _, one in found} == {(None, Status.INSUFFICIENT)}
 
 
+def _clustered(chosen: np.ndarray, group: np.ndarray, keys: np.ndarray, weights: np.ndarray) -> Sides:
+    hits = weights * chosen
+    sums, count = np.stack([weights, hits, weights**2, weights * hits]), int(keys.max()) + 1
+    whole, mine = Side.of(sums, keys, count), Side.of(sums[:, group], keys[group], count)
+    return Sides(mine, whole.less(mine))
+
+
+def _tallies(chosen: np.ndarray, group: np.ndarray) -> tuple[Tally, Tally]:
+    return tuple(Tally(float(chosen[side].sum()), float(side.sum())) for side in (group, ~group))
+
+
+def test_the_interval_of_a_difference_by_cluster_is_that_of_the_gap_of_the_same_rows() -> None:
+    rng = np.random.default_rng(5)
+    group, keys, weights = rng.random(3_000) < 0.4, rng.integers(0, 45, 3_000), rng.choice([1.0, 4.0], 3_000)
+    chosen = rng.random(3_000) < 0.3 + 0.3 * (keys % 2) - 0.1 * group
+    share, other = (np.average(chosen[side], weights=weights[side]) for side in (group, ~group))
+    sides = Tally(share * 100, 100), Tally(other * 100, 100)
+    found = parity_difference.estimate(*sides, by_cluster=_clustered(chosen, group, keys, weights))
+    same = opportunity_gap.estimate(chosen, group, weights, keys)
+    assert found.basis == same.basis == "cluster"
+    assert (found.value, found.lower, found.upper) == pytest.approx((same.value, same.lower, same.upper))
+    assert found.design_effect == pytest.approx(same.design_effect, rel=1e-3)
+
+
+def test_of_few_clusters_and_of_a_side_whose_rows_are_all_alike_intervals_are_of_independent_rows() -> None:
+    rng = np.random.default_rng(6)
+    group, chosen, ones = np.arange(600) % 2 == 0, rng.random(600) < 0.5, np.ones(600)
+    for rows, clusters in ((chosen, 29), (chosen & group, 40), (chosen | group, 40)):
+        sides = _clustered(rows, group, np.arange(600) % clusters, ones)
+        for measure in (parity_difference.estimate, disparate_impact.estimate):
+            tallies = _tallies(rows, group)
+            assert measure(*tallies, by_cluster=sides) == measure(*tallies)
+
+
+def test_intervals_of_predictions_hold_where_the_rows_of_a_cluster_go_together() -> None:
+    rng = np.random.default_rng(8)
+    keys, group = np.repeat(np.arange(60), 40), np.arange(2_400) % 3 == 0
+    held = {"robust": np.zeros(2), "plain": np.zeros(2)}
+    for _ in range(300):
+        off = rng.normal(0.0, 0.12, (2, 60))
+        chosen = rng.random(keys.size) < np.clip(np.where(group, 0.3 + off[0][keys], 0.4 + off[1][keys]), 0.0, 1.0)
+        tallies = _tallies(chosen, group)
+        for name, sides in (("robust", _clustered(chosen, group, keys, np.ones(keys.size))), ("plain", None)):
+            parity, impact = (m.estimate(*tallies, by_cluster=sides) for m in (parity_difference, disparate_impact))
+            held[name] += parity.lower <= -0.1 <= parity.upper, impact.lower <= 0.75 <= impact.upper
+    assert (held["robust"] / 300 > 0.92).all()
+    assert (held["plain"] / 300 < 0.9).all()
+
+
 def _labelled(rows: int = 900, days: int = 1, weighted: bool = False) -> tuple[pa.Table, np.ndarray]:
     rng = np.random.default_rng(3)
     groups, happened = rng.choice(["f", "m"], rows), rng.random(rows) < 0.4
@@ -127,6 +180,36 @@ def test_the_gap_of_opportunity_is_that_of_scikit_learns_recalls(weighted) -> No
     assert found["sex=m"].value == pytest.approx(other - share, rel=1e-9)
     assert (found["sex=m"].lower, found["sex=m"].upper) == pytest.approx((-found["sex=f"].upper, -found["sex=f"].lower))
     assert found["sex=f"].upper < 0
+
+
+def test_the_corrected_gap_is_that_of_all_labels_in_the_mean_where_those_of_a_group_come_late() -> None:
+    """Positives that are found are predicted late in the window, so fewer of their labels are there."""
+    rng = np.random.default_rng(7)
+    ts_us, group = np.linspace(0, 100 * SECOND_US, 4_000).astype(np.int64), np.arange(4_000) % 2 == 0
+    found = rng.random(4_000) < np.where(group, 0.2 + 0.6 * ts_us / ts_us.max(), 0.5)
+    curves = {"": DelayCurve((0.0, 150.0), (0.0, 1.0)), "sex=f": DelayCurve((0.0, 200.0), (0.0, 1.0))}
+    arrivals = {name: Arrival({"": curve}, now_us=150 * SECOND_US) for name, curve in curves.items()}
+    truth, plain, corrected = found[group].mean() - found[~group].mean(), [], []
+    for _ in range(40):
+        chance = np.where(group, *(arrivals[name].chances(ts_us, None) for name in ("sex=f", "")))
+        there = rng.random(4_000) < chance
+        names = np.where(found, "hired", "no")[there].tolist()
+        table = (
+            joined(names, ["hired"] * len(names)).drop_columns(["ts_us"]).append_column("ts_us", pa.array(ts_us[there]))
+        )
+        table = table.append_column("feature.sex", pa.array(np.where(group, "f", "m")[there].tolist()))
+        task, end_us = Task("binary", "hired"), int(ts_us.max())
+        plain.append(dict(measure_opportunity(table, task, ["sex=f"]))["sex=f"].value)
+        corrected.append(dict(measure_corrected_opportunity(table, task, arrivals, end_us))["sex=f"].value)
+    assert np.mean(corrected) == pytest.approx(truth, abs=0.008)
+    assert abs(np.mean(plain) - truth) > 0.03
+
+
+def test_where_labels_have_hardly_begun_to_come_no_corrected_gap_is_told() -> None:
+    table, _ = _labelled()
+    soon, late = (Arrival({"": DelayCurve((0.0, s), (0.0, 1.0))}, now_us=SECOND_US) for s in (1.0, 100.0))
+    found = measure_corrected_opportunity(table, Task("binary", "hired"), {"": soon, "sex=f": late}, 0)
+    assert [(one.value, one.status) for _, one in found] == [(None, Status.INSUFFICIENT)]
 
 
 def test_labels_that_miss_on_either_side_and_groups_without_a_positive_are_left_out() -> None:

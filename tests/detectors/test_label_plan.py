@@ -36,6 +36,19 @@ def test_it_is_right_in_the_mean_and_as_close_as_it_says() -> None:
     assert found.std() < 0.8 * evenly.std()  # as if there were half as many labels more
 
 
+def test_a_plan_of_a_sample_is_right_in_the_mean_and_as_close_as_it_says_for_all() -> None:
+    chances, wrong = world()
+    found, said = [], []
+    for seed in range(RUNS):
+        sample = np.flatnonzero(np.random.default_rng(seed).random(ROWS) < 0.05)
+        chosen = plan(chances[sample], COUNT, seed, sampled=0.05)
+        assert chosen.weights.sum() == pytest.approx(ROWS, rel=0.4)
+        found.append(np.average(wrong[sample][chosen.rows], weights=chosen.weights))
+        said.append(chosen.width)
+    assert np.mean(found) == pytest.approx(wrong.mean(), abs=4 * np.std(found) / np.sqrt(RUNS))
+    assert 1.96 * np.std(found) == pytest.approx(np.mean(said), rel=0.15)
+
+
 def test_chances_that_are_off_cost_closeness_and_not_truth() -> None:
     chances, wrong = world()
     found = estimates(np.random.default_rng(5).permutation(chances), wrong)

@@ -57,7 +57,7 @@ def _decoded(body: bytes, content_type: str, kind: RecordKind) -> Decoded:
     return decoded
 
 
-@pytest.mark.parametrize(("kind", "records"), [("Predictions", 3), ("Labels", 2), ("Events", 2)])
+@pytest.mark.parametrize(("kind", "records"), [("Predictions", 3), ("Labels", 2), ("Events", 2), ("Business", 2)])
 def test_the_json_examples_are_taken(docs, kind, records) -> None:
     examples = docs.page("wire.md").examples("json", kind)
     found = [_decoded(body.encode(), JSON, RecordKind(kind.lower())) for body in examples]

@@ -17,7 +17,7 @@ from detectors.delta import DELTA
 from detectors.duplicate_share import measure_duplicates
 from detectors.estimate import Estimate
 from detectors.estimated import measure_error, measure_estimates
-from detectors.fairness import measure_opportunity, measure_parity
+from detectors.fairness import measure_corrected_opportunity, measure_opportunity, measure_parity
 from detectors.gpu import measure_gpus
 from detectors.health import measure_health, measure_traffic
 from detectors.label_arrival import Arrival, measure_arrival
@@ -137,6 +137,9 @@ def _of_groups() -> Iterator[Measurement]:
     yield from (found for _, found in measure_parity(profiles, ["sex"], PredictedAs("late", 1)))
     table = joined(said, said).append_column("feature.sex", pa.array(sex))
     yield from (found for _, found in measure_opportunity(table, Task("binary", "late"), ["sex=f"]))
+    arrival = Arrival({"": DelayCurve((0.0, 10.0), (0.0, 1.0))}, now_us=5_000_000)
+    late = measure_corrected_opportunity(table, Task("binary", "late"), {"": arrival, "sex=f": arrival}, 0)
+    yield from (found for _, found in late)
 
 
 def _estimates(estimator: Estimator) -> Iterator[Measurement]:

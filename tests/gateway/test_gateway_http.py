@@ -223,6 +223,26 @@ def test_events_keep_everything(gateway: Start) -> None:
     )  # fmt: skip
 
 
+def test_figures_of_the_business_are_good_or_named_and_keep_their_order(gateway: Start) -> None:
+    served = gateway()
+    figure = {"model": "m", "name": "revenue", "ts": "2013-03-01T10:00:00Z"}
+    body = [
+        {**figure, "value": 2},
+        {**figure, "value": "much"},
+        {**figure, "name": "costs", "value": 1},
+        {**figure, "value": 3},
+    ]
+    answer = served.post("/v1/business", json=body)
+    assert answer.json()["accepted"] == 3
+    assert [(e["index"], e["field"]) for e in answer.json()["errors"]] == [(1, "value")]
+    messages = served.messages("driftglass.business")
+    assert all(m.headers["model"] == "m" for m in messages)
+    tables = [b.table for b in served.decoded("driftglass.business").batches]
+    found = [row for table in tables for row in zip(table["name"].to_pylist(), table["value"].to_pylist(), strict=True)]
+    assert [value for name, value in found if name == "revenue"] == [2, 3]
+    assert ("costs", 1) in found
+
+
 def test_concurrent_requests_are_all_durable(gateway: Start) -> None:
     served = gateway()
 

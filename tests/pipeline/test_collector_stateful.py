@@ -3,8 +3,8 @@ step, every count that is stored is the one that the reference works out from th
 
 A run is a random program. Messages are appended to a real local log; collectors read, flush, die at a step of a commit, are
 replaced without knowing it and write on, lose a store for a while; the clock passes or is set. After every step record log,
-profiles, windows, watermarks, dead letters, events and label searches are read independently and compared, all of them. At the
-end everything that was sent must be committed.
+profiles, windows, watermarks, dead letters, events, figures and label searches are read independently and compared, all of them.
+At the end everything that was sent must be committed.
 
 DRIFTGLASS_TEST_STATEFUL_EXAMPLES=1000 runs so many programs instead of a few.
 """
@@ -226,6 +226,9 @@ class CollectorMachine(RuleBasedStateMachine):
         assert storage.windows() == reference.windows(counted)
         assert storage.watermarks() == reference.watermarks(counted)
         assert storage.events() == reference.events(counted)
+        figures, last = storage.figures(), reference.figures(counted)
+        assert figures.keys() == last.keys()
+        assert all(value in last[key] for key, value in figures.items())
         assert reference.unhinted(counted) <= storage.searches()
         # Letters are written first: some may be of messages that are not committed yet.
         assert reference.letters(counted) <= storage.letters() <= reference.letters()

@@ -12,11 +12,12 @@ import pytest
 from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 
 from api.reference_building import Place, Sent, from_log, from_rows, put
-from detectors.without_labels import cbpe, dle
+from detectors.without_labels import cbpe, cbpe_multiclass, dle
 from detectors.without_labels.codec import from_json
 from detectors.without_labels.scored import of_rows
 from kernel.clock import DAY_US, to_rfc3339
 from kernel.measurement import Status
+from kernel.windows import WindowSize
 from store import models, references
 from store.models import Model
 from store.record_reads import RecordReader
@@ -78,7 +79,7 @@ def sorted_out(day: int, tilt: float = 1.0, rows: int = ROWS) -> list[Record]:
     return [
         {
             "model": "m", "version": "1", "id": f"{day}-{i}", "ts": to_rfc3339(START_US + day * DAY_US + i * (DAY_US // rows)),
-            "features": {"x": 1.0}, "prediction": "abc"[int(scores[i].argmax())],
+            "features": {"x": 1.0, "night": i % 2 == 0, "gate": float(i % 3)}, "prediction": "abc"[int(scores[i].argmax())],
             "scores": dict(zip("abc", scores[i].tolist(), strict=True)), "truth": "abc"[min(2, int(truth[i]))],
         }
         for i in range(rows)
@@ -373,6 +374,61 @@ def test_several_classes_are_estimated_from_their_rows(traffic, workspace) -> No
     assert found["accuracy"].lower < accuracy_score(truth, predicted) < found["accuracy"].upper
     scores = np.array([[row["scores"][name] for name in "abc"] for row in rows])
     assert found["roc_auc"].value == pytest.approx(roc_auc_score(truth, scores, multi_class="ovr"), abs=0.06)
+
+
+def estimates_of(workspace, metrics: list[str], day: int) -> dict[str, dict[str, float]]:
+    """By segment, then by metric."""
+    found: dict[str, dict[str, float]] = {}
+    for metric in metrics:
+        for row in workspace.measured(metric=f"estimated_{metric}", window_start_us=START_US + day * DAY_US, size="1d"):
+            found.setdefault(row.segment, {})[metric] = row.value
+    return found
+
+
+def test_segments_of_several_classes_are_what_their_rows_alone_say(traffic, workspace) -> None:
+    declare(workspace, task="multiclass", positive_class="", segments=("night", "gate"))
+    name = put_reference(workspace, *(sorted_out(day) for day in range(REFERENCE_DAYS)))
+    fitted = from_json(references.estimator(workspace.db, "default", "m", name)).fitted
+    rows = sorted_out(6, tilt=6.0)
+    for row in rows[::2]:
+        row["weight"] = 3.0
+    send(traffic, rows, labels=False)
+    traffic.end()
+    workspace.evaluator().step()
+    found = estimates_of(workspace, ["accuracy", "precision", "recall", "f1", "roc_auc"], 6)
+    segments = {"": rows}
+    for row in rows:
+        segments.setdefault(f"night={str(row['features']['night']).lower()}", []).append(row)
+        segments.setdefault(f"gate={row['features']['gate']:.0f}", []).append(row)
+    assert found.keys() == segments.keys()
+    for segment, mine in segments.items():
+        scores = np.array([[row["scores"][name] for name in "abc"] for row in mine])
+        predicted = np.array(["abc".index(row["prediction"]) for row in mine])
+        alone = cbpe_multiclass.estimate(fitted, scores, predicted, np.array([row.get("weight", 1.0) for row in mine]))
+        assert found[segment] == pytest.approx({metric: alone[metric].value for metric in found[segment]})
+
+
+def test_segments_of_a_regression_are_what_their_rows_alone_say(traffic, workspace) -> None:
+    declare(workspace, task="regression", segments=("c",), rollups=(WindowSize("1w"),))
+    name = put_reference(workspace, *(priced(day) for day in range(REFERENCE_DAYS)))
+    fitted = from_json(references.estimator(workspace.db, "default", "m", name))
+    rows = priced(6, risky=0.4)
+    send(traffic, rows, labels=False)
+    traffic.end()
+    workspace.evaluator().step()
+    found = estimates_of(workspace, ["mae", "rmse", "mape"], 6)
+    assert found.keys() == {"", "c=a", "c=b"}
+    for segment in found:
+        mine = [row for row in rows if f"c={row['features']['c']}" == segment or not segment]
+        features = [[row["features"][feature] for row in mine] for feature, _ in fitted.features]
+        columns = [of if isinstance(of[0], str) else np.array(of) for of in features]
+        alone = dle.estimate(fitted.fitted, columns, np.array([row["prediction"] for row in mine]))
+        assert found[segment] == pytest.approx({metric: alone[metric].value for metric in found[segment]})
+    assert found["c=b"]["mae"] > 3 * found["c=a"]["mae"]
+    whole = workspace.measured(metric="estimated_mae", size="1w")
+    assert {row.segment: row.value for row in whole if row.value is not None} == pytest.approx(
+        {segment: of["mae"] for segment, of in found.items()}
+    )
 
 
 def test_without_labels_in_the_reference_nothing_is_estimated(traffic, workspace) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from api import label_planning
 from api.label_planning import Asked, plan_labels, requests
 from kernel.clock import DAY_US
 from kernel.errors import ContractError, NotFoundError
@@ -68,6 +69,29 @@ def test_labels_with_the_weights_of_the_plan_tell_how_often_the_model_is_wrong(d
     assert abs(accuracy.value - truth) < 2 * found.plan.width
     unweighted = np.mean(right)
     assert unweighted < truth - 0.02  # the unsure ones alone would say that it does badly
+
+
+def test_of_many_predictions_a_sample_is_looked_at_the_same_one_every_time(day, workspace, monkeypatch) -> None:
+    whole = planned(workspace, Asked(100))
+    assert (whole.share, whole.candidates) == (1.0, ROWS - 20)
+    monkeypatch.setattr(label_planning, "_MOST_ROWS", 500)
+    found = planned(workspace, Asked(100))
+    assert found.share == pytest.approx(500 / (ROWS - 20))
+    assert 420 < found.candidates < 580
+    assert requests("m", found) == requests("m", planned(workspace, Asked(100)))
+    assert sum(row["weight"] for row in requests("m", found)) == pytest.approx(ROWS, rel=0.35)  # they stand for all
+
+
+def test_what_is_read_of_many_predictions_has_a_bound(day, workspace) -> None:
+    workspace.traffic.send(PREDICTIONS, day[:1_000])  # again, an hour later or not: it is the same prediction
+    reader = RecordReader(RecordLog(str(workspace.folder / "records")), "default")
+    span = (START_US, START_US + DAY_US)
+    every = reader.unlabelled("m", span, "", 10**6)
+    assert every.rows["id"].to_pylist() == [row["id"] for row in day[20:]]
+    some = reader.unlabelled("m", span, "", 300)
+    assert some.rows.num_rows < 400
+    assert {*some.rows["id"].to_pylist()} < {*every.rows["id"].to_pylist()}
+    assert reader.unlabelled("m", span, "9", 300).rows.num_rows == 0
 
 
 @pytest.mark.parametrize(
