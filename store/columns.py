@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from kernel.column_spec import SCORE
 from kernel.errors import FencedError
 from kernel.grid import Grid
 from kernel.profile import Kind, WindowProfile
@@ -55,6 +56,13 @@ def of_models(
             for model, name, kind, *more in connection.execute(query).all():
                 found[model][name] = Column(name, kinds[kind], *more)
     return found
+
+
+def has_two_scores(tx: sa.Connection, workspace: str, model: str) -> bool:
+    """Whether a model scores two classes: either score is then one less the other."""
+    score = columns.c.column.startswith(SCORE, autoescape=True)
+    query = sa.select(sa.func.count()).where(columns.c.workspace == workspace, columns.c.model == model, score)
+    return tx.execute(query).scalar_one() == 2
 
 
 def add(db: Database, workspace: str, new: Mapping[str, Sequence[Column]]) -> None:
