@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from kernel.clock import to_rfc3339
-from store.alert_groups import groups
+from store.alert_groups import also, groups
 from store.alert_rows import Alert, Incident
 
 Happening = Literal["firing", "escalated", "resolved"]
@@ -99,21 +99,6 @@ def show(number: float | None) -> str:
     return "-" if number is None else f"{number:.4g}"
 
 
-def _also(head: Alert, held: Sequence[Alert]) -> str:
-    """Where the held ones are that their head is not: the name where it is one, else how many."""
-    found = []
-    for name, one, many in (
-        ("version", "version {}", "{} more versions"),
-        ("segment", "segment {}", "{} segments"),
-        ("size", "windows of {}", "{} more lengths of windows"),
-        ("column", "{}", "{} more columns"),
-    ):
-        others = {getattr(alert, name) for alert in held} - {getattr(head, name), ""}
-        if others:
-            found.append(one.format(*others) if len(others) == 1 else many.format(len(others)))
-    return ", ".join(found)
-
-
 def finding(alert: Alert, held: Sequence[Alert] = ()) -> Finding:
     """An alert as a message tells it, with those that fire under it."""
     return Finding(
@@ -128,7 +113,7 @@ def finding(alert: Alert, held: Sequence[Alert] = ()) -> Finding:
         window_start_us=alert.last_window_us,
         window_end_us=alert.details.last_window_end_us,
         resolution=alert.details.resolution,
-        also=_also(alert, held),
+        also=also(alert, held),
     )
 
 

@@ -27,3 +27,18 @@ def below(head: str, alerts: Iterable[Alert]) -> list[Alert]:
         found += direct
         reached += [alert.alert for alert in direct]
     return found
+
+
+def also(head: Alert, held: Sequence[Alert]) -> str:
+    """Where the held ones are that their head is not: the name where it is one, else how many."""
+    found = []
+    for name, one, many in (
+        ("version", "version {}", "{} more versions"),
+        ("segment", "segment {}", "{} segments"),
+        ("size", "windows of {}", "{} more lengths of windows"),
+        ("column", "{}", "{} more columns"),
+    ):
+        others = {getattr(alert, name) for alert in held} - {getattr(head, name), ""}
+        if others:
+            found.append(one.format(*others) if len(others) == 1 else many.format(len(others)))
+    return ", ".join(found)
