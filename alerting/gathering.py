@@ -37,7 +37,10 @@ def gather(tx: Transaction, workspace: str, fired: Sequence[Alert], now_us: int)
 def _gather(tx: Transaction, workspace: str, name: str, fired: list[Alert], now_us: int) -> Gathered:
     known = ledger.incident_of(tx, workspace, name)
     incident = known or Incident(name, fired[0].model, fired[0].tier, OPEN, "", now_us)
-    if incident.state == RESOLVED:
+    speaks = any(
+        alert.is_live or not alert.details.under for alert in fired
+    )  # what was held and is over concerns nobody
+    if incident.state == RESOLVED and speaks:
         incident = replace(incident, state=OPEN, tier=fired[0].tier, opened_us=now_us, resolved_us=None)
     incident = replace(incident, title=title(incident.model, heads(ledger.alerts_of_incident(tx, workspace, incident))))
     ledger.save_incident(tx, workspace, incident)

@@ -17,7 +17,8 @@ class OpenIncident:
     """An incident that is open.
 
     Attributes:
-        groups: each alert that speaks for itself, with those under it; the worst tier first, live before over, then the newest.
+        groups: each alert that speaks for itself, with those under it: the worst tier first, live before over, the newest, the
+            furthest from what was expected.
     """
 
     incident: Incident
@@ -27,6 +28,11 @@ class OpenIncident:
     def alerts(self) -> tuple[Alert, ...]:
         """All of them, each group from its head on."""
         return tuple(alert for head, held in self.groups for alert in (head, *held))
+
+    @property
+    def since_us(self) -> int:
+        """The first abnormal window of any that speaks for itself (event time)."""
+        return min((head.first_window_us for head, _ in self.groups), default=self.incident.opened_us)
 
     @property
     def is_taken(self) -> bool:
@@ -45,13 +51,18 @@ def open_incidents(db: Database, workspace: str, model: str | None = None) -> tu
         for row in connection.execute(query.order_by(t.c.first_window_us, t.c.alert)):
             members[row.incident].append(to_alert(row))
     found = [_opened(incident, members[incident.incident]) for incident in opened]
-    return tuple(sorted(found, key=lambda o: (o.incident.tier, o.is_taken, -o.incident.opened_us, o.incident.incident)))
+    return tuple(sorted(found, key=lambda o: (o.incident.tier, o.is_taken, -o.since_us, o.incident.incident)))
 
 
 def _opened(incident: Incident, alerts: list[Alert]) -> OpenIncident:
     ordered = sorted(groups(alerts), key=lambda group: _urgency(group[0]))
-    return OpenIncident(incident, tuple((head, tuple(held)) for head, held in ordered))
+    return OpenIncident(incident, tuple((head, tuple(sorted(held, key=_place))) for head, held in ordered))
 
 
-def _urgency(alert: Alert) -> tuple[str, bool, int, str]:
-    return alert.tier, not alert.is_live, -(alert.fired_us or 0), alert.alert
+def _urgency(alert: Alert) -> tuple[str, bool, int, float, str]:
+    off = abs((alert.value or 0.0) - (alert.expected or 0.0))
+    return alert.tier, not alert.is_live, -alert.first_window_us, -off, alert.alert
+
+
+def _place(alert: Alert) -> tuple[str, ...]:
+    return alert.size, alert.column, alert.version, alert.segment, alert.alert

@@ -31,7 +31,7 @@ def _row(alert: Alert, *, models: bool) -> dict[str, str]:
     return {
         **({"Model": alert.model} if models else {}),
         "Tier": alert.tier,
-        "What": alert.summary,
+        "What": ("↳ " if alert.details.under else "") + alert.summary,
         "From": window(alert.first_window_us, alert.size),
         "To": window(alert.last_window_us, alert.size),
         "Rule": alert.rule,

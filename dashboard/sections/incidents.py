@@ -33,9 +33,8 @@ def _label(one: OpenIncident) -> str:
     incident = one.incident
     colour = TIER_BADGES.get(incident.tier, "gray")
     status = status_text(incident.tier, ACKNOWLEDGED if one.is_taken else FIRING)
-    since_us = min((alert.first_window_us for alert in one.alerts), default=incident.opened_us)
     number_of = f"{len(one.alerts)} alert" + ("s" if len(one.alerts) != 1 else "")
-    return f":{colour}-badge[{status}] **{_of_model(incident.title, incident.model)}** · since {moment(since_us)} · {number_of}"
+    return f":{colour}-badge[{status}] **{_of_model(incident.title, incident.model)}** · since {moment(one.since_us)} · {number_of}"
 
 
 def _of_model(text: str, model: str) -> str:

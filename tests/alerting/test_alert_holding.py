@@ -97,6 +97,20 @@ def test_a_segment_is_told_once_all_rows_are_calm(lab):
     assert len(heads(lab)) == 2
 
 
+def test_a_segment_found_late_to_have_fired_under_an_alert_that_is_over_opens_nothing_again(lab):
+    alerting = lab.alerting()
+    lab.decide("dddoo")
+    alerting.step()
+    lab.later()
+    lab.decide("odooo", segment="origin=JFK")
+    alerting.step()
+
+    assert lab.notifier.told == [("firing", "P1"), ("resolved", "P1")]
+    assert [incident.state for incident in incidents(lab.db, WORKSPACE)] == ["resolved"]
+    assert [a.state for a in lab.alerts()] == ["resolved", "resolved"]
+    assert len(heads(lab)) == 1
+
+
 def test_an_incident_is_over_only_when_what_is_held_is_calm_too(lab):
     alerting = lab.alerting()
     lab.decide("doo")
