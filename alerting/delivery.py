@@ -1,4 +1,4 @@
-"""Stage 5: what is in an outbox goes out, at least once; it is recorded as sent only after the sending succeeded."""
+"""Stage 6: what is in an outbox goes out, at least once; it is recorded as sent only after the sending succeeded."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,11 +1,11 @@
-"""Stage 3: alerts of one model and tier that fire in the same window are one incident."""
+"""Stage 4: alerts of one model and tier that fire in the same window are one incident, with what fires under them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from alerting.message import title
-from alerting.revising import Change
 from store import alert_ledger as ledger
+from store.alert_groups import heads
 from store.alert_rows import OPEN, RESOLVED, Alert, Incident, derived_key
 from store.database import Transaction
 
@@ -18,13 +18,12 @@ class Gathered:
     fired: tuple[Alert, ...]
 
 
-def with_incident(workspace: str, change: Change) -> Change:
-    """The change, its alert in an incident once it fires; an alert never moves to another."""
-    alert = change.fired
-    if alert is None or alert.incident:
-        return change
+def in_incident(workspace: str, alert: Alert) -> Alert:
+    """An alert that fires, in an incident; an alert never moves to another."""
+    if alert.incident:
+        return alert
     incident = derived_key(workspace, alert.model, alert.tier, alert.details.fired_window_us)
-    return replace(change, after=replace(alert, incident=incident))
+    return replace(alert, incident=incident)
 
 
 def gather(tx: Transaction, workspace: str, fired: Sequence[Alert], now_us: int) -> list[Gathered]:
@@ -38,8 +37,11 @@ def gather(tx: Transaction, workspace: str, fired: Sequence[Alert], now_us: int)
 def _gather(tx: Transaction, workspace: str, name: str, fired: list[Alert], now_us: int) -> Gathered:
     known = ledger.incident_of(tx, workspace, name)
     incident = known or Incident(name, fired[0].model, fired[0].tier, OPEN, "", now_us)
-    if incident.state == RESOLVED:
+    speaks = any(
+        alert.is_live or not alert.details.under for alert in fired
+    )  # what was held and is over concerns nobody
+    if incident.state == RESOLVED and speaks:
         incident = replace(incident, state=OPEN, tier=fired[0].tier, opened_us=now_us, resolved_us=None)
-    incident = replace(incident, title=title(incident.model, ledger.alerts_of_incident(tx, workspace, incident)))
+    incident = replace(incident, title=title(incident.model, heads(ledger.alerts_of_incident(tx, workspace, incident))))
     ledger.save_incident(tx, workspace, incident)
     return Gathered(incident, tuple(fired))

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from kernel.clock import to_rfc3339
+from store.alert_groups import also, groups
 from store.alert_rows import Alert, Incident
 
 Happening = Literal["firing", "escalated", "resolved"]
@@ -15,7 +16,11 @@ Happening = Literal["firing", "escalated", "resolved"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One alert in a message; column "" for the whole model, version and segment "" for all; numbers in the metric's unit."""
+    """One alert in a message; column "" for the whole model, version and segment "" for all; numbers in the metric's unit.
+
+    Attributes:
+        also: where else the same fires, for people; "" for nowhere.
+    """
 
     rule: str
     version: str
@@ -28,6 +33,7 @@ class Finding:
     window_start_us: int
     window_end_us: int
     resolution: str = ""
+    also: str = ""
 
     @property
     def subject(self) -> str:
@@ -56,7 +62,7 @@ class Message:
         happening: firing, escalated or resolved.
         tier: P0, P1 or P2.
         title: one line.
-        findings: its alerts; never empty.
+        findings: its alerts, less those that fire under another of them; never empty.
         link: the dashboard's page.
     """
 
@@ -93,8 +99,8 @@ def show(number: float | None) -> str:
     return "-" if number is None else f"{number:.4g}"
 
 
-def finding(alert: Alert) -> Finding:
-    """An alert as a message tells it."""
+def finding(alert: Alert, held: Sequence[Alert] = ()) -> Finding:
+    """An alert as a message tells it, with those that fire under it."""
     return Finding(
         rule=alert.rule,
         version=alert.version,
@@ -107,6 +113,7 @@ def finding(alert: Alert) -> Finding:
         window_start_us=alert.last_window_us,
         window_end_us=alert.details.last_window_end_us,
         resolution=alert.details.resolution,
+        also=also(alert, held),
     )
 
 
@@ -125,18 +132,22 @@ def title(model: str, alerts: Sequence[Alert]) -> str:
     return f"{model}: {rules} on {columns[0]}" if len(columns) == 1 else f"{model}: {rules} on {len(columns)} columns"
 
 
+def _distance(alert: Alert) -> float:
+    return abs((alert.value or 0.0) - (alert.expected or 0.0))
+
+
 def compose(
     workspace: str, incident: Incident, happening: Happening, alerts: Sequence[Alert], dashboard_url: str
 ) -> Message:
-    """The message about some alerts of an incident, the furthest from what was expected first."""
-    ordered = sorted(alerts, key=lambda a: (-abs((a.value or 0.0) - (a.expected or 0.0)), a.alert))
+    """The message about some alerts of an incident: the worst tier first, then the furthest from what was expected."""
+    told = sorted(groups(alerts), key=lambda g: (g[0].tier, -_distance(g[0]), g[0].alert))
     return Message(
         workspace=workspace,
         incident=incident.incident,
         happening=happening,
         tier=incident.tier,
         model=incident.model,
-        title=title(incident.model, alerts),
-        findings=tuple(finding(alert) for alert in ordered),
+        title=title(incident.model, [head for head, _ in told]),
+        findings=tuple(finding(head, held) for head, held in told),
         link=f"{dashboard_url.rstrip('/')}/model?model={quote(incident.model, safe='')}",
     )

@@ -1,8 +1,8 @@
 """Alerting, one pass at a time.
 
-    decisions -> match -> fold and revise -> gather -> tell, request retraining     one transaction a model
-              -> escalate -> settle                                               one transaction each
-              -> deliver notifications, deliver retraining requests               the outboxes
+    decisions -> match -> fold and revise -> hold -> gather -> tell, request retraining     one transaction a model
+              -> escalate -> settle                                                       one transaction each
+              -> deliver notifications, deliver retraining requests                       the outboxes
 
 Every stage may run twice on the same input: decisions are read again for a while, keys are derived from what they name, and an
 alert is a function of its decisions in window order.
@@ -16,7 +16,8 @@ from typing import Self
 from alerting.delivery import Delivered, Delivery
 from alerting.errors import FinalError
 from alerting.escalating import due, escalate
-from alerting.gathering import gather, with_incident
+from alerting.gathering import gather
+from alerting.holding import Holder
 from alerting.matching import Series, match, windows
 from alerting.message import Message
 from alerting.notifiers.contract import Notifier
@@ -25,9 +26,10 @@ from alerting.revising import Change, Context, revise
 from alerting.settings import AlertingSettings
 from alerting.telling import Teller
 from kernel.clock import Clock
+from kernel.column_spec import SCORE
 from store import alert_ledger as ledger
-from store import decision_feed, notifications, retraining
-from store.alert_rows import RESOLVED
+from store import columns, decision_feed, notifications, retraining
+from store.alert_rows import RESOLVED, Alert
 from store.database import Database, Transaction
 from store.decision_feed import Decision
 from store.outbox import Claim
@@ -81,6 +83,7 @@ class Alerting:
     ) -> None:
         self._db, self._settings, self._clock, self._workspace = db, settings, clock, workspace
         self._rules = {rule.name: rule for rule in settings.rules}
+        self._apart = frozenset(rule.name for rule in settings.rules if not rule.group)
         self._notifiers = notifiers
         self._teller = Teller(workspace, settings)
         self._webhook = RetrainingWebhook(settings.retraining) if settings.retraining.webhook else None
@@ -124,11 +127,13 @@ class Alerting:
             ledger.lock(tx, self._workspace, model)
             decisions = decision_feed.changed(tx, self._workspace, model, since_us)
             matched = match(self._settings.rules, decisions)
+            known = self._touched(tx, model, matched)
             changes = [
-                with_incident(self._workspace, change)
-                for series, changed in self._worth_folding(tx, model, matched)
+                change
+                for series, changed in self._worth_folding(known, matched)
                 for change in self._revise(tx, series, changed, now_us)
             ]
+            changes = self._holder(tx, model, changes).place(changes, known)
             _save(tx, self._workspace, changes)
             gathered = gather(tx, self._workspace, [c.fired for c in changes if c.fired], now_us)
             for one in gathered:
@@ -139,12 +144,22 @@ class Alerting:
             ]
         return changes, sum(requested)
 
+    def _touched(self, tx: Transaction, model: str, matched: dict[Series, list[Decision]]) -> list[Alert]:
+        if not matched:
+            return []
+        earliest_us = min(d.window_start_us for changed in matched.values() for d in changed)
+        return ledger.touched(tx, self._workspace, model, earliest_us)
+
+    def _holder(self, tx: Transaction, model: str, changes: list[Change]) -> Holder:
+        scores = any(c.fired and c.fired.column.startswith(SCORE) for c in changes)
+        two_scores = scores and columns.has_two_scores(tx, self._workspace, model)
+        return Holder(self._workspace, apart=self._apart, two_scores=two_scores)
+
     def _worth_folding(
-        self, tx: Transaction, model: str, matched: dict[Series, list[Decision]]
+        self, known: list[Alert], matched: dict[Series, list[Decision]]
     ) -> list[tuple[Series, list[Decision]]]:
         """Leaves out what cannot change anything, which is nearly all: normal windows of a series without a recent alert."""
-        earliest_us = min((d.window_start_us for changed in matched.values() for d in changed), default=0)
-        touched = {alert.fingerprint for alert in ledger.touched(tx, self._workspace, model, earliest_us)}
+        touched = {alert.fingerprint for alert in known}
         return [
             (series, changed)
             for series, changed in matched.items()

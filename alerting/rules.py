@@ -74,6 +74,10 @@ class Rule(Section):
         description="Fires after so many abnormal windows in a row (3), or so much event time (2d).",
     )
     resolve_after: int = Field(2, ge=1, description="Resolves after so many normal windows in a row.")
+    group: bool = Field(
+        True,
+        description="Alerts of one column and metric that fire under a wider one join its incident and tell nobody.",
+    )
     notify: tuple[str, ...] | None = Field(None, description="Names of notifiers; all by default.")
     retrain: bool | None = Field(None, description="Ask for retraining; by default on a P1 rule of drift metrics.")
     escalate_after: DurationUs | None = Field(

@@ -1,4 +1,4 @@
-"""Stage 4: messages into the outbox, one an incident, happening and notifier, in the transaction of what they tell."""
+"""Stage 5: messages into the outbox, one an incident, happening and notifier, in the transaction of what they tell."""
 
 from collections.abc import Iterable, Sequence
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.caller import Admin, Viewer
-from api.listing import Items, Limit
+from api.listing import Items, Limit, Page
 from api.moments import Moment
 from api.numbers import Name, Number
 from store import alerts as stored
@@ -57,6 +57,9 @@ class AlertOut(BaseModel):
     resolved_by: Name
     resolution: Name = Field(description="calm, withdrawn (late data took it back) or person; null while it is open.")
     incident: Name
+    under: Name = Field(
+        description="The wider alert of the incident that speaks for it: that one was told, and is acknowledged for both."
+    )
 
     @classmethod
     def of(cls, alert: Alert) -> "AlertOut":
@@ -70,12 +73,13 @@ class AlertOut(BaseModel):
                 "evidence": [EvidenceOut.model_validate(e) for e in alert.details.evidence],
                 "resolved_by": alert.details.resolved_by,
                 "resolution": alert.details.resolution,
+                "under": alert.details.under,
             }
         )
 
 
 class IncidentOut(BaseModel):
-    """Alerts of one model and tier that fired in the same window."""
+    """Alerts of one model and tier that fired in the same window, and under those."""
 
     incident: str
     model: str
@@ -102,10 +106,11 @@ def alerts(
     tier: Tier | None = None,
     state: AlertState | None = None,
     limit: Limit = 100,
-) -> Items[AlertOut]:
-    """Alerts, newest first."""
-    found = stored.alerts(caller.db, caller.workspace, model, state, tier, limit)
-    return Items(items=[AlertOut.of(alert) for alert in found])
+    cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+) -> Page[AlertOut]:
+    """Alerts, newest first. Walk on with `next` until it is null."""
+    found, following = stored.alert_page(caller.db, caller.workspace, model, state, tier, limit, cursor)
+    return Page(items=[AlertOut.of(alert) for alert in found], next=following)
 
 
 @router.get("/alerts/{alert}")
@@ -116,13 +121,13 @@ def alert(alert: str, caller: Viewer) -> AlertOut:
 
 @router.post("/alerts/{alert}/ack")
 def acknowledge(alert: str, person: By, caller: Admin) -> AlertOut:
-    """Take an alert on: it no longer escalates."""
+    """Take an alert on, and what is under it: they no longer escalate."""
     return AlertOut.of(stored.acknowledge(caller.db, caller.workspace, alert, person.by, caller.now_us))
 
 
 @router.post("/alerts/{alert}/resolve")
 def resolve(alert: str, person: By, caller: Admin) -> AlertOut:
-    """Say that it is over; windows that are abnormal after this open a new alert."""
+    """Say that it is over, and what is under it; windows that are abnormal after this open a new alert."""
     return AlertOut.of(stored.resolve(caller.db, caller.workspace, alert, person.by, caller.now_us))
 
 
@@ -136,6 +141,13 @@ def incidents(
     """Incidents with their alerts, newest first."""
     found = stored.incidents(caller.db, caller.workspace, model, state, limit)
     return Items(items=[_incident(caller, one) for one in found])
+
+
+@router.post("/incidents/{incident}/ack")
+def acknowledge_incident(incident: str, person: By, caller: Admin) -> IncidentOut:
+    """Take on all that fires in an incident."""
+    taken = stored.acknowledge_incident(caller.db, caller.workspace, incident, person.by, caller.now_us)
+    return _incident(caller, taken)
 
 
 def _incident(caller: Viewer, incident: Incident) -> IncidentOut:

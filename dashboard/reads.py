@@ -17,6 +17,7 @@ from detectors.version_series import COMPARED, Compared, compare_series
 from kernel.clock import SystemClock
 from kernel.settings import load
 from kernel.windows import WindowSize
+from store import alert_view
 from store import alerts as ledger
 from store import business
 from store import column_view as columns
@@ -155,17 +156,23 @@ def shadow_runs() -> tuple[shadows.ShadowRun, ...]:
 
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)
-def alerts(model: str) -> list[ledger.Alert]:
-    """The model's alerts, newest first."""
-    return ledger.alerts(database(), workspace(), model)
+def open_incidents(model: str | None = None) -> tuple[alert_view.OpenIncident, ...]:
+    """What is open of a model, or of all, the most urgent first."""
+    return alert_view.open_incidents(database(), workspace(), model)
 
 
-def acknowledge(alert: str, by: str) -> None:
-    """Take an alert on, and forget what was remembered of alerts.
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def alerts(state: str, model: str | None = None) -> list[ledger.Alert]:
+    """Alerts in a state, newest first."""
+    return ledger.alerts(database(), workspace(), model, state)
+
+
+def acknowledge(incident: str, by: str) -> None:
+    """Take on what fires in an incident, and forget what was remembered of alerts.
 
     Raises:
-        ContractError: when it no longer fires.
+        ContractError: when it is over.
     """
-    ledger.acknowledge(database(), workspace(), alert, by, SystemClock().now_us())
-    alerts.clear()
+    ledger.acknowledge_incident(database(), workspace(), incident, by, SystemClock().now_us())
+    open_incidents.clear()
     fleet.clear()

@@ -98,9 +98,9 @@ def demo(
     with running_demo(DemoOptions(data, dashboard=dashboard and not as_json), console) as summary:
         if as_json:
             typer.echo(json.dumps(summary.as_json()))
-            return
-        show_summary(console, summary)
-        if dashboard:
+        else:
+            show_summary(console, summary)
+        if dashboard and not as_json:
             for what, where in summary.addresses.items():
                 console.print(f"{what:<10} {where}")
             console.print("Everything stays up until you press Ctrl-C.")

@@ -186,10 +186,16 @@ def require_free_ports(settings: Settings, *, dashboard: bool) -> None:
     """Whether every part will find its port free.
 
     Raises:
-        UnavailableError: one is taken.
+        UnavailableError: some are taken; says of each what to set.
     """
+    taken = []
     for name, (host, port) in _ports(settings, dashboard=dashboard).items():
-        listen(host, port, f"{name}.port").close()
+        try:
+            listen(host, port, f"{name}.port").close()
+        except UnavailableError as error:
+            taken.append(str(error))
+    if taken:
+        raise UnavailableError("; ".join(taken))
 
 
 def all_listen(settings: Settings, *, dashboard: bool) -> bool:

@@ -104,7 +104,7 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
     """A socket that listens there.
 
     Args:
-        setting: the setting that names the port, for the error.
+        setting: the setting that names the port, such as api.port, for the error.
 
     Raises:
         UnavailableError: the port is taken, or the address is not this machine's.
@@ -112,8 +112,10 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
     try:
         return socket.create_server((host, port))
     except OSError as error:
+        part, variable = setting.split(".")[0], f"DRIFTGLASS_{setting.upper().replace('.', '__')}"
         raise UnavailableError(
-            f"{setting}: {host}:{port} cannot be listened on ({error.strerror}); name another"
+            f"{setting}: {host}:{port}, which the part {part} wants, cannot be listened on ({error.strerror}); "
+            f"set {setting} in driftglass.yaml, or {variable}, to another"
         ) from error
 
 

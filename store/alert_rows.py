@@ -1,7 +1,7 @@
 """Alerts and incidents as they are stored.
 
 An alert is one fingerprint (rule, model, version, segment, size, metric, column) from its first abnormal window until it is calm
-again; an incident gathers the alerts of one model and tier that fired in the same window.
+again; an incident gathers the alerts of one model and tier that fired in the same window, and those that fired under them.
 """
 
 import hashlib
@@ -40,6 +40,7 @@ class AlertDetails:
         evidence: of the last abnormal window.
         resolution: "calm", "withdrawn" (late data took the abnormal windows back) or "person"; "" while open.
         resolved_by: the person.
+        under: the wider alert of the same incident that fired when this one did, and speaks for it; "" when it speaks for itself.
     """
 
     fired_window_us: int | None = None
@@ -47,6 +48,7 @@ class AlertDetails:
     evidence: tuple[Evidence, ...] = ()
     resolution: str = ""
     resolved_by: str = ""
+    under: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Alerts of one model and tier that fired in the same window; `opened_us` moves when it opens again."""
+    """Alerts of one model and tier that fired in the same window, and under those; `opened_us` moves when it opens again."""
 
     incident: str
     model: str

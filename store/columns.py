@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from kernel.column_spec import FEATURE
+from kernel.column_spec import FEATURE, SCORE
 from kernel.errors import FencedError
 from kernel.grid import Grid
 from kernel.profile import Kind, WindowProfile
@@ -65,6 +65,13 @@ def flags(db: Database, workspace: str, model: str, features: Sequence[str]) -> 
     with db.read() as connection:
         found = set(connection.scalars(query.where(at.column.in_(sorted(stored))))) if stored else set()
     return tuple(name for column, name in stored.items() if column in found)
+
+
+def has_two_scores(tx: sa.Connection, workspace: str, model: str) -> bool:
+    """Whether a model scores two classes: either score is then one less the other."""
+    score = columns.c.column.startswith(SCORE, autoescape=True)
+    query = sa.select(sa.func.count()).where(columns.c.workspace == workspace, columns.c.model == model, score)
+    return tx.execute(query).scalar_one() == 2
 
 
 def add(db: Database, workspace: str, new: Mapping[str, Sequence[Column]]) -> None:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,7 +23,11 @@ COLUMN_METRICS = (
     "oov_share",
     "out_of_range_share",
 )
-HEADLINES = ("rows", "error_rate", "latency_p99", "roc_auc", "accuracy")
+PERFORMANCE = (("roc_auc", "accuracy"), ("mae", "r2"), ("ndcg", "mrr"))
+"""Of classes, numbers and rankings: the metric that tells most, and the next. A model has those of its task alone."""
+ESTIMATED = "estimated_"
+_PERFORMANCE = tuple(chain.from_iterable(PERFORMANCE))
+HEADLINES = ("rows", "error_rate", "latency_p99", *_PERFORMANCE, *(ESTIMATED + metric for metric in _PERFORMANCE))
 TREND_WINDOWS = 60
 
 
@@ -35,6 +40,7 @@ class FleetRow:
         window_start_us, window_end_us: the newest window measured.
         drifted: the columns that drift in it, by name.
         latest: by metric of HEADLINES: its newest value that rests on enough rows; where labels come late, of an earlier window.
+        estimates: by performance metric: what it is estimated to be since, in a later window than its newest value, or without any.
         rows_trend, psi_trend: rows, and the largest psi of any column, by window, oldest first.
         tier: the worst tier among firing and acknowledged alerts, else of those pending; "" without alerts.
         state: firing, acknowledged or pending, the most urgent of that tier; "" without alerts.
@@ -47,6 +53,7 @@ class FleetRow:
     window_end_us: int | None
     drifted: tuple[str, ...]
     latest: Mapping[str, float]
+    estimates: Mapping[str, float]
     rows_trend: tuple[float, ...]
     psi_trend: tuple[float, ...]
     tier: str
@@ -63,6 +70,14 @@ class _Head:
     size: str
     start_us: int
     end_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    """A value of one window."""
+
+    start_us: int
+    value: float
 
 
 def fleet(db: Database, workspace: str) -> tuple[FleetRow, ...]:
@@ -85,7 +100,7 @@ def _row(
     model: str,
     size: str,
     head: _Head | None,
-    values: Mapping[str, list[float]],
+    values: Mapping[str, list[_Value]],
     psi: list[float],
     drifted: list[str],
     urgent: list[tuple[str, str]],
@@ -96,9 +111,18 @@ def _row(
     return FleetRow(
         model, head.version if head else "", size,
         head.start_us if head else None, head.end_us if head else None, tuple(drifted),
-        {metric: found[-1] for metric, found in values.items()}, tuple(values.get("rows", ())), tuple(psi),
-        tier, state, len(urgent), open_incidents,
+        {metric: found[-1].value for metric, found in values.items()}, _estimates(values),
+        tuple(rows.value for rows in values.get("rows", ())), tuple(psi), tier, state, len(urgent), open_incidents,
     )  # fmt: skip
+
+
+def _estimates(values: Mapping[str, list[_Value]]) -> dict[str, float]:
+    found = {}
+    for metric in (metric.removeprefix(ESTIMATED) for metric in values if metric.startswith(ESTIMATED)):
+        estimate, known = values[ESTIMATED + metric][-1], values.get(metric)
+        if not known or known[-1].start_us < estimate.start_us:
+            found[metric] = estimate.value
+    return found
 
 
 def _urgency(row: FleetRow) -> tuple[bool, str, bool, str]:
@@ -157,19 +181,19 @@ def _recent(
 
 def _values(
     connection: sa.Connection, workspace: str, heads: Mapping[str, _Head]
-) -> defaultdict[str, defaultdict[str, list[float]]]:
+) -> defaultdict[str, defaultdict[str, list[_Value]]]:
     m = measurements.c
-    found: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    found: defaultdict[str, defaultdict[str, list[_Value]]] = defaultdict(lambda: defaultdict(list))
     for some in _batches(heads):
         query = (
-            sa.select(m.model, m.metric, m.value)
+            sa.select(m.model, m.metric, m.window_start_us, m.value)
             .where(_recent(measurements, workspace, some, newest_only=False))
             .where(m.metric.in_(HEADLINES), m.column == "", m.value.is_not(None))
             .where(sa.or_(m.metric == "rows", m.status.in_(DECISIVE)))
             .order_by(m.window_start_us)
         )
-        for model, metric, value in connection.execute(query):
-            found[model][metric].append(value)
+        for model, metric, start_us, value in connection.execute(query):
+            found[model][metric].append(_Value(start_us, value))
     return found
 
 

@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from store import decided
 from store.database import Database
-from store.pages import decode_cursor, encode_cursor
+from store.pages import Moment, decode_cursor, encode_cursor
 from store.tables import decisions as d
 from store.tables import measurements as t
 
@@ -81,8 +80,7 @@ _DECIDED: Mapping[str, Any] = MappingProxyType(
 _COLUMNS: list[Any] = [_DECIDED[f.name] if f.name in _DECIDED else t.c[f.name] for f in fields(StoredMeasurement)]
 # The key of the table, ordered as its index by series has it: a page costs its rows, wherever it begins.
 _ORDER = (t.c.model, t.c.metric, t.c.column, t.c.window_start_us, t.c.version, t.c.segment, t.c.size)
-_Moment = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_Key = tuple[str, str, str, _Moment, str, str, str]
+_Key = tuple[str, str, str, Moment, str, str, str]
 
 
 def page(

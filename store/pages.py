@@ -3,11 +3,14 @@
 import base64
 import binascii
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from kernel.errors import ContractError
+
+Moment = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""Microseconds in a key, as the database can hold them."""
 
 
 def encode_cursor(key: Sequence[object]) -> str:

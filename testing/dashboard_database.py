@@ -17,44 +17,17 @@ def _alerts(rows: Rows) -> None:
     last = START_US + (DAYS - 1) * DAY_US
     common = {
         "model": "flight-delay",
-        "version": "",
-        "segment": "",
         "size": "1d",
-        "details": {},
         "seen_window_us": last,
     }
-    for alert, tier, state, metric, column, value, first_day, summary in (
-        (
-            "a1",
-            "P1",
-            "firing",
-            "missing_share",
-            "wind_speed",
-            0.31,
-            285,
-            "flight-delay: wind_speed: missing_share 0.31, 0.02 expected",
-        ),
-        (
-            "a2",
-            "P2",
-            "acknowledged",
-            "psi",
-            "temp",
-            0.9,
-            120,
-            "flight-delay: temp: psi 0.9, 0.02 expected",
-        ),
-        ("a3", "P2", "pending", "psi", "distance", 0.11, 299, "flight-delay: distance: psi 0.11, 0.02 expected"),
-        (
-            "a4",
-            "P0",
-            "resolved",
-            "error_rate",
-            "",
-            0.041,
-            178,
-            "flight-delay: whole model: error_rate 0.041, 0.02 expected",
-        ),
+    for alert, tier, state, metric, column, value, first_day, version, segment, under, incident in (
+        ("a1", "P1", "firing", "missing_share", "wind_speed", 0.31, 285, "", "", "", "i1"),
+        ("a5", "P1", "firing", "missing_share", "wind_speed", 0.33, 286, "", "origin=JFK", "a1", "i1"),
+        ("a6", "P1", "firing", "missing_share", "wind_speed", 0.32, 286, "", "origin=EWR", "a1", "i1"),
+        ("a7", "P1", "firing", "missing_share", "wind_speed", 0.3, 287, "3", "", "a1", "i1"),
+        ("a2", "P2", "acknowledged", "psi", "temp", 0.9, 120, "", "", "", "i2"),
+        ("a3", "P2", "pending", "psi", "distance", 0.11, 299, "", "", "", ""),
+        ("a4", "P0", "resolved", "error_rate", "", 0.041, 178, "", "", "", "i0"),
     ):
         acknowledged = {"acknowledged_us": last, "acknowledged_by": "ada"} if state == "acknowledged" else {}
         resolved = {"resolved_us": START_US + 181 * DAY_US} if state == "resolved" else {}
@@ -72,23 +45,31 @@ def _alerts(rows: Rows) -> None:
             column=column,
             value=value,
             expected=0.02,
-            summary=summary,
+            summary=f"flight-delay: {column or 'whole model'}: {metric} {value}, 0.02 expected",
+            version=version,
+            segment=segment,
+            details={"under": under},
             opened_us=opened,
             fired_us=None if state == "pending" else opened + HOUR_US,
-            incident="" if state == "pending" else "i1",
+            incident=incident,
             first_window_us=START_US + first_day * DAY_US,
             last_window_us=START_US + 180 * DAY_US if resolved else last,
             **stamps,
         )
-    rows.add(
-        "incidents",
-        incident="i1",
-        model="flight-delay",
-        tier="P1",
-        state="open",
-        title="wind_speed goes missing",
-        opened_us=last,
-    )
+    for incident, tier, state, title, opened_day in (
+        ("i0", "P0", "resolved", "flight-delay: errors", 179),
+        ("i1", "P1", "open", "flight-delay: quality on wind_speed", 286),
+        ("i2", "P2", "open", "flight-delay: drift on temp", 121),
+    ):
+        rows.add(
+            "incidents",
+            incident=incident,
+            model="flight-delay",
+            tier=tier,
+            state=state,
+            title=title,
+            opened_us=START_US + opened_day * DAY_US,
+        )
     rows.add(
         "events",
         topic="driftglass.events",

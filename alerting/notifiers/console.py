@@ -39,9 +39,16 @@ class ConsoleNotifier:
 
 def _table(message: Message) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("what", "metric", "value", "expected", "window"):
+    for heading in ("what", "metric", "value", "expected", "window", "also"):
         table.add_column(heading)
     for finding in message.findings:
-        row = (finding.subject, finding.metric, show(finding.value), show(finding.expected), finding.window)
+        row = (
+            finding.subject,
+            finding.metric,
+            show(finding.value),
+            show(finding.expected),
+            finding.window,
+            finding.also,
+        )
         table.add_row(*map(escape, row))
     return table

@@ -8,7 +8,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
 
 from alerting.errors import RetryableError, require_success
-from alerting.message import Message
+from alerting.message import Finding, Message
 from kernel.settings import Section
 
 _HEADER_CHARS, _SECTION_CHARS = 150, 3_000  # Slack's limits of a block
@@ -71,13 +71,17 @@ def _headline(message: Message) -> str:
 
 def _findings(message: Message) -> str:
     lines = [
-        f"• *{_escape(finding.subject)}*: {_escape(finding.numbers)} ({finding.window})"
+        f"• *{_escape(finding.subject)}*: {_escape(finding.numbers)} ({finding.window}){_also(finding)}"
         for finding in message.findings[:_FINDINGS]
     ]
     more = len(message.findings) - len(lines)
     if more:
         lines.append(f"and {more} more")
     return "\n".join(lines)
+
+
+def _also(finding: Finding) -> str:
+    return f"; also {_escape(finding.also)}" if finding.also else ""
 
 
 def _section(text: str) -> dict[str, Any]:

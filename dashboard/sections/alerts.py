@@ -1,67 +1,37 @@
-"""Alerts of the model: what is open, since when, and the button that takes it on."""
+"""Alerts of the model: what is open, what may become so, and what is over."""
 
 import streamlit as st
 
 from dashboard import reads
-from dashboard.palette import TIER_BADGES, status_text
 from dashboard.scene import Scene
-from dashboard.text import moment, plain, window
-from kernel.errors import DriftglassError
-from store.alerts import Alert
-
-_BY = "acknowledge-as"
-_ORDER = ("firing", "acknowledged", "pending")
+from dashboard.sections import incidents
+from dashboard.text import window
+from store.alert_rows import PENDING, RESOLVED, Alert
 
 
 def show(scene: Scene) -> None:
     """Draw them."""
-    found = reads.alerts(scene.card.model)
-    live = sorted((a for a in found if a.state in _ORDER), key=lambda a: (_ORDER.index(a.state), a.tier))
-    if not live:
+    opened = reads.open_incidents(scene.card.model)
+    if not opened:
         st.success("No alert is open.", icon=":material/check_circle:")
-    else:
-        for alert in live:
-            _card(alert)
-        if any(alert.state == "firing" for alert in live):
-            st.text_input("Acknowledge as", "dashboard", key=_BY, width=260)
-    over = [a for a in found if a.state == "resolved"]
-    if over:
-        st.subheader("Resolved", anchor=False)
-        st.dataframe([_resolved(a) for a in over], hide_index=True)
+    incidents.name_of_reader(opened)
+    incidents.show(opened, unfold=True)
+    table("Pending", reads.alerts(PENDING, scene.card.model))
+    table("Resolved", reads.alerts(RESOLVED, scene.card.model))
 
 
-def _card(alert: Alert) -> None:
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.badge(status_text(alert.tier, alert.state), color=TIER_BADGES.get(alert.tier, "gray"))
-        with st.container(gap=None):
-            st.markdown(f"**{plain(alert.summary)}**")
-            st.caption(" · ".join(_facts(alert)))
-        if alert.state == "firing":
-            st.button("Acknowledge", key=f"acknowledge-{alert.alert}", on_click=_acknowledge, args=(alert.alert,))
+def table(name: str, found: list[Alert], *, models: bool = False) -> None:
+    """Alerts that need nobody now, the newest of them; nothing where there are none."""
+    if found:
+        st.subheader(name, anchor=False)
+        st.dataframe([_row(alert, models=models) for alert in found], hide_index=True)
 
 
-def _facts(alert: Alert) -> list[str]:
-    facts = [
-        f"since {window(alert.first_window_us, alert.size)}",
-        f"last abnormal {window(alert.last_window_us, alert.size)}",
-        f"rule {alert.rule}",
-    ]
-    if alert.acknowledged_us is not None:
-        facts.append(f"acknowledged by {alert.acknowledged_by or 'somebody'} at {moment(alert.acknowledged_us)}")
-    return [plain(fact) for fact in facts]
-
-
-def _acknowledge(alert: str) -> None:
-    try:
-        reads.acknowledge(alert, str(st.session_state[_BY]).strip() or "dashboard")
-    except DriftglassError as error:
-        st.toast(str(error), icon=":material/error:")
-
-
-def _resolved(alert: Alert) -> dict[str, str]:
+def _row(alert: Alert, *, models: bool) -> dict[str, str]:
     return {
+        **({"Model": alert.model} if models else {}),
         "Tier": alert.tier,
-        "What": alert.summary,
+        "What": ("↳ " if alert.details.under else "") + alert.summary,
         "From": window(alert.first_window_us, alert.size),
         "To": window(alert.last_window_us, alert.size),
         "Rule": alert.rule,

@@ -11,7 +11,7 @@ from dashboard import reads
 from dashboard.palette import Palette, palette, status_text
 from dashboard.text import NONE, count, metric_name, named, number, share, window
 from dashboard.views import model
-from store.fleet import FleetRow
+from store.fleet import PERFORMANCE, FleetRow
 
 REFRESH_S = 10
 _DRIFTED_CHARS = 22  # what fits into the table's cell beside the counts
@@ -113,8 +113,20 @@ def _drifted(row: FleetRow) -> str:
 
 
 def _performance(row: FleetRow) -> str:
-    shown = [f"{metric_name(m)} {number(row.latest[m])}" for m in ("roc_auc", "accuracy") if m in row.latest]
-    return " · ".join(shown) or NONE
+    for pair in PERFORMANCE:
+        metrics = [m for m in pair if m in row.latest or m in row.estimates]
+        if metrics:
+            return _told(row, metrics)
+    return NONE
+
+
+def _told(row: FleetRow, metrics: Sequence[str]) -> str:
+    """The first, with what it is estimated to be since; without an estimate, the next one beside it."""
+    first = metrics[0]
+    if first not in row.estimates:
+        return " · ".join(f"{metric_name(m)} {number(row.latest[m])}" for m in metrics if m in row.latest)
+    measured = f"{number(row.latest[first])} · " if first in row.latest else ""
+    return f"{metric_name(first)} {measured}{number(row.estimates[first])} estimated"
 
 
 def _status_style(text: str, colours: Palette) -> str:
@@ -140,7 +152,10 @@ def _columns(colours: Palette) -> dict[str, Any]:
         ),
         "Error rate": config.NumberColumn(width=80, help="Share of predictions that failed."),
         "Latency p99": config.NumberColumn("p99, ms", width=70),
-        "Performance": config.TextColumn(width=200, help="Of the newest window with enough labels."),
+        "Performance": config.TextColumn(
+            width=200,
+            help="Of the newest window with enough labels; estimated, where labels of a later one are to come.",
+        ),
         "Alerts": config.NumberColumn(width=60),
         "Incidents": config.NumberColumn(width=70),
     }

@@ -72,10 +72,9 @@ def running_demo(options: DemoOptions, console: Console) -> Iterator[Summary]:
         UnavailableError: a part did not come up; its log says why.
     """
     started = time.monotonic()
-    paths, ports = DemoPaths(options.data.resolve()), choose_ports()
+    paths = DemoPaths(options.data.resolve())
     _make_room(paths)
-    write_config(paths, ports)
-    os.environ[CONFIG_VARIABLE] = str(paths.config)
+    ports = _configure(options, paths)
     with ExitStack() as closing:
         bar = closing.enter_context(progress_bar(console))
         task = bar.add_task("training on January", total=None, reached="")
@@ -99,6 +98,18 @@ def running_demo(options: DemoOptions, console: Console) -> Iterator[Summary]:
         yield read_summary(
             http, ports, predictions=done.predictions, labels=done.labels, run=run, seconds=time.monotonic() - started
         )
+
+
+def _configure(options: DemoOptions, paths: DemoPaths) -> Ports:
+    """Write the configuration, with the ports that variables name before free ones: variables outrank it."""
+    ports = choose_ports()
+    write_config(paths, ports)
+    os.environ[CONFIG_VARIABLE] = str(paths.config)
+    settings = load(Settings)
+    commands.require_free_ports(settings, dashboard=options.dashboard)
+    named = Ports(settings.gateway.port, settings.api.port, settings.dashboard.port, ports.inference)
+    write_config(paths, named)
+    return named
 
 
 def _make_room(paths: DemoPaths) -> None:

@@ -28,6 +28,7 @@ class Summary:
         alerts: those that fired, oldest first.
         shadow: the candidate's run.
         seconds: how long the demo took.
+        addresses: where its parts listen, while they run.
     """
 
     predictions: int
@@ -41,8 +42,8 @@ class Summary:
     addresses: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        """For `--json`."""
-        return asdict(self)
+        """For `--json`: less the addresses, where nothing listens any more when it is read."""
+        return {name: value for name, value in asdict(self).items() if name != "addresses"}
 
 
 def read_summary(
@@ -54,7 +55,7 @@ def read_summary(
         http: a client on the API's base URL.
         run: the shadow run's id.
     """
-    alerts = [a for a in _get(http, "/v1/alerts", model=MODEL, limit=_PAGE)["items"] if a["fired"]]
+    alerts = [a for a in _pages(http, "/v1/alerts") if a["fired"]]
     return Summary(
         predictions=predictions,
         labels=labels,
@@ -69,11 +70,15 @@ def read_summary(
 
 
 def measurements(http: httpx.Client, **filters: str) -> Iterator[dict[str, Any]]:
-    """Every measurement of the demo's model, page by page."""
+    """Every measurement of the demo's model."""
+    return _pages(http, "/v1/measurements", **filters)
+
+
+def _pages(http: httpx.Client, path: str, **filters: str) -> Iterator[dict[str, Any]]:
     cursor: str | None = None
     while True:
         more = {"cursor": cursor} if cursor else {}
-        page = _get(http, "/v1/measurements", model=MODEL, limit=_PAGE, **filters, **more)
+        page = _get(http, path, model=MODEL, limit=_PAGE, **filters, **more)
         yield from page["items"]
         cursor = page["next"]
         if cursor is None:

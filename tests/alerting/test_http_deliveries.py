@@ -105,6 +105,15 @@ def test_slack_shows_ten_findings_and_counts_the_rest_within_its_limits():
     assert "<http://localhost:8501/model|" in link["text"]["text"]
 
 
+def test_slack_says_where_else_a_finding_fires():
+    lines = [
+        blocks(replace(MESSAGE, findings=(one,)))[1]["text"]["text"]
+        for one in (DRIFTED, replace(DRIFTED, also="2 segments"))
+    ]
+
+    assert [line.endswith("; also 2 segments") for line in lines] == [False, True]
+
+
 def test_slack_mentions_are_defused():
     hostile = replace(MESSAGE, findings=(replace(DRIFTED, column="<!channel>"),))
 

@@ -13,6 +13,7 @@ from store.commit import Flush
 from store.commit import commit as commit_flush
 from store.dead_letters import DeadLetter
 from store.models import Model, declare
+from store.pages import encode_cursor
 from store.retraining import NewRequest, write_request
 from stream.codecs.batch import Event
 from stream.message import Partition
@@ -69,6 +70,36 @@ def test_a_person_takes_an_alert_on_and_ends_it(alerted: Any) -> None:
     assert "pending" in alerted.refused(422, alerted.http.post("/v1/alerts/a3/ack", json={"by": "ada"}))
     assert "none" in alerted.refused(404, alerted.http.post("/v1/alerts/none/resolve", json={"by": "ada"}))
     assert "by: is missing" in alerted.refused(422, alerted.http.post("/v1/alerts/a1/ack", json={}))
+
+
+def test_alerts_are_walked_page_by_page_each_once_though_more_come_meanwhile(alerted: Any) -> None:
+    same_moment = [replace(FIRING, alert=f"b{n}", fingerprint=f"b{n}") for n in range(4)]
+    with alerted.db.write() as tx:
+        alert_ledger.save(tx, "default", same_moment)
+    walked, cursor = [], ""
+    while cursor is not None:
+        page = alerted.get("/v1/alerts", limit=2, **({"cursor": cursor} if cursor else {}))
+        walked += ids(page)
+        cursor = page.json()["next"]
+        with alerted.db.write() as tx:
+            alert_ledger.save(tx, "default", [replace(FIRING, alert=f"new{len(walked)}", opened_us=FIRST_US + 9)])
+    assert walked == ["a3", "a2", "a1", "b0", "b1", "b2", "b3"]
+    assert "take `next` of the page before" in alerted.refused(422, alerted.get("/v1/alerts", cursor="nonsense"))
+    assert "cursor" in alerted.refused(422, alerted.get("/v1/alerts", cursor=encode_cursor([2**80, "a"])))
+
+
+def test_a_person_takes_an_incident_on_with_all_that_is_under_its_alerts(alerted: Any) -> None:
+    held = replace(FIRING, alert="a4", fingerprint="s", segment="c=x", details=replace(FIRING.details, under="a1"))
+    with alerted.db.write() as tx:
+        alert_ledger.save(tx, "default", [held])
+    assert alerted.get("/v1/alerts/a4").json()["under"] == "a1"
+    assert alerted.get("/v1/alerts/a1").json()["under"] is None
+    taken = alerted.http.post("/v1/incidents/i1/ack", json={"by": "ada"}).json()
+    assert (taken["incident"], sorted(taken["alerts"])) == ("i1", ["a1", "a4"])
+    assert ids(alerted.get("/v1/alerts", state="acknowledged")) == ["a1", "a4"]
+    alerted.http.post("/v1/alerts/a1/resolve", json={"by": "ada"})
+    assert ids(alerted.get("/v1/alerts", state="resolved")) == ["a1", "a4"]
+    assert "none" in alerted.refused(404, alerted.http.post("/v1/incidents/none/ack", json={"by": "ada"}))
 
 
 def test_incidents_name_their_alerts(alerted: Any) -> None:

@@ -83,7 +83,16 @@ def choose(page: Page, label: str, option: str) -> None:
 def test_the_fleet_lists_every_model(tab: Page, dashboard: str) -> None:
     tab.goto(dashboard)
     heading(tab, "Fleet")
-    for text in ("▲ P1 firing", "flight-delay", "card-fraud", "◌ no window yet", "1: wind_speed"):
+    for text in (
+        "▲ P1 firing",
+        "flight-delay",
+        "card-fraud",
+        "◌ no window yet",
+        "1: wind_speed",
+        "estimated",
+        "MAE",
+        "NDCG",
+    ):
         expect(cell(tab, text)).to_be_attached()
 
 
@@ -319,13 +328,28 @@ def test_versions_disagree_on_the_rows_that_both_predicted_once_it_is_asked_for(
     drawn(tab, chart)
 
 
+def test_alerts_lie_under_their_model_and_incident_and_unfold(tab: Page, dashboard: str) -> None:
+    tab.goto(f"{dashboard}/alerts")
+    heading(tab, "Alerts")
+    heading(tab, "flight-delay")
+    incident = tab.get_by_text("quality on wind_speed")
+    expect(tab.locator("summary", has_text="· since")).to_contain_text(["quality on wind_speed", "drift on temp"])
+    line = tab.get_by_text("wind_speed: missing_share 0.31, 0.02 expected")
+    expect(line).not_to_be_visible()
+    incident.click()
+    expect(line).to_be_visible()
+    expect(tab.get_by_text("also version 3, 2 segments")).to_be_visible()
+    tab.get_by_text("All 4 alerts").click()
+    expect(cell(tab, "origin=JFK")).to_be_attached()
+
+
 def test_an_alert_is_acknowledged(browser: Browser, dashboard: str) -> None:
     with browser.new_page() as page:
         page.set_default_timeout(TIMEOUT_MS)
         expect.set_options(timeout=TIMEOUT_MS)
         open_model(page, dashboard, "&section=Alerts&version=3")
         expect(page.get_by_text("wind_speed: missing_share 0.31, 0.02 expected")).to_be_visible()
-        expect(page.get_by_text("0.31")).to_have_count(1)
+        expect(page.get_by_text("also version 3, 2 segments")).to_be_visible()
         page.get_by_label("Acknowledge as").fill("grace")
         page.get_by_label("Acknowledge as").press("Enter")
         page.get_by_role("button", name="Acknowledge").click()

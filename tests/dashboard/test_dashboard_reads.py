@@ -9,9 +9,10 @@ import pytest
 from kernel.clock import DAY_US
 from kernel.errors import NotFoundError
 from kernel.profile import Kind
+from store.alert_view import open_incidents
 from store.column_view import ColumnView, column_view
 from store.database import Database
-from store.fleet import TREND_WINDOWS, FleetRow, fleet
+from store.fleet import PERFORMANCE, TREND_WINDOWS, FleetRow, fleet
 from store.model_view import happenings, model_card, model_names
 from store.series import SERIES, Scope, measured_windows, newest_segments, series
 from store.shadow_view import run, runs
@@ -30,17 +31,46 @@ def test_the_fleet_is_ordered_by_urgency_then_name(db: Database) -> None:
 
 def test_a_fleet_row_says_what_is_newest_and_worst(db: Database) -> None:
     row = by_name(db)[MODEL]
-    assert (row.tier, row.state, row.alerts, row.incidents) == ("P1", "firing", 3, 1)
+    assert (row.tier, row.state, row.alerts, row.incidents) == ("P1", "firing", 6, 2)
     assert (row.version, row.size, row.drifted) == ("", "1d", ("wind_speed",))
     assert row.window_start_us == measured_windows(db, W, DAILY, 1)[0].start_us
     assert len(row.rows_trend) == len(row.psi_trend) == TREND_WINDOWS
     assert row.latest["rows"] == row.rows_trend[-1]
 
 
+def test_open_incidents_come_the_worst_first_each_with_its_alerts_in_groups(db: Database) -> None:
+    first, second = open_incidents(db, W)
+    assert [one.incident.incident for one in (first, second)] == ["i1", "i2"]
+    [(head, held)] = first.groups
+    assert (head.alert, {alert.alert for alert in held}) == ("a1", {"a5", "a6", "a7"})
+    assert (first.is_taken, second.is_taken) == (False, True)
+    assert open_incidents(db, W, MODEL) == (first, second)
+    assert open_incidents(db, W, "card-fraud") == open_incidents(db, "elsewhere") == ()
+
+
 def test_the_newest_performance_rests_on_all_of_its_labels(db: Database) -> None:
     table = series(db, W, DAILY, ["accuracy"], 0)
     assert set(table["status"].to_pylist()[-4:]) == {"provisional"}
     assert by_name(db)[MODEL].latest["accuracy"] == table["value"].to_pylist()[-5]
+
+
+@pytest.mark.parametrize(
+    ("model", "measured", "estimated"),
+    [
+        (MODEL, {"roc_auc", "accuracy"}, {"roc_auc", "accuracy"}),
+        ("house-price", {"mae", "r2"}, set()),
+        ("search", {"ndcg", "mrr"}, set()),
+        ("churn", set(), set()),
+    ],
+)
+def test_a_fleet_row_has_the_performance_of_its_task_and_what_is_estimated_since(
+    db: Database, model: str, measured: set[str], estimated: set[str]
+) -> None:
+    row = by_name(db)[model]
+    assert {metric for pair in PERFORMANCE for metric in pair if metric in row.latest} == measured
+    assert row.estimates.keys() == estimated
+    for metric in estimated:
+        assert row.estimates[metric] == series(db, W, DAILY, [f"estimated_{metric}"], 0)["value"].to_pylist()[-1]
 
 
 def test_groups_are_those_of_the_newest_window_that_has_any(db: Database) -> None:

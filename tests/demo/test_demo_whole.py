@@ -1,5 +1,6 @@
 """The whole demo, with its collector killed by SIGKILL at ten random moments: not one count differs from the raw flights."""
 
+import json
 import os
 import random
 import signal
@@ -186,6 +187,12 @@ def test_an_alert_fired_for_a_true_reason_and_one_resolved(done: Done) -> None:
     assert not drifted & {"carrier", "origin", "distance", "sched_hour"}
     assert done.summary.retraining_requests >= 1
     assert done.summary.dead_letters == 0
+
+
+def test_the_summary_as_json_names_no_address_of_what_will_have_ended(done: Done) -> None:
+    told = json.loads(json.dumps(done.summary.as_json()))
+    assert "127.0.0.1" not in json.dumps(told)
+    assert told["predictions"] == done.summary.predictions
 
 
 def test_the_shadow_run_agrees_with_the_raw_flights(done: Done, flights: Flights) -> None:

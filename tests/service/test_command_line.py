@@ -136,8 +136,21 @@ def test_up_does_not_begin_where_a_port_is_taken(run: Run, folder: Path) -> None
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        said = one_sentence(run("up", DRIFTGLASS_DASHBOARD__PORT=str(taken.getsockname()[1])))
-    assert said.startswith("driftglass: dashboard.port")
+        port = str(taken.getsockname()[1])
+        said = one_sentence(run("up", DRIFTGLASS_DASHBOARD__PORT=port, DRIFTGLASS_API__PORT=port))
+    for part in ("api", "dashboard"):
+        assert f"{part}.port: 127.0.0.1:{port}, which the part {part} wants, cannot be listened on" in said
+        assert f"set {part}.port in driftglass.yaml, or DRIFTGLASS_{part.upper()}__PORT, to another" in said
+    assert said.startswith("driftglass: api.port")
+
+
+def test_the_demo_does_not_begin_where_a_port_that_is_asked_for_is_taken(run: Run, folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        said = one_sentence(run("demo", "--data", str(folder / "demo"), "--json", DRIFTGLASS_GATEWAY__PORT=port))
+    assert f"127.0.0.1:{port}, which the part gateway wants" in said
 
 
 def test_up_does_not_begin_where_the_log_is_away(run: Run, free_port: Callable[[], int]) -> None:
