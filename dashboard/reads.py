@@ -17,9 +17,8 @@ from detectors.version_series import COMPARED, Compared, compare_series
 from kernel.clock import SystemClock
 from kernel.settings import load
 from kernel.windows import WindowSize
-from store import alert_view
+from store import alert_view, business
 from store import alerts as ledger
-from store import business
 from store import column_view as columns
 from store import fleet as fleets
 from store import model_view as models
