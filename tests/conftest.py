@@ -39,7 +39,7 @@ from testing.skips import pytest_terminal_summary as summarise_skips
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 SERVICE_MARKERS = {"kafka": "kafka", "cluster": "kafka", "postgres_server": "postgres", "chromium": "chromium"}
-WAITING_ROOMS = {"client", "demo", "faults", "service", "services"}
+WAITING_ROOMS = {"client", "dashboard", "demo", "faults", "service", "services"}
 
 # The services and the other tests share the cores, so the time of one example says nothing.
 hypothesis.settings.register_profile("dev", deadline=None)

@@ -41,7 +41,7 @@ from testing.collector_reference import ModelShape, Reference
 from testing.collector_storage import WORKSPACE, Storage
 from testing.collector_traffic import HOURLY, START_US, Held, Record, Sent, messages
 
-EXAMPLES = int(os.environ.get("DRIFTGLASS_TEST_STATEFUL_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("DRIFTGLASS_TEST_STATEFUL_EXAMPLES", "8"))
 STEPS = 15
 SHAPES = {HOURLY: ModelShape(sizes=("1h", "1d"), segments=("carrier", "night"))}
 Traffic = list[tuple[RecordKind, int, Sent]]
