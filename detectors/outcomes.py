@@ -54,6 +54,7 @@ class Outcomes:
         predictions: how many predictions there were in all, labelled or not.
         moments_us: when each prediction was made; empty where nobody said so.
         rankings: the lists of a ranking; None of other tasks, and where no list has a label.
+        unlike: how many more have a label that does not compare with them: a class beside a number, or no class of the task.
     """
 
     predicted: NDArray[np.generic]
@@ -64,6 +65,7 @@ class Outcomes:
     predictions: int
     moments_us: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     rankings: Rankings | None = None
+    unlike: int = 0
 
     @property
     def is_regression(self) -> bool:
@@ -104,8 +106,8 @@ def outcomes(joined: pa.Table, task: Task, predictions: int | None = None) -> Ou
     ...     }
     ... )
     >>> found = outcomes(joined, Task("binary"))  # a half names no class, and the last one has no label
-    >>> found.predicted.tolist(), found.actual.tolist(), found.predictions
-    (['1'], ['1'], 3)
+    >>> found.predicted.tolist(), found.actual.tolist(), found.predictions, found.unlike
+    (['1'], ['1'], 3, 1)
     """
     predicted, actual = _sides(joined, task)
     clusters = labelled.clusters(joined)
@@ -122,6 +124,7 @@ def outcomes(joined: pa.Table, task: Task, predictions: int | None = None) -> Ou
         joined.num_rows if predictions is None else predictions,
         rows["ts_us"].to_numpy(),
         rankings(joined, clusters) if task.kind == "ranking" else None,
+        pc.sum(_both_sides(joined)).as_py() - rows.num_rows if joined.num_rows else 0,
     )
 
 
@@ -135,6 +138,12 @@ def comparable(joined: pa.Table, task: Task) -> pa.ChunkedArray:
     """
     predicted, actual = _sides(joined, task)
     return pc.and_(predicted.is_valid(), actual.is_valid())
+
+
+def _both_sides(joined: pa.Table) -> pa.ChunkedArray:
+    """Which rows have a prediction and a label, of whatever kind."""
+    said = [pc.or_(joined[side].is_valid(), joined[f"{side}_value"].is_valid()) for side in ("prediction", "label")]
+    return pc.and_(*said)
 
 
 def _sides(joined: pa.Table, task: Task) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:

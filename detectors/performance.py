@@ -185,12 +185,26 @@ def measure_performance(
     lower, upper = (None, None) if coverage is None else wilson.interval(coverage, found.predictions)
     yield Measurement(
         "label_coverage", "", coverage, Status.OK if found.predictions else Status.INSUFFICIENT,
-        lower=lower, upper=upper, rows=found.predictions,
+        lower=lower, upper=upper, rows=found.predictions, basis=_left_out(found),
     )  # fmt: skip
     if not labelled:
         return
     for measured in compare(found, reference, task):
         yield settled_by(measured, final=final)
+
+
+def _left_out(found: Outcomes) -> str:
+    """Why labels that came may say nothing of the model."""
+    if found.unlike:
+        return (
+            f"{found.unlike} labels do not compare with their predictions: a class beside a number, or none of the task"
+        )
+    if found.is_regression or not len(found.actual):
+        return ""
+    known = np.isin(found.actual, [*np.unique(found.predicted).tolist(), *found.scores])
+    return (
+        "" if known.any() else "no label is a class that was predicted or scored for these rows: are they spelt alike?"
+    )
 
 
 def settled_by(measured: Measurement, *, final: bool) -> Measurement:

@@ -192,3 +192,19 @@ def test_errors_beyond_float64_have_no_value_and_those_whose_squares_are_no_inte
 def test_without_a_task_the_window_says_what_is_measured() -> None:
     assert "mae" in values(joined([1.0, 0.0], [1.0, 1.0]), Task())
     assert "accuracy" in values(joined(["a", "b"], ["a", "a"]), Task())
+
+
+@pytest.mark.parametrize(
+    ("predicted", "actual", "said"),
+    [
+        ([1.0, 0.0, 1.0], ["1", "0", "1"], "3 labels do not compare with their predictions"),
+        (["late", "late", "late"], ["LATE", "LATE", None], "no label is a class that was predicted"),
+        (["late", "late", "fine"], ["fine", "late", None], ""),
+    ],
+)
+def test_labels_of_another_kind_than_the_predictions_are_told(predicted, actual, said) -> None:
+    found = outcomes(joined(predicted, actual), Task())
+    coverage = next(iter(measure_performance(found, {}, Task())))
+    assert coverage.metric == "label_coverage"
+    assert coverage.basis.startswith(said)
+    assert bool(coverage.basis) == bool(said)
