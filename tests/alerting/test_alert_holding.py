@@ -13,6 +13,7 @@ from alerting.matching import Series
 from alerting.revising import Context, revise
 from kernel.clock import DAY_US
 from store.alert_rows import RESOLVED, Alert
+from store.alert_view import open_incidents
 from store.alerts import acknowledge, acknowledge_incident, incidents, resolve
 from store.database import upsert
 from store.retraining import retraining_requests
@@ -202,6 +203,23 @@ def test_whoever_takes_an_incident_on_takes_on_all_that_fires_in_it(lab):
     acknowledge_incident(lab.db, WORKSPACE, incident.incident, "ben", lab.clock.now_us())
 
     assert [(a.state, a.acknowledged_by) for a in lab.alerts()] == [("acknowledged", "ana")] * 2
+
+
+def test_the_worst_tier_is_shown_first_even_when_taken_on_then_the_newest(lab):
+    lab.decide("dd")
+    lab.decide("od", column="temp")
+    lab.decide("d", metric="missing_share")
+    lab.alerting().step()
+    [p1] = [one for one in open_incidents(lab.db, WORKSPACE) if one.alerts[0].column == "temp"]
+    newest_first = [one.alerts[0].column for one in open_incidents(lab.db, WORKSPACE)]
+    acknowledge_incident(lab.db, WORKSPACE, p1.incident.incident, "ana", lab.clock.now_us())
+
+    assert newest_first == ["temp", "dep_delay", "dep_delay"]
+    assert [(one.incident.tier, one.is_taken) for one in open_incidents(lab.db, WORKSPACE)] == [
+        ("P1", False),
+        ("P1", True),
+        ("P2", False),
+    ]
 
 
 def test_whoever_ends_an_alert_ends_what_is_under_it_and_trouble_that_goes_on_is_told_once(lab):
