@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 UV := ./scripts/uv.sh
 BIN := .venv/bin
 EXTRAS := --extra onnx --extra demo
-DEV_EXTRAS := $(EXTRAS) --extra confluent --extra torch
+DEV_EXTRAS := $(EXTRAS) --extra confluent --extra torch --extra ray
 
 help: ## list what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)$$/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
