@@ -85,7 +85,7 @@ class Seen:
 def by_segment(
     joined: pa.Table, task: Task, segments: Mapping[str, int | None]
 ) -> Iterator[tuple[str, Outcomes, Task]]:
-    """The outcomes of joined rows, "" first, then those of each of these segments, with the task: there as all of the rows tell it.
+    """The outcomes of joined rows, "" first, then those of each of these segments, with the task as all of the rows tell it.
 
     Args:
         segments: the predictions of each of them, labelled or not, and under "" of all; None where the table has them all.
@@ -95,11 +95,11 @@ def by_segment(
     >>> maps = {"scores": pa.nulls(2, pa.map_(pa.string(), pa.float64())), "ts_us": [0, 0]}
     >>> found = by_segment(pa.table(texts | numbers | maps), Task(), {"": 9, "c=x": 5})
     >>> [(segment, rows.actual.tolist(), rows.predictions, task.positive_class) for segment, rows, task in found]
-    [('', ['a', 'b'], 9, ''), ('c=x', ['a'], 5, 'b')]
+    [('', ['a', 'b'], 9, 'b'), ('c=x', ['a'], 5, 'b')]
     """
     whole = outcomes(joined, task, segments.get(""))
-    yield "", whole, task
     told = settled(whole, task)
+    yield "", whole, told
     rows = labelled.of_segments(joined, segments.keys())
     for segment in sorted(segments.keys() - {""}):
         yield segment, outcomes(rows.get(segment, joined.slice(0, 0)), told, segments[segment]), told
@@ -153,13 +153,14 @@ def measure_labels(
 def _of_series(
     found: Outcomes, known: OfLabels, task: Task, arrival: Arrival | None, span: Span, test: column_drift.Test
 ) -> Iterator[Measurement]:
-    yield from measure_performance(found, known.performance, task, final=_is_final(arrival, span))
+    raw = list(measure_performance(found, known.performance, task, final=_is_final(arrival, span)))
+    yield from raw
     yield from measure_confusion(found)
     if (said := scored(found, task)) is not None:
         yield from measure_reliability(said)
     yield from measure_label_drift(found, known.labels, test.alpha, test.delta)
     if arrival is not None:
-        yield from measure_corrected(found, known.performance, task, arrival, span[1])
+        yield from measure_corrected(raw, found, known.performance, task, arrival, span[1])
         yield from measure_arrival(arrival, span, found)
 
 

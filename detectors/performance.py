@@ -32,6 +32,7 @@ from detectors.rankings import Rankings
 from detectors.row_means import RowMeans
 from kernel.measurement import Measurement, Status
 
+LABEL_COVERAGE = "label_coverage"
 WEIGHTED = ("precision_weighted", "recall_weighted", "f1_weighted")
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "calibration_error", "mae", "rmse", "mape"})
 NEITHER_IS_BETTER = frozenset({"bias", *brier_decomposition.PARTS, *CALIBRATION})
@@ -184,7 +185,7 @@ def measure_performance(
     coverage = min(1.0, labelled / found.predictions) if found.predictions else None
     lower, upper = (None, None) if coverage is None else wilson.interval(coverage, found.predictions)
     yield Measurement(
-        "label_coverage", "", coverage, Status.OK if found.predictions else Status.INSUFFICIENT,
+        LABEL_COVERAGE, "", coverage, Status.OK if found.predictions else Status.INSUFFICIENT,
         lower=lower, upper=upper, rows=found.predictions, basis=_left_out(found),
     )  # fmt: skip
     if not labelled:

@@ -6,6 +6,7 @@ that it takes to tell which counts.
 """
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 import pyarrow as pa
@@ -80,7 +81,7 @@ def _joined(
 ) -> pa.Table | None:
     join = _Join(queries, model, join_spans(windows), horizon_us, picked, more)
     if most is not None:
-        join.thin(most)
+        join = join.thinned(most)
     pairs = join.pairs()
     if pairs is None:
         return None
@@ -121,8 +122,8 @@ class _Join:
         self._fit = label_fits(horizon_us)
         self._belong = f"model = ? and ts_us >= ? and ts_us < ? and {self._fit}"
 
-    def thin(self, most: int) -> None:
-        """Leave out pairs by the hash of their id, all of an id or none, so that about so many stay."""
+    def thinned(self, most: int) -> "_Join":
+        """The join of about so many pairs at most, chosen by the hash of their id: all of an id or none."""
         count = f"""
             with labels as ({self._labels}),
             pairs as (
@@ -130,8 +131,11 @@ class _Join:
             select count(*) as pairs from pairs"""
         found = self._run(count, {})
         pairs = 0 if found is None else found["pairs"][0].as_py()
-        if pairs > most:
-            self._belong += f" and (md5_number_lower(id) >> 11)::double < {most / pairs * 2**53}"
+        if pairs <= most:
+            return self
+        thinned = copy(self)
+        thinned._belong += f" and (md5_number_lower(id) >> 11)::double < {most / pairs * 2**53}"
+        return thinned
 
     def pairs(self) -> pa.Table | None:
         """version, id, ts_us, what is picked, label, label_value, identity (a hash) and label_us, in no order."""

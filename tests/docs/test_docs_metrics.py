@@ -155,13 +155,14 @@ def _estimates(estimator: Estimator) -> Iterator[Measurement]:
 
 def _of_labels(found: Outcomes, task: Task) -> Iterator[Measurement]:
     known = {"conformal_threshold": {"value": 0.2, "rows": _ROWS}}
-    yield from measure_performance(found, known, task)
+    raw = list(measure_performance(found, known, task))
+    yield from raw
     yield from measure_confusion(found)
     if (said := scored(found, task)) is not None:
         yield from measure_reliability(said)
     seen = replace(found, moments_us=np.zeros(len(found.actual), np.int64))
     arrival = Arrival({"": DelayCurve((0.0, 10.0), (0.0, 1.0))}, now_us=5_000_000)
-    yield from measure_corrected(seen, known, task, arrival, 0)
+    yield from measure_corrected(raw, seen, known, task, arrival, 0)
     yield from measure_arrival(arrival, (0, 1), seen)
 
 
