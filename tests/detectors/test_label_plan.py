@@ -41,7 +41,7 @@ def test_a_plan_of_a_sample_is_right_in_the_mean_and_as_close_as_it_says_for_all
     found, said = [], []
     for seed in range(RUNS):
         sample = np.flatnonzero(np.random.default_rng(seed).random(ROWS) < 0.05)
-        chosen = plan(chances[sample], COUNT, seed, sampled=0.05)
+        chosen = plan(chances[sample], 3 * COUNT, seed, sampled=0.05)
         assert chosen.weights.sum() == pytest.approx(ROWS, rel=0.4)
         found.append(np.average(wrong[sample][chosen.rows], weights=chosen.weights))
         said.append(chosen.width)

@@ -223,24 +223,26 @@ def test_events_keep_everything(gateway: Start) -> None:
     )  # fmt: skip
 
 
-def test_figures_of_the_business_are_good_or_named_and_keep_their_order(gateway: Start) -> None:
-    served = gateway()
-    figure = {"model": "m", "name": "revenue", "ts": "2013-03-01T10:00:00Z"}
-    body = [
-        {**figure, "value": 2},
-        {**figure, "value": "much"},
-        {**figure, "name": "costs", "value": 1},
-        {**figure, "value": 3},
+def test_figures_of_the_business_are_good_or_named_and_those_of_a_series_lie_in_one_place(gateway: Start) -> None:
+    served = gateway(partitions=4)
+    names = [f"series {n}" for n in range(8)]
+    figures = [
+        {"model": "m", "name": name, "ts": "2013-03-01T10:00:00Z", "value": value}
+        for value in range(5)
+        for name in names
     ]
-    answer = served.post("/v1/business", json=body)
-    assert answer.json()["accepted"] == 3
-    assert [(e["index"], e["field"]) for e in answer.json()["errors"]] == [(1, "value")]
-    messages = served.messages("driftglass.business")
-    assert all(m.headers["model"] == "m" for m in messages)
-    tables = [b.table for b in served.decoded("driftglass.business").batches]
-    found = [row for table in tables for row in zip(table["name"].to_pylist(), table["value"].to_pylist(), strict=True)]
-    assert [value for name, value in found if name == "revenue"] == [2, 3]
-    assert ("costs", 1) in found
+    answer = served.post("/v1/business", json=[*figures, {**figures[0], "value": "much"}])
+    assert answer.json()["accepted"] == 40
+    assert [(e["index"], e["field"]) for e in answer.json()["errors"]] == [(40, "value")]
+    assert all(m.headers["model"] == "m" for m in served.messages("driftglass.business"))
+    found: dict[str, list[tuple[int, float]]] = {}
+    for batch in served.decoded("driftglass.business").batches:
+        for name, value in zip(*(batch.table[column].to_pylist() for column in ("name", "value")), strict=True):
+            found.setdefault(name, []).append((batch.partition.number, value))
+    assert {name: [value for _, value in of] for name, of in found.items()} == {name: [0, 1, 2, 3, 4] for name in names}
+    places = [{place for place, _ in of} for of in found.values()]
+    assert all(len(of) == 1 for of in places)
+    assert len(set.union(*places)) > 1
 
 
 def test_concurrent_requests_are_all_durable(gateway: Start) -> None:
