@@ -100,6 +100,7 @@ class Evaluator:
         self._gpus = GpuWindows(db, workspace, gpus)
         self._fairness = FairnessWindows(db, reader, workspace)
         self._labels = LateLabels(db, reader, workspace)
+        self._estimated = window_estimates.Place(db, reader, workspace)
 
     def step(self) -> Report:
         """Measure whatever is due now.
@@ -230,7 +231,7 @@ class Evaluator:
             for series, of_labels in measure_labels(model, span, predictions, seen, against, test):
                 found[SeriesKey(model.name, *series, window.size)].append(of_labels)
         segments = {segment for _, segment in looks if segment}
-        by_rows = window_estimates.by_rows(self._reader, model, span, against, segments)
+        by_rows = window_estimates.by_rows(self._estimated, model, span, against, segments)
         for (version, segment), look in looks.items():
             key = SeriesKey(model.name, version, segment, window.size)
             found[key] += window_estimates.measure(key, look, span, against, by_rows, found[key], model.value)

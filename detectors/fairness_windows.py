@@ -54,7 +54,8 @@ class FairnessWindows:
         """The rows of each group of each version by cluster; empty where there are too few clusters to be of use."""
         if not model.cluster and span[1] - span[0] < LEAST_CLUSTERS * DAY_US:
             return {}
-        more = JoinedColumns(model.fairness, {labelled.CLUSTER: model.cluster} if model.cluster else {})
+        flags = columns.flags(self._db, self._workspace, model.name, model.fairness)
+        more = JoinedColumns(model.fairness, {labelled.CLUSTER: model.cluster} if model.cluster else {}, flags)
         rows = self._reader.predicted_shares(model.name, span, model.positive_class, more)
         if rows is None:
             return {}

@@ -31,12 +31,23 @@ from kernel.column_spec import FEATURE
 from kernel.measurement import Measurement, SeriesKey
 from kernel.windows import Span
 from kernel.worth import Worth
+from store import columns
+from store.database import Database
 from store.joined_columns import JoinedColumns
 from store.models import Model
 from store.record_reads import RecordReader
 
 ByRows = Mapping[tuple[str, str], Mapping[str, Estimate]]
 """By version and segment, "" for all of a version, then by metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where rows are read: the record log, and the database that knows which columns are booleans."""
+
+    db: Database
+    reader: RecordReader
+    workspace: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +69,7 @@ class _Scores:
         return _Scores(self.scores[kept], self.predicted[kept], self.weights[kept])
 
 
-def by_rows(
-    reader: RecordReader, model: Model, span: Span, against: Against | None, segments: Collection[str]
-) -> ByRows:
+def by_rows(place: Place, model: Model, span: Span, against: Against | None, segments: Collection[str]) -> ByRows:
     """What is expected of the rows with ts in [start, end); nothing where profiles say it, or the reference has no labels.
 
     Args:
@@ -71,8 +80,8 @@ def by_rows(
     """
     fitted = None if against is None else against.estimator
     if isinstance(fitted, OfNumbers):
-        return _losses(reader, model, span, fitted, segments)
-    return _classes(reader, model, span, fitted, segments) if isinstance(fitted, OfSeveral) else {}
+        return _losses(place, model, span, fitted, segments)
+    return _classes(place, model, span, fitted, segments) if isinstance(fitted, OfSeveral) else {}
 
 
 def measure(
@@ -111,9 +120,9 @@ def _value(fitted: Estimator, look: Look, found: Mapping[str, Estimate], worth: 
     return {} if value is None else {VALUE_PER_ROW: value}
 
 
-def _losses(reader: RecordReader, model: Model, span: Span, estimator: OfNumbers, segments: Collection[str]) -> ByRows:
+def _losses(place: Place, model: Model, span: Span, estimator: OfNumbers, segments: Collection[str]) -> ByRows:
     sums: dict[tuple[str, str], LossSums] = {}
-    for version, rows, masks in _versions(reader, model, span, dict(estimator.features), segments):
+    for version, rows, masks in _versions(place, model, span, dict(estimator.features), segments):
         columns = [_column(rows[FEATURE + name], kept) for name, kept in estimator.features]
         predictions, weights = rows["prediction_value"].fill_null(np.nan).to_numpy(), _weights(rows)
         losses = dle.expected(estimator.fitted, columns, predictions)
@@ -125,10 +134,10 @@ def _losses(reader: RecordReader, model: Model, span: Span, estimator: OfNumbers
     return {series: dle.of_sums(estimator.fitted, of) for series, of in sums.items()}
 
 
-def _classes(reader: RecordReader, model: Model, span: Span, estimator: OfSeveral, segments: Collection[str]) -> ByRows:
+def _classes(place: Place, model: Model, span: Span, estimator: OfSeveral, segments: Collection[str]) -> ByRows:
     parts: dict[str, list[_Scores]] = defaultdict(list)
     masks: dict[tuple[str, str], dict[int, npt.NDArray[np.bool_]]] = defaultdict(dict)
-    for version, rows, of_day in _versions(reader, model, span, {}, segments):
+    for version, rows, of_day in _versions(place, model, span, {}, segments):
         known, scores = _scores(rows, Task(model.task), estimator.classes)
         for segment, mine in of_day.items():
             masks[version, segment][len(parts[version])] = mine[known]
@@ -143,13 +152,14 @@ def _classes(reader: RecordReader, model: Model, span: Span, estimator: OfSevera
 
 
 def _versions(
-    reader: RecordReader, model: Model, span: Span, features: dict[str, str], segments: Collection[str]
+    place: Place, model: Model, span: Span, features: dict[str, str], segments: Collection[str]
 ) -> Iterator[tuple[str, pa.Table, Mapping[str, npt.NDArray[np.bool_]]]]:
     """The rows of each version, day by day, and which (rows,) are of each segment that has some; of "" all are."""
-    more = JoinedColumns(model.segments if segments else ())
+    told = model.segments if segments else ()
+    more = JoinedColumns(told, flags=columns.flags(place.db, place.workspace, model.name, told))
     for day_us in range(span[0], span[1], DAY_US):
         end_us = min(day_us + DAY_US, span[1])
-        batches = list(reader.predictions(model.name, day_us, end_us, features, more=more))
+        batches = list(place.reader.predictions(model.name, day_us, end_us, features, more=more))
         if not batches:
             continue
         rows, values = more.apart(pa.Table.from_batches(batches))

@@ -60,10 +60,12 @@ def of_models(
 
 def flags(db: Database, workspace: str, model: str, features: Sequence[str]) -> tuple[str, ...]:
     """Those of a model's features that are booleans."""
+    if not features:
+        return ()
     at, stored = columns.c, {FEATURE + name: name for name in features}
     query = sa.select(at.column).where(at.workspace == workspace, at.model == model, at.kind == Kind.BOOLEAN.value)
     with db.read() as connection:
-        found = set(connection.scalars(query.where(at.column.in_(sorted(stored))))) if stored else set()
+        found = set(connection.scalars(query.where(at.column.in_(sorted(stored)))))
     return tuple(name for column, name in stored.items() if column in found)
 
 
