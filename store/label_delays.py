@@ -121,6 +121,8 @@ def replace(db: Database, workspace: str, model: Model, counted: Sequence[Counte
     """Put what windows show in the place of what they showed; what is out of date goes."""
     at, w = label_delays.c, windows.c
     place = {"workspace": workspace, "model": model.name, "size": model.window.text}
+    of_model = (at.workspace == workspace, at.model == model.name, at.size == model.window.text)
+    kept_us = max((one.window.end_us for one in counted), default=0) - KEPT_US
     with db.write() as connection:
         hold(connection, workspace, model.name)
         for one in counted:
@@ -136,9 +138,7 @@ def replace(db: Database, workspace: str, model: Model, counted: Sequence[Counte
             revisions = {"delays_revision": label_revision, "delays_own_revision": own_revision}
             if connection.execute(sa.update(windows).where(*here, newer).values(**revisions)).rowcount != 1:
                 continue
-            of_model = (at.workspace == workspace, at.model == model.name, at.size == model.window.text)
-            gone = sa.or_(at.start_us == start_us, at.end_us < end_us - KEPT_US)
-            connection.execute(sa.delete(label_delays).where(*of_model, gone))
+            connection.execute(sa.delete(label_delays).where(*of_model, at.start_us == start_us))
             key = {**place, "start_us": start_us, "end_us": end_us}
             rows = [
                 {**key, "segment": segment, "delays": dict(delays), "latest_us": [] if segment else [*one.latest_us]}
@@ -146,6 +146,7 @@ def replace(db: Database, workspace: str, model: Model, counted: Sequence[Counte
             ]
             if rows:
                 connection.execute(sa.insert(label_delays), rows)
+        connection.execute(sa.delete(label_delays).where(*of_model, at.end_us < kept_us))
         moved = place | {"reached_us": _frontier_us(connection, workspace, model)}
         upsert(connection, label_frontiers, [moved], update=["reached_us"])
 

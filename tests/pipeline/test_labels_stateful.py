@@ -105,13 +105,14 @@ class LabelMachine(RuleBasedStateMachine):
 
     # Predictions
 
-    @initialize(seed=SEEDS, model=st.sampled_from([CLASSES, NUMBERS]))
-    def begin(self, seed: int, model: str) -> None:
+    @initialize(seed=SEEDS, model=st.sampled_from([CLASSES, NUMBERS]), hint=st.booleans())
+    def begin(self, seed: int, model: str, hint: bool) -> None:
         """One row on the last day closes those before."""
         self.model = model
         self.predict(seed, EVENT_DAYS[0], 120)
         self.predict(seed, EVENT_DAYS[-1], 1)
         self.measure(restart=False)
+        self.tell(seed, 100, 30, hint=hint, measure=False)
 
     @rule(seed=SEEDS, day=st.sampled_from(EVENT_DAYS), count=COUNTS)
     def predict(self, seed: int, day: int, count: int) -> None:
@@ -381,7 +382,7 @@ def test_a_program_with_all_that_may_happen_comes_to_the_batch_answer(make) -> N
     machine = LabelMachine(make, tally)
     measured: dict[str, Any] = {"restart": False}
     program: list[tuple[Callable[..., None], dict[str, Any]]] = [
-        (machine.begin, {"seed": 1, "model": CLASSES}),
+        (machine.begin, {"seed": 1, "model": CLASSES, "hint": True}),
         (machine.tell, {"seed": 2, "count": 100, "hours": 30, "hint": False, "measure": True}),
         (machine.tell_before_it_is_predicted, {"seed": 3, "day": 3, "count": 100, "hint": False}),
         (machine.measure, measured),
