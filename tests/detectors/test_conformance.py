@@ -1,7 +1,7 @@
 """One suite for all detectors of windows: what each of them owes, whatever the rows look like.
 
-Rows take the way that they take in production: into profiles (`profile_rows`), and from these to measurements. A case is a metric
-of a shape of rows (`testing.shapes`); each shape is looked at on both sides, and on either side beside ordinary rows.
+Rows take the way that they take in production: into profiles (`profile_rows`), and from these to measurements. A case is a shape of
+rows (`testing.shapes`), with all metrics that it has; each is looked at on both sides, and on either side beside ordinary rows.
 """
 
 import math
@@ -18,7 +18,7 @@ from detectors.univariate import DISTANCES
 from detectors.without_labels.estimator import OfTwo
 from kernel.measurement import SERVICE_LEVELS, Measurement, Status
 from testing import shapes
-from testing.conformance import SCORE, SUBJECTS, Look, X, looks, numbers_of
+from testing.conformance import SCORE, SUBJECTS, Found, Look, X, looks, numbers_of
 from testing.labelled_rows import joined
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -59,10 +59,10 @@ RANGES = (
 )
 
 
-CASES = [(name, shape.name, metric) for name, s in SUBJECTS.items() for shape in s.shapes for metric in s.metrics]
+CASES = [(name, shape.name) for name, subject in SUBJECTS.items() for shape in subject.shapes]
 PROFILED = [case for case in CASES if not case[0].endswith("labels")]
-every_case = pytest.mark.parametrize(("subject", "shape", "metric"), CASES)
-every_profiled_case = pytest.mark.parametrize(("subject", "shape", "metric"), PROFILED)
+every_case = pytest.mark.parametrize(("subject", "shape"), CASES)
+every_profiled_case = pytest.mark.parametrize(("subject", "shape"), PROFILED)
 
 
 def assert_sound(found: Measurement) -> None:
@@ -80,7 +80,7 @@ def assert_sound(found: Measurement) -> None:
 
 def assert_same(found: Measurement, other: Measurement) -> None:
     """Equal but for what rounding does to sums in another order."""
-    assert (found.status, found.basis) == (other.status, other.basis)
+    assert (found.status, found.basis) == (other.status, other.basis), (found, other)
     numbers, others = numbers_of(found), numbers_of(other)
     largest = max((abs(numbers[name]) for name in VALUES if numbers[name] is not None), default=0.0)
     within = max(ROUNDING * largest, ROOT_OF_ROUNDING if found.metric in metrics.SHIFT else 0.0)
@@ -93,6 +93,12 @@ def assert_same(found: Measurement, other: Measurement) -> None:
             assert number == pytest.approx(others[name], rel=ROUNDING, abs=within), (name, found, other)
 
 
+def assert_all_same(found: Found, other: Found) -> None:
+    assert found.keys() == other.keys()
+    for metric, measured in found.items():
+        assert_same(measured, other[metric])
+
+
 def test_every_metric_is_in_a_case() -> None:
     """Service levels and GPUs are measured of counts (test_burn_rate.py, test_gpu_windows.py), many columns of samples
     (test_together.py), a confusion matrix has a measurement a cell (test_confusion_cells.py) and a reliability diagram one a bin
@@ -101,10 +107,14 @@ def test_every_metric_is_in_a_case() -> None:
     """
     elsewhere = {*SERVICE_LEVELS, *metrics.GPU, *metrics.TOGETHER, metrics.CONFUSION, metrics.ESTIMATE_ERROR}
     elsewhere |= {*metrics.FAIRNESS, *metrics.CORRECTED, *metrics.ARRIVAL, metrics.RELIABILITY}
-    assert {metric for *_, metric in CASES} == set(metrics.METRICS) - elsewhere >= set(DISTANCES)
+    assert (
+        {metric for subject in SUBJECTS.values() for metric in subject.metrics}
+        == set(metrics.METRICS) - elsewhere
+        >= set(DISTANCES)
+    )
 
 
-@pytest.mark.parametrize(("subject", "shape"), dict.fromkeys(case[:2] for case in CASES))
+@every_case
 def test_a_subject_has_its_metrics_whatever_the_shape(subject, shape) -> None:
     of = SUBJECTS[subject]
     for look in looks(subject, shape):
@@ -112,45 +122,47 @@ def test_a_subject_has_its_metrics_whatever_the_shape(subject, shape) -> None:
 
 
 @every_case
-def test_numbers_are_numbers_within_their_ranges_or_the_metric_is_insufficient(subject, shape, metric) -> None:
+def test_numbers_are_numbers_within_their_ranges_or_the_metric_is_insufficient(subject, shape) -> None:
     """Only wasserstein may have no value and a status: a constant reference gives it no unit, and psi decides for it."""
     for look in looks(subject, shape):
-        found = look.found[metric]
-        assert_sound(found)
-        assert found.value is not None or found.status is Status.INSUFFICIENT or metric == "wasserstein"
+        for metric, found in look.found.items():
+            assert_sound(found)
+            assert found.value is not None or found.status is Status.INSUFFICIENT or metric == "wasserstein"
 
 
 @every_case
-def test_the_same_rows_have_the_same_answer_always_and_are_not_touched(subject, shape, metric) -> None:
+def test_the_same_rows_have_the_same_answer_always_and_are_not_touched(subject, shape) -> None:
     for look in looks(subject, shape):
         found, untouched = look.again
-        assert found[metric] == look.found[metric]
+        assert found == look.found
         assert untouched
 
 
 @every_profiled_case
-def test_profiles_of_parts_merged_are_measured_as_one(subject, shape, metric) -> None:
+def test_profiles_of_parts_merged_are_measured_as_one(subject, shape) -> None:
     for look in looks(subject, shape):
-        assert_same(look.in_parts[metric], look.found[metric])
+        assert_all_same(look.in_parts, look.found)
 
 
 @every_case
-def test_the_order_of_rows_does_not_matter(subject, shape, metric) -> None:
+def test_the_order_of_rows_does_not_matter(subject, shape) -> None:
     for look in looks(subject, shape):
-        assert_same(look.shuffled[metric], look.found[metric])
+        assert_all_same(look.shuffled, look.found)
 
 
 @every_profiled_case
-def test_a_stored_profile_is_measured_like_a_new_one(subject, shape, metric) -> None:
+def test_a_stored_profile_is_measured_like_a_new_one(subject, shape) -> None:
     """What rests on sums to float32, all else to the last bit; sums that float32 has not leave no distance."""
+    of_sums = {"wasserstein", *metrics.HEALTH, *metrics.CONFIDENCE, *metrics.ESTIMATED}
     for look in looks(subject, shape):
-        stored, fresh = look.stored[metric], look.found[metric]
-        assert_sound(stored)
-        if metric == "wasserstein" or metric in (*metrics.HEALTH, *metrics.CONFIDENCE, *metrics.ESTIMATED):
-            assert stored.value is None or stored.value == pytest.approx(fresh.value, rel=1e-5, abs=1e-5)
-            assert (stored.status, stored.p_value, stored.rows) == (fresh.status, fresh.p_value, fresh.rows)
-        else:
-            assert stored == fresh
+        for metric, fresh in look.found.items():
+            stored = look.stored[metric]
+            assert_sound(stored)
+            if metric in of_sums:
+                assert stored.value is None or stored.value == pytest.approx(fresh.value, rel=1e-5, abs=1e-5), stored
+                assert (stored.status, stored.p_value, stored.rows) == (fresh.status, fresh.p_value, fresh.rows), stored
+            else:
+                assert stored == fresh
 
 
 ON_VALUES = (*metrics.SHIFT, "unseen_share", "oov_share", "out_of_range_share")
@@ -159,15 +171,16 @@ EMPTY = [
 ]
 
 
-@pytest.mark.parametrize(("subject", "shape", "metric"), EMPTY)
-def test_where_a_side_has_nothing_there_is_nothing_to_say(subject, shape, metric) -> None:
+@pytest.mark.parametrize(("subject", "shape"), EMPTY)
+def test_where_a_side_has_nothing_there_is_nothing_to_say(subject, shape) -> None:
     for look in looks(subject, shape):
-        found = look.found[metric]
-        if metric in ON_VALUES or (shape == "empty" and metric in metrics.QUALITY):
-            assert found.status is Status.INSUFFICIENT
-            assert {numbers_of(found)[name] for name in ("value", "expected", "p_value", "p_change")} == {None}
-        if metric in ("rows", "throughput"):
-            assert (found.status, found.value is None) == (Status.OK, False)
+        for metric, found in look.found.items():
+            if metric in ON_VALUES or (shape == "empty" and metric in metrics.QUALITY):
+                assert found.status is Status.INSUFFICIENT, found
+                numbers = numbers_of(found)
+                assert {numbers[name] for name in ("value", "expected", "p_value", "p_change")} == {None}, found
+            if metric in ("rows", "throughput"):
+                assert (found.status, found.value is None) == (Status.OK, False), found
 
 
 def test_a_window_without_a_row_has_no_rate_and_one_without_a_reference_only_that() -> None:
@@ -179,16 +192,16 @@ def test_a_window_without_a_row_has_no_rate_and_one_without_a_reference_only_tha
 
 
 @every_profiled_case
-def test_rows_beside_themselves_have_not_moved(subject, shape, metric) -> None:
+def test_rows_beside_themselves_have_not_moved(subject, shape) -> None:
     now = looks(subject, shape)[0].now
-    found = SUBJECTS[subject].measured(now, now)[metric]
-    assert found.status in (Status.OK, Status.INSUFFICIENT)
-    if metric in metrics.SHIFT or metric in ("unseen_share", "oov_share", "out_of_range_share"):
-        assert found.value is None or found.value == pytest.approx(0.0, abs=ROOT_OF_ROUNDING)
-    elif metric in metrics.QUALITY or metric == "error_rate":
-        assert found.value == found.expected
-    if metric not in ("unseen_share", "oov_share"):  # which expect of new rows what they would bring of new ones
-        assert found.p_change is None or found.p_change == pytest.approx(1.0)
+    for metric, found in SUBJECTS[subject].measured(now, now).items():
+        assert found.status in (Status.OK, Status.INSUFFICIENT), found
+        if metric in ON_VALUES:
+            assert found.value is None or found.value == pytest.approx(0.0, abs=ROOT_OF_ROUNDING), found
+        elif metric in metrics.QUALITY or metric == "error_rate":
+            assert found.value == found.expected, found
+        if metric not in ("unseen_share", "oov_share"):  # which expect of new rows what they would bring of new ones
+            assert found.p_change is None or found.p_change == pytest.approx(1.0), found
 
 
 @pytest.mark.parametrize("shape", [s.name for s in shapes.labelled_classes(["late", "ok"])])
