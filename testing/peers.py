@@ -44,7 +44,7 @@ def python_of(name: str) -> Path:
     if not (made.is_file() and made.read_text() == wanted):
         shutil.rmtree(folder, ignore_errors=True)
         _uv(name, "venv", "--python", "3.11", str(folder))
-        _uv(name, "pip", "install", "--python", str(python), *REQUIREMENTS[name])
+        _uv(name, "pip", "install", "--compile-bytecode", "--python", str(python), *REQUIREMENTS[name])
         made.write_text(wanted)
     return python
 
