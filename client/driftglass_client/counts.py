@@ -33,10 +33,17 @@ class Counts:
         self._lock = threading.RLock()
         self._counts = dict.fromkeys(["sent", "sampled_out", *LOSSES], 0)
         self._told: set[str] = set()
+        self._why: dict[str, str] = {}
 
-    def add(self, name: str, records: int) -> None:
-        """Count records as "sent", "sampled_out" or under a reason of LOSSES; an unknown reason is "refused"."""
+    def add(self, name: str, records: int, why: str = "") -> None:
+        """Count records as "sent", "sampled_out" or under a reason of LOSSES; an unknown reason is "refused".
+
+        Args:
+            why: what was wrong with one of them, for people.
+        """
         with self._lock:
+            if why:
+                self._why.setdefault(name, why)
             self._counts[name if name in self._counts else "refused"] += records
 
     def snapshot(self) -> dict[str, int]:
@@ -50,4 +57,5 @@ class Counts:
             records = self._counts[reason]
             if records and reason not in self._told:
                 self._told.add(reason)
-                logger.warning("Driftglass lost %d records (%s): %s", records, reason, meaning)
+                first = f"; the first: {self._why[reason]}" if reason in self._why else ""
+                logger.warning("Driftglass lost %d records (%s): %s%s", records, reason, meaning, first)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,23 +12,25 @@ from zlib import crc32
 from driftglass_client import wire
 from driftglass_client.columns import LABEL_ROW, Columns, Row, label_columns, prediction_columns, take
 from driftglass_client.encode import body_of, halves
-from driftglass_client.errors import SparseBatchError
+from driftglass_client.errors import InvalidRecordError, SparseBatchError
 from driftglass_client.transport import Message
-
-logger = logging.getLogger("driftglass_client")
 
 
 @dataclass
 class Packed:
-    """What became of some rows: messages to send, rows that do not fit the wire, rows that were sampled out."""
+    """What became of some rows: messages to send, rows that do not fit the wire and why one did not, rows sampled out."""
 
     messages: list[Message] = field(default_factory=list)
     invalid: int = 0
     sampled_out: int = 0
+    why: str = ""
 
     def __add__(self, other: Packed) -> Packed:
         return Packed(
-            self.messages + other.messages, self.invalid + other.invalid, self.sampled_out + other.sampled_out
+            self.messages + other.messages,
+            self.invalid + other.invalid,
+            self.sampled_out + other.sampled_out,
+            self.why or other.why,
         )
 
 
@@ -66,11 +67,13 @@ class Packer:
             middle = len(rows) // 2
             return self._packed(topic, rows[:middle]) + self._packed(topic, rows[middle:])
         except Exception as error:  # noqa: BLE001 - rows hold the caller's objects, whose methods may raise anything
-            logger.debug("a batch of %d rows holds an invalid one: %s", len(rows), error)
+            why = str(error) if isinstance(error, InvalidRecordError) else type(error).__name__
         good = self._good(topic, rows)
         if len(good) == len(rows):
-            return Packed(invalid=len(rows))  # each row fits alone but not together: an object answers differently
-        return self._packed(topic, good) + Packed(invalid=len(rows) - len(good))
+            return Packed(
+                invalid=len(rows), why=why
+            )  # each row fits alone but not together: an object answers differently
+        return self._packed(topic, good) + Packed(invalid=len(rows) - len(good), why=why)
 
     def _good(self, topic: str, rows: Sequence[Row]) -> list[Row]:
         """The rows that can be packed, found by halving, so that one bad row costs the logarithm of the batch."""

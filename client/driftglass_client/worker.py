@@ -131,7 +131,7 @@ class Worker:
         rows = self._drain(self._settings.batch_records)
         if rows:
             packed = self._packer.pack(rows)
-            self._counts.add("invalid", packed.invalid)
+            self._counts.add("invalid", packed.invalid, packed.why)
             self._counts.add("sampled_out", packed.sampled_out)
             for message in packed.messages:
                 self._delivery.deliver(message, self._room_is_short)

@@ -189,14 +189,16 @@ def test_a_defect_costs_one_batch_and_a_line_in_the_log(caplog: pytest.LogCaptur
     assert "Driftglass lost a batch" in caplog.text
 
 
-def test_a_loss_is_told_once(gateway: Any, client_of: Callable[..., Client], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_loss_is_told_once_with_what_was_wrong(
+    gateway: Any, client_of: Callable[..., Client], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.WARNING, "driftglass_client")
     client = client_of()
     for _ in range(3):
         client.log_prediction(5)  # type: ignore[arg-type]
         assert client.flush(10)
     assert [record.message for record in caplog.records] == [
-        f"Driftglass lost 1 records (invalid): {LOSSES['invalid']}"
+        f"Driftglass lost 1 records (invalid): {LOSSES['invalid']}; the first: int is not a mapping"
     ]
 
 
