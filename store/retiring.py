@@ -16,7 +16,7 @@ from store.models import hold
 from store.tables import models, retirements, windows
 
 _BASE_WINDOWS = (
-    sa.select(sa.func.coalesce(sa.func.sum(windows.c.rows), 0))
+    sa.select(sa.cast(sa.func.coalesce(sa.func.sum(windows.c.rows), 0), sa.BigInteger))
     .where(windows.c.workspace == models.c.workspace, windows.c.model == models.c.model)
     .where(windows.c.size == models.c.window)
     .correlate(models)
