@@ -15,7 +15,7 @@ from kernel.column_spec import SCORE
 from kernel.windows import WindowSize
 from store.alert_rows import ACKNOWLEDGED, FIRING, Alert
 
-_COVERING = ("", "calm")  # what a person ended or late data took back speaks for nothing
+_COVERING = ("", "calm")  # what a person ended, late data took back or went with its model speaks for nothing
 _Cause = tuple[str, str, str, str]
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from kernel.clock import to_rfc3339
 from store.alert_groups import also, groups
-from store.alert_rows import Alert, Incident
+from store.alert_rows import RETIRED, Alert, Incident
 
 Happening = Literal["firing", "escalated", "resolved"]
 
@@ -141,13 +141,15 @@ def compose(
 ) -> Message:
     """The message about some alerts of an incident: the worst tier first, then the furthest from what was expected."""
     told = sorted(groups(alerts), key=lambda g: (g[0].tier, -_distance(g[0]), g[0].alert))
+    over = happening == "resolved" and any(alert.details.resolution == RETIRED for alert in alerts)
+    headline = title(incident.model, [head for head, _ in told])
     return Message(
         workspace=workspace,
         incident=incident.incident,
         happening=happening,
         tier=incident.tier,
         model=incident.model,
-        title=title(incident.model, [head for head, _ in told]),
+        title=f"{headline} (the model was retired)" if over else headline,
         findings=tuple(finding(head, held) for head, held in told),
         link=f"{dashboard_url.rstrip('/')}/model?model={quote(incident.model, safe='')}",
     )

@@ -28,7 +28,7 @@ from alerting.telling import Teller
 from kernel.clock import Clock
 from kernel.column_spec import SCORE
 from store import alert_ledger as ledger
-from store import columns, decision_feed, notifications, retraining
+from store import columns, decision_feed, notifications, retiring, retraining
 from store.alert_rows import RESOLVED, Alert
 from store.database import Database, Transaction
 from store.decision_feed import Decision
@@ -125,6 +125,8 @@ class Alerting:
         now_us = self._clock.now_us()
         with self._db.write() as tx:
             ledger.lock(tx, self._workspace, model)
+            if retiring.is_retired(tx, self._workspace, model):
+                return [], 0
             decisions = decision_feed.changed(tx, self._workspace, model, since_us)
             matched = match(self._settings.rules, decisions)
             known = self._touched(tx, model, matched)

@@ -55,7 +55,9 @@ class AlertOut(BaseModel):
     acknowledged_by: Name
     resolved: Moment | None
     resolved_by: Name
-    resolution: Name = Field(description="calm, withdrawn (late data took it back) or person; null while it is open.")
+    resolution: Name = Field(
+        description="calm, withdrawn (late data took it back), person or retired (its model was); null while it is open."
+    )
     incident: Name
     under: Name = Field(
         description="The wider alert of the incident that speaks for it: that one was told, and is acknowledged for both."

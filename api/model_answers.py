@@ -90,6 +90,7 @@ class ModelOut(BaseModel):
         description="Those of the segments whose values are groups that are to be treated alike."
     )
     value: ValueDeclaration | None = Field(description="What predictions are worth; null where nobody said so.")
+    retired: Moment | None = Field(description="Since when it is retired; null of a model in service.")
 
 
 class ModelDetail(ModelOut):
@@ -98,6 +99,9 @@ class ModelDetail(ModelOut):
     reference: ReferenceOut | None
     warnings: list[str] = Field(
         description="What is declared of features that the reference in force has not, so that nothing comes of it."
+    )
+    rows_since_retired: int | None = Field(
+        description="Predictions that still came since it was retired, which were taken in; null of a model in service."
     )
 
 
@@ -133,12 +137,15 @@ def model_out(model: Model, columns: Iterable[Column]) -> ModelOut:
     return ModelOut.model_validate(_fields(model, columns))
 
 
-def model_detail(model: Model, columns: Iterable[Column], reference: Reference | None) -> ModelDetail:
-    """The same with the reference in force."""
+def model_detail(
+    model: Model, columns: Iterable[Column], reference: Reference | None, rows_since_retired: int | None
+) -> ModelDetail:
+    """The same with the reference in force, and what came since it was retired."""
     known = list(columns)
     found = None if reference is None else _reference(reference)
     warnings = [] if reference is None else list(_warnings(model, known, reference))
-    return ModelDetail.model_validate(_fields(model, known) | {"reference": found, "warnings": warnings})
+    more = {"reference": found, "warnings": warnings, "rows_since_retired": rows_since_retired}
+    return ModelDetail.model_validate(_fields(model, known) | more)
 
 
 def _warnings(model: Model, columns: Iterable[Column], reference: Reference) -> Iterator[str]:
@@ -168,6 +175,7 @@ def _fields(model: Model, columns: Iterable[Column]) -> dict[str, object]:
         "ranking": asdict(model.ranking),
         "fairness": list(model.fairness),
         "value": asdict(model.value) if model.value else None,
+        "retired": model.retired_us,
     }
 
 

@@ -1,4 +1,4 @@
-"""Models: declare, list, look at one, its windows."""
+"""Models: declare, list, retire, look at one, its windows."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from api.caller import Admin, Caller, Viewer
 from api.declaration import Declaration
 from api.listing import Items, Limit, Page
 from api.model_answers import ModelDetail, ModelOut, ReferenceEntry, WindowOut, model_detail, model_out
-from store import columns, models, references, windows
+from store import columns, models, references, retiring, windows
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -23,9 +23,12 @@ def declare(model: str, declared: Declaration, caller: Admin) -> ModelDetail:
 
 
 @router.get("")
-def listing(caller: Viewer) -> Items[ModelOut]:
-    """Every model of the workspace, by name."""
-    known = models.known(caller.db, caller.workspace)
+def listing(
+    caller: Viewer, retired: Annotated[bool, Query(description="Those that are retired, instead.")] = False
+) -> Items[ModelOut]:
+    """Every model of the workspace that is in service, by name."""
+    every = models.known(caller.db, caller.workspace)
+    known = {name: model for name, model in every.items() if (model.retired_us is not None) == retired}
     declared = columns.of_models(caller.db, caller.workspace, known)
     return Items(items=[model_out(known[name], declared[name].values()) for name in sorted(known)])
 
@@ -33,6 +36,20 @@ def listing(caller: Viewer) -> Items[ModelOut]:
 @router.get("/{model}")
 def one(model: str, caller: Viewer) -> ModelDetail:
     """One model, with its reference."""
+    return _detail(caller, model)
+
+
+@router.post("/{model}/retire")
+def retire(model: str, caller: Admin) -> ModelDetail:
+    """Take a model out of service: nothing of it is deleted, nothing is measured or told. Doing it twice keeps the first."""
+    retiring.retire(caller.db, caller.workspace, model, caller.now_us)
+    return _detail(caller, model)
+
+
+@router.post("/{model}/unretire")
+def unretire(model: str, caller: Admin) -> ModelDetail:
+    """Take a model back into service: what came meanwhile is measured as if it had never been away."""
+    retiring.unretire(caller.db, caller.workspace, model, caller.now_us)
     return _detail(caller, model)
 
 
@@ -62,4 +79,6 @@ def model_references(
 def _detail(caller: Caller, model: str) -> ModelDetail:
     known = models.one(caller.db, caller.workspace, model)
     declared = columns.of_models(caller.db, caller.workspace, [model])[model]
-    return model_detail(known, declared.values(), references.active(caller.db, caller.workspace, model))
+    reference = references.active(caller.db, caller.workspace, model)
+    since = [retired.rows for retired in retiring.listing(caller.db, caller.workspace, model)]
+    return model_detail(known, declared.values(), reference, since[0] if since else None)

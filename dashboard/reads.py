@@ -17,7 +17,7 @@ from detectors.version_series import COMPARED, Compared, compare_series
 from kernel.clock import SystemClock
 from kernel.settings import load
 from kernel.windows import WindowSize
-from store import alert_view, business
+from store import alert_view, business, retiring
 from store import alerts as ledger
 from store import column_view as columns
 from store import fleet as fleets
@@ -55,8 +55,14 @@ def workspace() -> str:
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)
 def fleet() -> tuple[fleets.FleetRow, ...]:
-    """Every model, the most urgent first."""
+    """Every model in service, the most urgent first."""
     return fleets.fleet(database(), workspace())
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def retired() -> list[retiring.Retired]:
+    """The models that are retired, by name."""
+    return retiring.listing(database(), workspace())
 
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)

@@ -169,7 +169,8 @@ class Decider:
             first_us, end_us = _touched(values, due, work.size)
             now = {v.start_us for v in values if v.start_us in opening or _stands(v, unchanged)} & due
             again = {v.start_us for v in values if v.candidate and first_us < v.start_us <= end_us} - due
-            judged = unusual.judge(series, now | again, free, work.size, bad[test.metric])
+            away = work.model.retired if test.metric == "traffic" else ()
+            judged = unusual.judge(series, now | again, free, work.size, bad[test.metric], away)
             found[test] = _Unusual({v.start_us: v for v in values}, judged)
         return found
 

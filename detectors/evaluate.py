@@ -110,7 +110,8 @@ class Evaluator:
         """
         label_searches.resolve(self._db, self._reader, self._workspace, self._owner, self._settings.lease_s)
         marks = watermarks.of_models(self._db, self._workspace, self._clock.now_us())
-        known = model_rows.known(self._db, self._workspace)
+        every = model_rows.known(self._db, self._workspace)
+        known = {name: model for name, model in every.items() if model.retired_us is None}
         ended = [name for name, mark in marks.items() if mark >= ENDED_US]
         self._ends = watermarks.furthest(self._db, self._workspace, ended)
         self._labels.look(list(known))

@@ -1,15 +1,17 @@
 """Service levels of models with objectives, every five minutes: burn rates, what is left of the budget, uptime. Reads and writes.
 
-A model's five minutes are measured once event time has passed them; what comes later enters the longer spans after it.
+A model's five minutes are measured once event time has passed them; what comes later enters the longer spans after it. A time
+without a row while the model was retired is no downtime.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from detectors.burn_rate import PAIRS, budget_left, burn
 from kernel.clock import DAY_US, HOUR_US, Clock
 from kernel.measurement import SERVICE_SPAN_US, Measurement, Status
+from kernel.windows import Span
 from store import service_counts, service_levels
 from store.database import Database
 from store.models import Model, Objectives, hold
@@ -63,19 +65,20 @@ class ServiceLevels:
                 return 0
             first_us = max(known[0], min(since_us - PAIRS[-1].long_us, end_us - _BUDGET_US))
             counts = service_counts.between(tx, self._workspace, model.name, first_us, end_us)
-            found = measure_service(counts, model.objectives, first_us, since_us)
+            found = measure_service(counts, model.objectives, first_us, since_us, model.retired)
             service_levels.write(tx, self._workspace, model.name, found, end_us, now_us)
             service_counts.expire(tx, self._workspace, model.name, end_us - _KEPT_US)
         return (end_us - since_us) // SERVICE_SPAN_US
 
 
 def measure_service(
-    counts: Counts, objectives: Objectives, first_us: int, since_us: int
+    counts: Counts, objectives: Objectives, first_us: int, since_us: int, away: Sequence[Span] = ()
 ) -> Iterator[tuple[int, Measurement]]:
     """Burn rates of each five minutes from one on, by its start; and at the end of each hour budget and uptime.
 
     Args:
         counts: by name (rows, errors, timed, slow), of consecutive five minutes, the first of which starts at `first_us`.
+        away: when the model was retired.
     """
     starts = first_us + SERVICE_SPAN_US * np.arange(len(counts["rows"]))
     for column, objective, bad, rows in _promised(counts, objectives):
@@ -93,10 +96,12 @@ def measure_service(
             left = budget_left(int(bad[span].sum()), total, objective)
             if left is not None:
                 yield int(starts[i]), Measurement("error_budget", column, left, Status.OK, rows=total, basis="30 days")
-    up = counts["rows"] > counts["errors"]
+    up, wanted = counts["rows"] > counts["errors"], (counts["rows"] > 0) | ~_within(starts, away)
     for i in _hours(starts, since_us):
-        of = up[max(0, i + 1 - _BUDGET_US // SERVICE_SPAN_US) : i + 1]
-        yield int(starts[i]), Measurement("uptime", "", float(of.mean()), Status.OK, rows=len(of), basis="30 days")
+        span = slice(max(0, i + 1 - _BUDGET_US // SERVICE_SPAN_US), i + 1)
+        of = up[span][wanted[span]]
+        if len(of):
+            yield int(starts[i]), Measurement("uptime", "", float(of.mean()), Status.OK, rows=len(of), basis="30 days")
 
 
 def _promised(counts: Counts, objectives: Objectives) -> Iterator[tuple[str, float, np.ndarray, np.ndarray]]:
@@ -109,3 +114,11 @@ def _promised(counts: Counts, objectives: Objectives) -> Iterator[tuple[str, flo
 def _hours(starts: np.ndarray, since_us: int) -> np.ndarray:
     """The places of the five minutes that end an hour."""
     return np.flatnonzero((starts >= since_us) & ((starts + SERVICE_SPAN_US) % HOUR_US == 0))
+
+
+def _within(starts: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
+    """Which five minutes touch one of these."""
+    touched = np.zeros(len(starts), np.bool_)
+    for since_us, end_us in spans:
+        touched |= (starts < end_us) & (since_us < starts + SERVICE_SPAN_US)
+    return touched

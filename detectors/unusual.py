@@ -10,6 +10,7 @@ from kernel.windows import Span, WindowSize
 
 NO_PAST = "too short a past"
 HOLIDAY = "a holiday"
+AWAY = "retired then"
 
 
 def sides(least_traffic: float, latency_rise: float) -> Mapping[str, Side]:
@@ -43,7 +44,7 @@ class Found:
     """What a window comes to.
 
     Attributes:
-        usual: None without a past, and of a holiday.
+        usual: None without a past, of a holiday, and of a time when the model was retired.
     """
 
     usual: Usual | None
@@ -52,13 +53,19 @@ class Found:
 
 
 def judge(
-    series: Sequence[Seen], judged: Collection[int], holidays: Sequence[Span], size: WindowSize, side: Side
+    series: Sequence[Seen],
+    judged: Collection[int],
+    holidays: Sequence[Span],
+    size: WindowSize,
+    side: Side,
+    away: Sequence[Span] = (),
 ) -> dict[int, Found]:
     """What some windows of a series come to, by start; those that were measured without a level are not among them.
 
     Args:
         series: in window order, as far back as their past reaches.
         judged: starts of these windows.
+        holidays, away: what touches one, or a time when the model was retired, is not judged, and in no window's past.
 
     >>> day = WindowSize("1d")
     >>> starts = day.between(0, 41 * 86_400_000_000)
@@ -68,7 +75,7 @@ def judge(
     True
     """
     starts = np.array([w.start_us for w in series], np.int64)
-    free = [any(start < w.end_us and w.start_us < end for start, end in holidays) for w in series]
+    free = [HOLIDAY if _touches(w, holidays) else AWAY if _touches(w, away) else "" for w in series]
     values = np.array([np.nan if w.value is None or off else w.value for w, off in zip(series, free, strict=True)])
     known = np.isfinite(values)
     found = {}
@@ -80,6 +87,10 @@ def judge(
         here = (
             None if off else usual(window.value, window.start_us, starts[past], values[past], size, side, window.alpha)
         )
-        basis = HOLIDAY if off else NO_PAST if here is None else "own past"
+        basis = off or (NO_PAST if here is None else "own past")
         found[window.start_us] = Found(here, here is not None and called(window.value, here, side), basis)
     return found
+
+
+def _touches(window: Seen, spans: Sequence[Span]) -> bool:
+    return any(start < window.end_us and window.start_us < end for start, end in spans)

@@ -247,6 +247,22 @@ def reference(
     _say(answer, put_reference.as_text(model, answer), as_json)
 
 
+@app.command()
+def retire(
+    model: Annotated[str, typer.Argument(help="The model.")],
+    undo: Annotated[bool, typer.Option("--undo", help="Take it back into service.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take a model out of service: nothing of it is deleted, nothing is measured or told any more."""
+    from service import commands
+
+    with ExitStack() as closing:
+        answer = commands.retire(_wiring(closing), model, undo=undo)
+    since = answer["retired"]
+    text = f"{model} is retired since {since}." if since else f"{model} is in service."
+    _say(answer, text, as_json)
+
+
 @app.command("label-plan")
 def label_plan(
     model: Annotated[str, typer.Argument(help="The model; it predicts classes, with scores.")],

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from api.declaration import apply as apply_declarations
 from dashboard.run import command as dashboard_command
+from kernel.clock import to_rfc3339
 from kernel.errors import DriftglassError, UnavailableError
 from service.loops import Stop, beside, ending_within, is_listened_on, listen, repeat
 from service.settings import Settings
 from service.wiring import Wiring
 from store import dead_letters as letters
 from store import migrate as migrations
+from store import models, retiring
 from store.database import Database
 from store.records import RecordLog
 from stream.codecs.topics import RecordKind
@@ -118,6 +120,19 @@ def apply(wiring: Wiring) -> list[str]:
     """Declare the models of the settings; returns their names."""
     settings = wiring.settings
     return apply_declarations(wiring.db, settings.workspace, settings.models, wiring.clock.now_us())
+
+
+def retire(wiring: Wiring, model: str, *, undo: bool) -> dict[str, Any]:
+    """Take a model out of service, or back into it; since when it is out, None where it is not.
+
+    Raises:
+        NotFoundError: there is no such model.
+    """
+    workspace = wiring.settings.workspace
+    change = retiring.unretire if undo else retiring.retire
+    change(wiring.db, workspace, model, wiring.clock.now_us())
+    since_us = models.one(wiring.db, workspace, model).retired_us
+    return {"model": model, "retired": None if since_us is None else to_rfc3339(since_us)}
 
 
 def dead_letters(wiring: Wiring, limit: int) -> dict[str, Any]:

@@ -39,6 +39,11 @@ def touched(tx: Transaction, workspace: str, model: str, since_window_us: int) -
     return read_alerts(tx, t.c.workspace == workspace, t.c.model == model, recent)
 
 
+def unresolved(tx: Transaction, workspace: str, model: str) -> list[Alert]:
+    """A model's alerts that are open, pending ones too."""
+    return read_alerts(tx, t.c.workspace == workspace, t.c.model == model, t.c.state != RESOLVED)
+
+
 def of_fingerprint(tx: Transaction, workspace: str, fingerprint: str, since_window_us: int) -> list[Alert]:
     """The alerts of one fingerprint that are open, or that had seen this window (event time) or a later one."""
     recent = sa.or_(t.c.state != RESOLVED, t.c.seen_window_us >= since_window_us)

@@ -12,6 +12,7 @@ from kernel.clock import DAY_US
 from kernel.measurement import DECISIVE
 from kernel.windows import parse_duration
 from store.database import Database
+from store.models import is_retired
 from store.tables import alerts, decisions, incidents, measurements, models
 
 COLUMN_METRICS = (
@@ -81,10 +82,10 @@ class _Value:
 
 
 def fleet(db: Database, workspace: str) -> tuple[FleetRow, ...]:
-    """Every model of the workspace, those with the worst open alert first, then by name."""
+    """Every model of the workspace that is in service, those with the worst open alert first, then by name."""
     with db.read() as connection:
         sizes = _sizes(connection, workspace)
-        heads = _heads(connection, workspace)
+        heads = {model: head for model, head in _heads(connection, workspace).items() if model in sizes}
         values, psi = _values(connection, workspace, heads), _largest_psi(connection, workspace, heads)
         drifted = _drifted(connection, workspace, heads)
         urgent = _urgent(connection, workspace)
@@ -130,7 +131,8 @@ def _urgency(row: FleetRow) -> tuple[bool, str, bool, str]:
 
 
 def _sizes(connection: sa.Connection, workspace: str) -> dict[str, str]:
-    query = sa.select(models.c.model, models.c.window).where(models.c.workspace == workspace).order_by(models.c.model)
+    served = (models.c.workspace == workspace, ~is_retired(workspace, models.c.model))
+    query = sa.select(models.c.model, models.c.window).where(*served).order_by(models.c.model)
     return {row.model: row.window for row in connection.execute(query)}
 
 

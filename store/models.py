@@ -1,5 +1,6 @@
 """The models of a workspace: registered by their first record, or declared."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -8,10 +9,12 @@ import sqlalchemy as sa
 
 from kernel.clock import HOUR_US
 from kernel.errors import NotFoundError
-from kernel.windows import WindowSize, parse_duration
+from kernel.windows import Span, WindowSize, parse_duration
 from kernel.worth import Worth
 from store.database import Database, Transaction, upsert
-from store.tables import models, service_counts
+from store.tables import models, retirements, service_counts
+
+LASTS_US = 2**62  # the end of a retirement that lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Model:
         ranking: of a ranking, what a list is.
         fairness: those of the segments whose values are groups that are to be treated alike.
         value: what predictions are worth.
+        retired: when nobody wanted it measured (store/retiring.py), by the wall clock and in order; the last may end at `LASTS_US`.
     """
 
     name: str
@@ -78,6 +82,16 @@ class Model:
     ranking: Ranking = Ranking()
     fairness: tuple[str, ...] = ()
     value: Worth = field(default_factory=Worth)
+    retired: tuple[Span, ...] = ()
+
+    @property
+    def retired_us(self) -> int | None:
+        """Since when it is retired; None of a model in service."""
+        return self.retired[-1][0] if self.retired and self.retired[-1][1] == LASTS_US else None
+
+    def was_away(self, span: Span) -> bool:
+        """Whether it was retired at any time of a span."""
+        return any(since_us < span[1] and span[0] < until_us for since_us, until_us in self.retired)
 
     @property
     def sizes(self) -> tuple[WindowSize, ...]:
@@ -110,8 +124,9 @@ def declare(db: Database, workspace: str, model: Model, now_us: int) -> None:
 def known(db: Database, workspace: str) -> dict[str, Model]:
     """Every model of the workspace, by name."""
     with db.read() as connection:
+        retired = _retired(connection, workspace)
         rows = connection.execute(sa.select(models).where(models.c.workspace == workspace).order_by(models.c.model))
-        return {row.model: _model(row) for row in rows}
+        return {row.model: _model(row, tuple(retired[row.model])) for row in rows}
 
 
 def one(db: Database, workspace: str, name: str) -> Model:
@@ -130,6 +145,21 @@ def hold(tx: Transaction, workspace: str, model: str) -> None:
     """Make others who hold the same model wait until this transaction ends."""
     mine = (models.c.workspace == workspace, models.c.model == model)
     tx.execute(sa.select(models.c.model).where(*mine).with_for_update())
+
+
+def is_retired(workspace: str, model: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Whether a model is retired, within a statement."""
+    at = retirements.c
+    return sa.exists().where(at.workspace == workspace, at.model == model, at.until_us.is_(None))
+
+
+def _retired(tx: Transaction, workspace: str) -> defaultdict[str, list[Span]]:
+    at = retirements.c
+    query = sa.select(at.model, at.since_us, at.until_us).where(at.workspace == workspace)
+    found: defaultdict[str, list[Span]] = defaultdict(list)
+    for model, since_us, until_us in tx.execute(query.order_by(at.model, at.since_us)):
+        found[model].append((since_us, LASTS_US if until_us is None else until_us))
+    return found
 
 
 def workspaces(db: Database) -> list[str]:
@@ -160,7 +190,7 @@ def _row(workspace: str, model: Model, now_us: int) -> dict[str, Any]:
     }
 
 
-def _model(row: Any) -> Model:
+def _model(row: Any, retired: tuple[Span, ...]) -> Model:
     return Model(
         name=row.model,
         task=row.task,
@@ -177,4 +207,5 @@ def _model(row: Any) -> Model:
         ranking=Ranking(**row.ranking),
         fairness=tuple(row.fairness),
         value=Worth(**row.value),
+        retired=retired,
     )

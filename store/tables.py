@@ -64,6 +64,12 @@ models = sa.Table(
     sa.Column("value", sa.JSON, nullable=False, server_default="{}"),  # kernel/worth.py Worth
 )  # fmt: skip
 
+retirements = sa.Table(
+    "retirements", metadata, _key("workspace"), _key("model"), _key_us("since_us"),
+    _us("until_us"),  # null while it lasts
+    _integer("rows"),  # that had come by its beginning
+)  # fmt: skip
+
 columns = sa.Table(
     "columns", metadata, _key("workspace"), _key("model"), _key("column"),
     _text("kind"),  # kernel.profile.Kind

@@ -12,7 +12,7 @@ from kernel.clock import SECOND_US
 from kernel.measurement import SERVICE_LEVELS, Measurement, SeriesKey
 from kernel.windows import Span, WindowSize
 from store.database import Database, Transaction, database_now_us, upsert
-from store.models import Model, hold
+from store.models import Model, hold, is_retired
 from store.tables import measurements, windows
 
 
@@ -94,6 +94,8 @@ def lease(
 ) -> Lease | None:
     """Take closed windows that are not measured as they stand, the earliest first; None where there are none.
 
+    There are none of a retired model.
+
     Args:
         again_before_us: a window of whose own records none are new, only labels or records of its moving reference, waits until
             its last measuring is as old as that.
@@ -116,6 +118,7 @@ def lease(
             at.state != "sealed",
             sa.or_(own, sa.and_(stale, rested)),
             at.until_us < database_now_us(),
+            ~is_retired(workspace, model.name),
         )
         .order_by(at.size != model.window.text, at.size, at.start_us)
         .limit(limit)
@@ -139,6 +142,7 @@ def fill(db: Database, workspace: str, model: Model, until_us: int, longest_us: 
 
     A window without a record has nobody to make it, and what is silent would never be measured. Looked at is what lies after the
     first window that is not measured yet, so the windows of a gap are there whether records came as they were made or all at once.
+    A model is not silent while it is retired: what touches such a time is not added.
 
     Args:
         longest_us: how long after a window with records such windows are added.
@@ -155,7 +159,9 @@ def fill(db: Database, workspace: str, model: Model, until_us: int, longest_us: 
         start_us
         for last_us, next_us in pairwise([*served, until_us])
         for start_us in size.between(size.end(last_us), min(next_us, last_us + longest_us + 1))
-        if start_us not in known and size.end(start_us) <= until_us
+        if start_us not in known
+        and size.end(start_us) <= until_us
+        and not model.was_away((start_us, size.end(start_us)))
     ]
     rows = [window_row(workspace, model.name, size, start_us) | {"data_revision": 1} for start_us in missing]
     if not rows:

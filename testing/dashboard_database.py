@@ -10,7 +10,7 @@ from kernel.clock import DAY_US, HOUR_US
 from store.database import Database
 from store.migrate import migrate
 from testing.dashboard_labels import add_canary, add_figures, add_lists, add_numbers, add_scored
-from testing.dashboard_rows import DAYS, START_US, Rows, add_model
+from testing.dashboard_rows import DAYS, START_US, Rows, add_model, measure
 
 
 def _alerts(rows: Rows) -> None:
@@ -182,6 +182,17 @@ def _creep(rows: Rows) -> None:
             row["value"] = 0.9 - 0.0005 * day + rng.normal(0, 0.006)
 
 
+def _retired(rows: Rows) -> None:
+    """One that was measured for a month, and one that was made by a mistyped name and still gets rows."""
+    since_us = START_US + (DAYS - 1) * DAY_US + 10 * HOUR_US
+    for model, came in (("old-prices", 0), ("flihgt-delay", 1_204)):
+        rows.add("models", model=model, task="", window="1d", rollups=[], segments=[], registered_us=START_US)
+        rows.add("retirements", model=model, since_us=since_us, rows=30)
+        rows.add("windows", model=model, size="1d", start_us=START_US, end_us=START_US + DAY_US, rows=30 + came)
+    for day in range(30):
+        measure(rows, "old-prices", "", "1d", START_US + day * DAY_US, "rows", value=900.0 + day)
+
+
 def fill(url: str) -> None:
     """Migrate a database and fill it."""
     db = Database(url)
@@ -204,6 +215,7 @@ def seed(db: Database) -> None:
     add_lists(rows, "search")
     next(row for row in rows.tables["models"] if row["model"] == "flight-delay")["segments"] = ["origin"]
     _creep(rows)
+    _retired(rows)
     _alerts(rows)
     _shadow(rows)
     rows.insert(db)

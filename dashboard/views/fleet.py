@@ -1,4 +1,4 @@
-"""Fleet: every model of the workspace, the most urgent first."""
+"""Fleet: every model of the workspace that is in service, the most urgent first; those that are retired are folded away."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +9,10 @@ from streamlit.navigation.page import StreamlitPage
 
 from dashboard import reads
 from dashboard.palette import Palette, palette, status_text
-from dashboard.text import NONE, count, metric_name, named, number, share, window
+from dashboard.text import NONE, count, metric_name, moment, named, number, share, window
 from dashboard.views import model
 from store.fleet import PERFORMANCE, FleetRow
+from store.retiring import Retired
 
 REFRESH_S = 10
 _DRIFTED_CHARS = 22  # what fits into the table's cell beside the counts
@@ -33,10 +34,16 @@ def show() -> None:
 
 @st.fragment(run_every=REFRESH_S)
 def _body() -> None:
-    rows = reads.fleet()
-    if not rows:
+    rows, retired = reads.fleet(), reads.retired()
+    if rows:
+        _serving(rows)
+    else:
         _empty()
-        return
+    if retired:
+        _retired(retired)
+
+
+def _serving(rows: Sequence[FleetRow]) -> None:
     st.header("Fleet", anchor=False)
     _totals(rows)
     colours = palette()
@@ -56,10 +63,32 @@ def _body() -> None:
         alt="Every model with its status, newest window and trends",
     )
     st.caption("Click a row to open the model. Times are in UTC; trends cover the last 60 windows.")
-    cells = chosen.selection.cells
+    _open([row.model for row in rows], chosen.selection.cells)
+
+
+def _retired(retired: Sequence[Retired]) -> None:
+    with st.expander(f"{count(len(retired))} retired", icon=":material/archive:"):
+        chosen = st.dataframe(
+            [
+                {"Model": one.model, "Retired, UTC": moment(one.since_us), "Predictions since": one.rows}
+                for one in retired
+            ],
+            column_config={"Predictions since": st.column_config.NumberColumn(format="localized")},
+            hide_index=True,
+            width="content",
+            on_select="rerun",
+            selection_mode="single-cell",
+            key="retired",
+            alt="Every retired model, and what came since",
+        )
+        st.caption("Their predictions are taken in; nothing is measured or told until they are back in service.")
+    _open([one.model for one in retired], chosen.selection.cells)
+
+
+def _open(names: Sequence[str], cells: Sequence[tuple[int, str]]) -> None:
+    """The page of the model whose row was clicked, if any."""
     if cells:
-        row = rows[cells[0][0]]
-        st.switch_page(model.page(), query_params={"model": row.model})
+        st.switch_page(model.page(), query_params={"model": names[cells[0][0]]})
 
 
 def _empty() -> None:

@@ -7,8 +7,9 @@ from dashboard import reads
 from dashboard.palette import TIER_BADGES, status_text
 from dashboard.scene import Scene
 from dashboard.sections import alerts, drift, headline, health, performance
-from dashboard.text import moment, moving, short, windows
+from dashboard.text import count, moment, moving, short, windows
 from store.model_view import ModelCard
+from store.retiring import Retired
 from store.series import Scope
 
 ALL = "all versions"
@@ -23,7 +24,8 @@ def page() -> StreamlitPage:
 
 def show() -> None:
     """Draw it."""
-    names = [row.model for row in reads.fleet()]
+    served, retired = [row.model for row in reads.fleet()], [one.model for one in reads.retired()]
+    names = list(dict.fromkeys([*served, *retired]))
     if not names:
         st.header("No model has sent anything yet", anchor=False)
         st.markdown("The Fleet page says how to send a first prediction.")
@@ -48,8 +50,12 @@ def _choose(names: list[str]) -> Scene | None:
     model = boxes[0].selectbox("Model", names, None, key="model", bind="query-params", required=True)
     if model is None:
         return None
-    card = reads.model_card(model)
+    card, retired = reads.model_card(model), _retired(model)
+    if retired:
+        st.info(_retirement(retired), icon=":material/archive:")
     if not card.versions:
+        if retired:
+            return None
         st.info(f"No window of {model} has been measured yet: the first closes at its end plus the allowed lateness.")
         return None
     versions = {version or ALL: version for version in card.versions}
@@ -68,11 +74,25 @@ def _choose(names: list[str]) -> Scene | None:
 
 def _title(scene: Scene) -> None:
     card = scene.card
-    row = next(r for r in reads.fleet() if r.model == card.model)
+    row = next((r for r in reads.fleet() if r.model == card.model), None)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.header(card.model, anchor=False, width="content")
-        st.badge(status_text(row.tier, row.state), color=TIER_BADGES.get(row.tier, "green"))
+        if row is None:
+            st.badge("○ retired", color="gray")
+        else:
+            st.badge(status_text(row.tier, row.state), color=TIER_BADGES.get(row.tier, "green"))
     st.caption(" · ".join(_facts(card, scene)))
+
+
+def _retired(model: str) -> Retired | None:
+    return next((one for one in reads.retired() if one.model == model), None)
+
+
+def _retirement(of: Retired) -> str:
+    came = (
+        f"Predictions that came since, and are kept: {count(of.rows)}." if of.rows else "No prediction has come since."
+    )
+    return f"Retired since {moment(of.since_us)} UTC: nothing is measured or told of it. {came}"
 
 
 def _facts(card: ModelCard, scene: Scene) -> list[str]:

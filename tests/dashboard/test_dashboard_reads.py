@@ -14,6 +14,7 @@ from store.column_view import ColumnView, column_view
 from store.database import Database
 from store.fleet import PERFORMANCE, TREND_WINDOWS, FleetRow, fleet
 from store.model_view import happenings, model_card, model_names
+from store.retiring import listing
 from store.series import SERIES, Scope, measured_windows, newest_segments, series
 from store.shadow_view import run, runs
 
@@ -93,6 +94,12 @@ def test_the_largest_psi_of_a_window_is_over_its_columns(db: Database) -> None:
 def test_a_model_without_windows_has_a_row_without_numbers(db: Database) -> None:
     row = by_name(db)["churn"]
     assert (row.window_start_us, row.latest, row.rows_trend, row.tier) == (None, {}, (), "")
+
+
+def test_retired_models_are_listed_apart_with_what_came_since(db: Database) -> None:
+    assert [(one.model, one.rows) for one in listing(db, W)] == [("flihgt-delay", 1_204), ("old-prices", 0)]
+    assert [one.model for one in listing(db, W, "old-prices")] == ["old-prices"]
+    assert listing(db, W, MODEL) == listing(db, "elsewhere") == []
 
 
 def test_another_workspace_is_empty(db: Database) -> None:

@@ -210,8 +210,20 @@ def test_the_doctor_says_what_is_there_and_what_is_not(run: Run) -> None:
     assert {f["what"]: f["ok"] for f in json.loads(sick.stdout)["findings"]} == {
         "database": False, "record log": True, "log": True,
     }  # fmt: skip
-    assert json.loads(run("migrate", "--json").stdout) == {"revision": "0017"}
+    assert json.loads(run("migrate", "--json").stdout) == {"revision": "0018"}
     assert run("doctor").returncode == 0
+
+
+def test_a_model_is_retired_and_taken_back(run: Run, folder: Path) -> None:
+    run("migrate")
+    (folder / "driftglass.yaml").write_text((folder / "driftglass.yaml").read_text() + "models: [{model: tpyo}]\n")
+    run("apply")
+    first = json.loads(run("retire", "tpyo", "--json").stdout)
+    assert first["model"] == "tpyo"
+    assert run("retire", "tpyo").stdout == f"tpyo is retired since {first['retired']}.\n"
+    assert run("retire", "tpyo", "--undo").stdout == "tpyo is in service.\n"
+    assert json.loads(run("retire", "tpyo", "--undo", "--json").stdout) == {"model": "tpyo", "retired": None}
+    assert "'nobody'" in one_sentence(run("retire", "nobody"))
 
 
 def test_models_are_declared_as_code(run: Run, folder: Path) -> None:
