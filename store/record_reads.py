@@ -34,6 +34,7 @@ class RecordReader:
     """
 
     def __init__(self, log: RecordLog, workspace: str, label_horizon_us: int = LABEL_HORIZON_US) -> None:
+        self.log = log
         self._queries = RecordQueries(log, workspace)
         self._horizon_us = label_horizon_us
 
