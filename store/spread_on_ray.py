@@ -6,6 +6,7 @@ Ray itself is imported when there is work.
 import logging
 import os
 import signal
+import socket
 import threading
 import warnings
 from collections.abc import Generator, Iterator, Sequence
@@ -18,6 +19,7 @@ from store.spread import Work
 _LOCAL = ("", "local")
 _OBJECTS_BYTES = 256 << 20  # results are small; the memory is the workers'
 _RETRIES = 3  # of an item whose worker died; Ray Data has no limit, and too large an item would be tried for ever
+_ANSWER_S = 5.0
 _BLOCK_BYTES = 1 << 20  # what Ray expects of a result and keeps free for it, before it has seen any
 
 
@@ -91,6 +93,7 @@ def _connected(address: str) -> Iterator[None]:
     own = {"include_dashboard": False, "object_store_memory": _OBJECTS_BYTES} if address in _LOCAL else {}
     handler = signal.getsignal(signal.SIGTERM)
     try:
+        _answers(address)
         ray.init(address or "local", logging_level=logging.ERROR, log_to_driver=False, **own)
     except (OSError, RuntimeError, ValueError, ImportError, ray.exceptions.RayError) as error:
         raise UnavailableError(
@@ -103,3 +106,14 @@ def _connected(address: str) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _answers(address: str) -> None:
+    """Whether somebody listens where a cluster should be; Ray itself would try for a quarter of an hour.
+
+    Raises:
+        OSError, ValueError: nobody does, or the address is none.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon:
+        socket.create_connection((host.strip("[]"), int(port)), _ANSWER_S).close()

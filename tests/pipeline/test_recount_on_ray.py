@@ -32,6 +32,7 @@ OTHER = Partition("driftglass.predictions", 1)
 DAYS = 5
 ALONE = """
 import signal, sys
+from kernel.errors import UnavailableError
 from store.spread_on_ray import OnRay
 
 handler = lambda *_: None
@@ -41,6 +42,10 @@ print("ray" in sys.modules)
 print(*spread.map(lambda item: b"%d" % (item * item), [2, 3, 4]))
 import ray
 print(ray.is_initialized(), signal.getsignal(signal.SIGTERM) is handler)
+try:
+    list(OnRay("127.0.0.1:1").map(lambda item: b"", [1]))
+except UnavailableError as error:
+    print(error)
 """
 
 
@@ -165,7 +170,8 @@ def test_a_mistake_in_the_work_is_not_taken_for_a_service_that_is_away(on_ray) -
 
 def test_a_ray_of_its_own_is_stopped_again_says_nothing_and_takes_no_signal() -> None:
     done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["False", "b'4' b'9' b'16'", "False True"]
+    away = "Ray does not answer at '127.0.0.1:1': [Errno 111] Connection refused; check store.ray_address"
+    assert done.stdout.splitlines() == ["False", "b'4' b'9' b'16'", "False True", away]
     assert done.stderr == ""
 
 
