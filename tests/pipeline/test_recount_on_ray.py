@@ -9,25 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
 from api.reference_building import Place, from_log, put
 from kernel.clock import DAY_US, to_rfc3339
 from kernel.errors import SettingsError, UnavailableError
+from kernel.profile_codec import decode_profile
 from kernel.settings import StoreSettings
 from kernel.windows import WindowSize
 from store import columns, models
+from store.day_counts import DayCounts, unpacked
 from store.models import Model
 from store.record_reads import RecordReader
 from store.records import RecordLog
 from store.spread import Here, Spread, spread_of
 from store.spread_on_ray import OnRay
 from store.tables import profiles
+from stream.codecs.topics import RecordKind
 from stream.message import Partition
 from testing.measured_days import PREDICTIONS, START_US
+from testing.object_store import object_store
 
-pytestmark = pytest.mark.waits
+pytestmark = [
+    pytest.mark.waits,
+    pytest.mark.filterwarnings("ignore:.* is deprecated:DeprecationWarning:ray.data.context"),  # Ray asks itself
+]
 OTHER = Partition("driftglass.predictions", 1)
 DAYS = 5
 ALONE = """
@@ -74,7 +82,7 @@ def spread(request: pytest.FixtureRequest) -> Spread:
 
 def a_day(day: int, partition: Partition) -> list[dict[str, Any]]:
     """Predictions with a wait in seconds, and from the second day on in milliseconds; the first day has most rows."""
-    rows = 200 if day else 4_000
+    rows = 200 if day else 2_000
     rng = np.random.default_rng(2 * day + partition.number)
     waits = rng.lognormal(0.35, 0.08, rows) * (1_000.0 if day else 1.0)
     return [
@@ -89,6 +97,23 @@ def a_day(day: int, partition: Partition) -> list[dict[str, Any]]:
         }
         for i, wait in enumerate(waits)
     ]
+
+
+def a_row(day: int) -> pa.Table:
+    moment = pa.scalar(START_US + day * DAY_US, pa.timestamp("us", "UTC"))
+    return pa.table(
+        {
+            "model": ["m"],
+            "version": ["1"],
+            "id": [str(day)],
+            "ts": [moment],
+            "ingested_at": [moment],
+            "topic": [PREDICTIONS.topic],
+            "partition": pa.array([PREDICTIONS.number], pa.int32()),
+            "offset": [day],
+            "row": pa.array([0], pa.int32()),
+        }
+    )
 
 
 def filled(workspace, messages, window: str) -> None:
@@ -143,6 +168,21 @@ def test_a_day_that_cannot_be_read_leaves_all_as_it_was(workspace, messages, spr
         renew(workspace, spread)
     assert stored(workspace) == before
     assert columns.newest_grids(workspace.db, "default", "m")["feature.wait"][0] == 1
+
+
+def test_the_record_log_of_an_object_store_is_opened_where_the_day_is_counted(on_ray, tmp_path: Path) -> None:
+    with object_store(tmp_path) as store:
+        log = RecordLog(store.root, store.options())
+        for day in range(2):
+            log.append("default", RecordKind.PREDICTIONS, [a_row(day)], {PREDICTIONS: (day, day + 1)})
+        counts = DayCounts(log, "default", "m", {PREDICTIONS: 2}, {}, frozenset(), WindowSize("1d"), ())
+        days = [START_US + day * DAY_US for day in range(2)]
+        found = list(on_ray.map(counts, days))
+        assert found == list(Here().map(counts, days))
+    rows = [
+        {key.group.window_start_us: decode_profile(blob).rows for key, (blob,) in unpacked(of, "m")} for of in found
+    ]
+    assert rows == [{day_us: 1} for day_us in days]
 
 
 def test_results_come_in_order_whichever_is_done_first(on_ray, tmp_path: Path) -> None:
