@@ -30,6 +30,7 @@ class RecordReader:
     """Named reads of one workspace's record log. One thread at a time.
 
     Args:
+        log: kept as an attribute, for work that is spread over it.
         label_horizon_us: how long after its prediction a label is looked for.
     """
 

@@ -86,10 +86,10 @@ def _connected(address: str) -> Iterator[None]:
     import ray
     import ray.data
 
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     if ray.is_initialized():
         yield
         return
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
     own = {"include_dashboard": False, "object_store_memory": _OBJECTS_BYTES} if address in _LOCAL else {}
     handler = signal.getsignal(signal.SIGTERM)
     try:

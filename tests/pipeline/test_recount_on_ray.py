@@ -3,8 +3,8 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from store.day_counts import DayCounts, unpacked
 from store.models import Model
 from store.record_reads import RecordReader
 from store.records import RecordLog
-from store.spread import Here, Spread, spread_of
+from store.spread import Here, Spread, Work, spread_of
 from store.spread_on_ray import OnRay
 from store.tables import profiles
 from stream.codecs.topics import RecordKind
@@ -99,6 +99,18 @@ def a_day(day: int, partition: Partition) -> list[dict[str, Any]]:
     ]
 
 
+@dataclass
+class Losing:
+    """A file is lost once it is known which days there are."""
+
+    spread: Spread
+    file: Path
+
+    def map(self, work: Work, items: Sequence[int]) -> Generator[bytes]:
+        self.file.unlink()
+        yield from self.spread.map(work, items)
+
+
 def a_row(day: int) -> pa.Table:
     moment = pa.scalar(START_US + day * DAY_US, pa.timestamp("us", "UTC"))
     return pa.table(
@@ -163,9 +175,8 @@ def test_a_day_that_cannot_be_read_leaves_all_as_it_was(workspace, messages, spr
     filled(workspace, messages, "1d")
     before = stored(workspace)
     lost = next((workspace.folder / "records" / "default" / "predictions").glob("day=2013-03-01/*.parquet"))
-    lost.unlink()
     with pytest.raises(UnavailableError, match=rf"^the record log cannot be read: .*{lost.name}"):
-        renew(workspace, spread)
+        renew(workspace, Losing(spread, lost))
     assert stored(workspace) == before
     assert columns.newest_grids(workspace.db, "default", "m")["feature.wait"][0] == 1
 
