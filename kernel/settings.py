@@ -39,6 +39,16 @@ class StoreSettings(Section):
     storage_options: dict[str, SecretStr] = Field(
         default_factory=dict, description="Options of the object store, as delta-rs names them."
     )
+    recount: Literal["here", "ray"] = Field(
+        "here",
+        description="Where windows are counted again when a column gets a new grid: in the process that asks, or on Ray, "
+        "which needs the extra of that name.",
+    )
+    ray_address: str = Field(
+        "local",
+        description="Of Ray: local starts one on this machine for as long as it takes; auto, host:6379 or "
+        "ray://host:10001 names a cluster.",
+    )
 
     @property
     def options(self) -> dict[str, str]:

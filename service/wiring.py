@@ -15,6 +15,7 @@ from service.settings import Settings
 from store.database import Database
 from store.migrate import require_current
 from store.records import RecordLog
+from store.spread import spread_of
 from stream.codecs.topics import RecordKind, kind_of, topic_of
 from stream.open import ensure_topics, open_appender, open_source
 
@@ -39,6 +40,7 @@ class Wiring:
     """Parts of one process; what they share is made once and closed at the end.
 
     Raises:
+        SettingsError: an extra that the settings ask for is missing.
         UnavailableError: the database is away or not migrated.
     """
 
@@ -46,6 +48,7 @@ class Wiring:
         self.settings = settings
         self.clock = clock
         self._closing = closing
+        self._spread = spread_of(settings.store)
         self.db = Database(settings.store.database)
         closing.callback(self.db.close)
         require_current(self.db)
@@ -53,7 +56,7 @@ class Wiring:
 
     def record_log(self) -> RecordLog:
         """The record log; one for each thread."""
-        return RecordLog(self.settings.store.records, self.settings.store.options)
+        return RecordLog(self.settings.store.records, self.settings.store.options, self._spread)
 
     def gateway(self) -> "FastAPI":
         """The ingestion gateway with its appender."""

@@ -30,10 +30,12 @@ class RecordReader:
     """Named reads of one workspace's record log. One thread at a time.
 
     Args:
+        log: kept as an attribute, for work that is spread over it.
         label_horizon_us: how long after its prediction a label is looked for.
     """
 
     def __init__(self, log: RecordLog, workspace: str, label_horizon_us: int = LABEL_HORIZON_US) -> None:
+        self.log = log
         self._queries = RecordQueries(log, workspace)
         self._horizon_us = label_horizon_us
 

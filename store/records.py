@@ -23,6 +23,7 @@ from kernel.arrays import whole
 from kernel.errors import FencedError, UnavailableError
 from store.record_files import file_system, write_days
 from store.record_schema import PARTITION_COLUMN, stored_schema, to_stored
+from store.spread import Here, Spread
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
 
@@ -39,12 +40,20 @@ class RecordLog:
     Args:
         root: a folder, or a URL of an object store.
         storage_options: options of the object store, as delta-rs names them.
+        spread: how long work over it is spread.
     """
 
-    def __init__(self, root: str, storage_options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, root: str, storage_options: Mapping[str, str] | None = None, spread: Spread | None = None
+    ) -> None:
+        self.spread = spread or Here()
         self._root = root.rstrip("/")
         self._options = dict(storage_options or {})
         self._tables: dict[tuple[str, RecordKind], DeltaTable] = {}
+
+    def __reduce__(self) -> tuple[type["RecordLog"], tuple[str, dict[str, str]]]:
+        """In another process it is opened anew, and work over it is spread no further."""
+        return RecordLog, (self._absolute(), self._options)
 
     def table(self, workspace: str, kind: RecordKind) -> DeltaTable | None:
         """The newest state of a table; None while nothing was ever written to it.
@@ -150,8 +159,10 @@ class RecordLog:
         return table
 
     def _uri(self, workspace: str, kind: RecordKind) -> str:
-        root = self._root if "://" in self._root else os.fspath(Path(self._root).resolve())
-        return f"{root}/{workspace}/{kind.value}"
+        return f"{self._absolute()}/{workspace}/{kind.value}"
+
+    def _absolute(self) -> str:
+        return self._root if "://" in self._root else os.fspath(Path(self._root).resolve())
 
 
 def _ids_since(partition: Partition) -> str:

@@ -1,7 +1,7 @@
 """A new grid for columns of a model, and its stored profiles counted again on it from the record log.
 
-count   what the record log holds up to the offsets that SQL has, a day at a time, into a file that ends with the process; with it
-        lies each profile as it will be, if nothing more comes
+count   what the record log holds up to the offsets that SQL has, a day at a time, here or on Ray (store/spread.py), into a file
+        that ends with the process; with it lies each profile as it will be, if nothing more comes
 swap    in one transaction, beside which no collector commits: what was taken in since is counted too, the grids get a later
         version, and in each stored profile these columns are replaced
 
@@ -14,28 +14,26 @@ log.
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import astuple, replace
+from contextlib import closing
+from dataclasses import replace
 from itertools import groupby
 from types import TracebackType
 from typing import NamedTuple, Self
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 
-from kernel.arrays import whole
-from kernel.clock import DAY_US
 from kernel.column_spec import FEATURE, VERSION, ColumnSpec, finite_numbers, is_profiled, stored_name
 from kernel.errors import FencedError
 from kernel.grid import Grid
 from kernel.profile import ColumnProfile, Kind, WindowProfile, batch_of, profiles_of
 from kernel.profile_codec import decode_profile, decode_profiles, encode_profiles
-from kernel.profiling import GroupKey, Limits, ModelRows, profile_models
 from kernel.resolution import refitted
 from store import columns, models
 from store.commit import ProfileKey, profile_row, profile_rows, stored_profiles
 from store.database import Database, Transaction, alone, in_parts, upsert
+from store.day_counts import DayCounts, key_parts, packed, unpacked
 from store.record_reads import RecordReader
 from store.tables import offsets, profiles
 from stream.codecs.topics import RecordKind, kind_of
@@ -46,7 +44,7 @@ NewGrids = Mapping[str, tuple[int, Grid]]
 
 _PROFILES_AT_ONCE = 500
 _SIZE_BYTES = 8  # how long a block in the file is
-_Parts = dict[ProfileKey, list[WindowProfile]]
+_Parts = Mapping[ProfileKey, list[WindowProfile]]
 
 
 class _Counted(NamedTuple):
@@ -99,7 +97,7 @@ class Recount:
         self._renewed: dict[str, int] = {}
         self._reached: dict[Partition, int] = {}
         self._specs: dict[str, ColumnSpec] = {}
-        self._late: _Parts = defaultdict(list)
+        self._late: dict[ProfileKey, list[WindowProfile]] = defaultdict(list)
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with this
 
     def __enter__(self) -> Self:
@@ -126,15 +124,15 @@ class Recount:
             first_us, last_us = _reach(connection, self._workspace, self._model.name)
         size = self._model.window
         days = self._reader.days(self._model.name, first_us, size.end(last_us))
-        done = 0
-        for _, together in groupby(days, size.start):
-            parts: _Parts = defaultdict(list)
-            for day_us in together:
-                table = self._reader.as_folded(self._model.name, (day_us, day_us + DAY_US), self._reached)
-                self._add(parts, table)
-                done += 1
-                heard(done / len(days))
-            self._write(parts)
+        with closing(self._reader.log.spread.map(self._counts(), days)) as counted:
+            by_day = enumerate(zip(days, counted, strict=True), 1)
+            for _, together in groupby(by_day, lambda of: size.start(of[1][0])):
+                blobs: dict[ProfileKey, list[bytes]] = defaultdict(list)
+                for done, (_, block) in together:
+                    for key, (blob,) in unpacked(block, self._model.name):
+                        blobs[key].append(blob)
+                    heard(done / len(days))
+                self._write(blobs)
         with self._db.read() as connection:
             self._catch_up(connection)
 
@@ -187,19 +185,21 @@ class Recount:
         for partition in moved:
             span = self._reached.get(partition, 0), standing[partition]
             tables = self._reader.span(RecordKind.PREDICTIONS, partition, *span)
-            self._add(self._late, tables.get(self._model.name))
+            for key, profile in self._counts().profiles(tables.get(self._model.name)):
+                self._late[key].append(profile)
         self._reached = standing
 
-    def _add(self, parts: _Parts, table: pa.Table | None) -> None:
-        if table is None:
-            return
-        partitions, rows = _by_partition(table)
-        counted = [ModelRows(n, self._specs, self._model.window, self._model.segments) for n in rows]
-        for keys, batch in profile_models(table, counted, Limits(segments=1, versions=1)):
-            for (at, group), profile in zip(keys, profiles_of(batch), strict=True):
-                mine = {name: column for name, column in profile.columns.items() if name in self._grids}
-                key = ProfileKey(partitions[at], self._model.name, group)
-                parts[key].append(replace(profile, columns=mine))
+    def _counts(self) -> DayCounts:
+        return DayCounts(
+            self._reader.log,
+            self._workspace,
+            self._model.name,
+            self._reached,
+            self._specs,
+            frozenset(self._grids),
+            self._model.window,
+            self._model.segments,
+        )
 
     def _replace(self, tx: Transaction, counted: Mapping[ProfileKey, WindowProfile]) -> dict[ProfileKey, bytes]:
         """The stored profiles with the counted columns in place of the old, of those that have the rows that were counted."""
@@ -225,28 +225,22 @@ class Recount:
             Kind.NUMERIC, version, missing=counted.rows, missing_weight=counted.weight, missing_weight2=counted.weight2
         )
 
-    def _write(self, parts: _Parts) -> None:
+    def _write(self, blobs: Mapping[ProfileKey, list[bytes]]) -> None:
         """Keep what is counted of some windows to the end; no later day has rows of them."""
-        for keys in in_parts(sorted(parts), _PROFILES_AT_ONCE):
-            counted = _merged({key: parts[key] for key in keys})
+        for keys in in_parts(sorted(blobs), _PROFILES_AT_ONCE):
+            counted = _merged({key: profiles_of(decode_profiles(blobs[key])) for key in keys})
             with self._db.read() as connection:
                 ready = self._replace(connection, counted)
-            blobs = encode_profiles(batch_of(list(counted.values())))
-            block = [
-                (*astuple(key.partition), *astuple(key.group), profile.rows, blob, ready.get(key, b""))
-                for (key, profile), blob in zip(counted.items(), blobs, strict=True)
-            ]
-            body = msgspec.msgpack.encode(block)
-            self._file.write(len(body).to_bytes(_SIZE_BYTES, "little") + body)
+            merged = zip(counted.items(), encode_profiles(batch_of(list(counted.values()))), strict=True)
+            rows = [(*key_parts(key), of.rows, blob, ready.get(key, b"")) for (key, of), blob in merged]
+            block = packed(rows)
+            self._file.write(len(block).to_bytes(_SIZE_BYTES, "little") + block)
 
     def _written(self) -> Iterator[dict[ProfileKey, _Counted]]:
         self._file.seek(0)
         while head := self._file.read(_SIZE_BYTES):
-            block = msgspec.msgpack.decode(self._file.read(int.from_bytes(head, "little")))
-            yield {
-                ProfileKey(Partition(*row[:2]), self._model.name, GroupKey(*row[2:5])): _Counted(*row[5:])
-                for row in block
-            }
+            block = self._file.read(int.from_bytes(head, "little"))
+            yield {key: _Counted(*rest) for key, rest in unpacked(block, self._model.name)}
 
     def _update(self, tx: Transaction, blobs: Mapping[ProfileKey, bytes]) -> None:
         rows = [profile_row(self._workspace, key) | {"rows": 0, "blob": blob} for key, blob in blobs.items()]
@@ -277,13 +271,3 @@ def _reach(connection: sa.Connection, workspace: str, model: str) -> tuple[int, 
     query = sa.select(sa.func.min(at.window_start_us), sa.func.max(at.window_start_us))
     first, last = connection.execute(query.where(at.workspace == workspace, at.model == model)).one()
     return first or 0, last or 0
-
-
-def _by_partition(table: pa.Table) -> tuple[list[Partition], list[int]]:
-    """The source partitions of rows that lie together by them, and how many rows each has."""
-    topics, numbers = whole(table["topic"]).dictionary_encode(), table["partition"].to_numpy()
-    codes = topics.indices.to_numpy()
-    starts = np.flatnonzero(np.append(True, (np.diff(codes) != 0) | (np.diff(numbers) != 0)))
-    names = topics.dictionary.take(pa.array(codes[starts])).to_pylist()
-    partitions = [Partition(name, number) for name, number in zip(names, numbers[starts].tolist(), strict=True)]
-    return partitions, np.diff(starts, append=len(table)).tolist()
