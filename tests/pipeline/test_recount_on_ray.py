@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from kernel.errors import SettingsError, UnavailableError
 from kernel.profile_codec import decode_profile
 from kernel.settings import StoreSettings
 from kernel.windows import WindowSize
+from service.settings import Settings
+from service.wiring import Wiring
 from store import columns, models
 from store.day_counts import DayCounts, unpacked
 from store.models import Model
@@ -235,6 +238,15 @@ def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch: pytest
     assert isinstance(spread_of(StoreSettings()), Here)
     with pytest.raises(SettingsError, match=r"Ray is missing: install it, pip install 'driftglass\[ray\]'"):
         spread_of(StoreSettings(recount="ray"))
+
+
+def test_all_record_logs_of_a_process_share_the_way_that_the_settings_choose(workspace) -> None:
+    store = StoreSettings(database=f"sqlite:///{workspace.folder}/state.db", recount="ray", ray_address="auto")
+    with ExitStack() as closing:
+        wiring = Wiring(Settings(store=store), workspace.clock, closing)
+        first, second = wiring.record_log().spread, wiring.record_log().spread
+    assert isinstance(first, OnRay)
+    assert first is second  # of two threads that work at once, one waits
 
 
 def test_a_record_log_that_is_sent_is_opened_anew_and_does_not_tell_its_secrets() -> None:
