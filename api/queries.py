@@ -8,18 +8,24 @@ from fastapi.routing import APIRoute
 
 from kernel.errors import ContractError
 
+_ASKED = "/v1/"
+
 
 def known_queries(request: Request) -> None:
-    """Refuse a parameter of the query that the route does not know.
+    """Refuse a parameter of the query that the route does not know, or that comes twice; probes and scrapes may add theirs.
 
     Raises:
         ContractError: there is one.
     """
     route = request.scope["route"]
-    known = list(dict.fromkeys(_queries(route.dependant))) if isinstance(route, APIRoute) else []
+    if not isinstance(route, APIRoute) or not route.path.startswith(_ASKED):
+        return
+    known = list(dict.fromkeys(_queries(route.dependant)))
     for name in request.query_params:
         if name not in known:
             raise ContractError(name, f"is not known here, where {', '.join(known) or 'nothing'} may be asked for")
+        if len(request.query_params.getlist(name)) > 1:
+            raise ContractError(name, "comes more than once, and may have one value")
 
 
 def _queries(needs: Dependant) -> Iterator[str]:

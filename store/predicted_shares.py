@@ -10,6 +10,7 @@ from store.record_pruning import of_days
 from store.record_queries import RecordQueries
 from stream.codecs.topics import RecordKind
 
+_MOST_WHOLE = 1 << 53  # no number of a record says a larger one for certain
 SUMS = ("weight", "hits", "weight2", "hits2")
 """Of the rows their weights, those of the rows predicted as the class, and the sums of the squares of both."""
 
@@ -28,6 +29,8 @@ def predicted_shares(
         None where there are none.
     """
     number = int(positive) if positive.removeprefix("-").isdecimal() else None
+    if number is not None and abs(number) > _MOST_WHOLE:
+        number = None
     query = f"""
         with made as (
             select {more.sql} version, coalesce(weight, 1) as w,

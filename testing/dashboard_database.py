@@ -185,12 +185,12 @@ def _creep(rows: Rows) -> None:
 def _retired(rows: Rows) -> None:
     """One that was measured for a month, and one that was made by a mistyped name and still gets rows."""
     since_us = START_US + (DAYS - 1) * DAY_US + 10 * HOUR_US
-    for model, came in (("old-prices", 0), ("flihgt-delay", 1_204)):
+    for model, came in (("old_*prices*", 0), ("flihgt-delay", 1_204)):
         rows.add("models", model=model, task="", window="1d", rollups=[], segments=[], registered_us=START_US)
         rows.add("retirements", model=model, since_us=since_us, rows=30)
         rows.add("windows", model=model, size="1d", start_us=START_US, end_us=START_US + DAY_US, rows=30 + came)
     for day in range(30):
-        measure(rows, "old-prices", "", "1d", START_US + day * DAY_US, "rows", value=900.0 + day)
+        measure(rows, "old_*prices*", "", "1d", START_US + day * DAY_US, "rows", value=900.0 + day)
 
 
 def fill(url: str) -> None:

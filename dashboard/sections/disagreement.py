@@ -9,7 +9,7 @@ from dashboard import log_reads
 from dashboard.charts.lines import line
 from dashboard.palette import palette
 from dashboard.scene import Scene
-from dashboard.text import number, window
+from dashboard.text import number, plain, window
 from detectors.disagreement import Disagreement
 from kernel.windows import WindowSize
 
@@ -38,7 +38,7 @@ def show(scene: Scene) -> None:
 
 
 def _draw(scene: Scene, other: str, found: Sequence[Disagreement]) -> None:
-    title = f"Versions {scene.scope.version} and {other}"
+    title = f"Versions {plain(scene.scope.version)} and {plain(other)}"
     if not found:
         st.info(f"{title} have predicted none of the same rows in these windows.")
         return

@@ -9,10 +9,12 @@ from streamlit.navigation.page import StreamlitPage
 from dashboard import reads
 from dashboard.sections import incidents
 from dashboard.sections.alerts import table
-from dashboard.text import count
+from dashboard.text import count, plain
 from dashboard.views import model as model_page
 from store.alert_rows import PENDING, RESOLVED
 from store.alert_view import OpenIncident
+
+_DRAWN = 50  # incidents: a page of hundreds takes a browser many seconds
 
 
 def page() -> StreamlitPage:
@@ -29,13 +31,15 @@ def show() -> None:
     else:
         _totals(opened)
         incidents.name_of_reader(opened)
-    for name, of_model in groupby(_by_model(opened), key=lambda one: one.incident.model):
+    for name, of_model in groupby(_by_model(opened)[:_DRAWN], key=lambda one: one.incident.model):
         found = list(of_model)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.subheader(name, anchor=False, width="content")
+            st.subheader(plain(name), anchor=False, width="content")
             query = {"model": name, "section": "Alerts"}
             st.page_link(model_page.page(), label="Open the model", query_params=query)
         incidents.show(found, unfold=False)
+    if len(opened) > _DRAWN:
+        st.caption(f"{count(len(opened) - _DRAWN)} more incidents are on the pages of their models.")
     table("Pending", reads.alerts(PENDING), models=True)
     table("Resolved", reads.alerts(RESOLVED), models=True)
 

@@ -7,7 +7,7 @@ from dashboard import reads
 from dashboard.palette import TIER_BADGES, status_text
 from dashboard.scene import Scene
 from dashboard.sections import alerts, drift, headline, health, performance
-from dashboard.text import count, moment, moving, short, windows
+from dashboard.text import count, moment, moving, plain, short, windows
 from store.model_view import ModelCard
 from store.retiring import Retired
 from store.series import Scope
@@ -56,7 +56,9 @@ def _choose(names: list[str]) -> Scene | None:
     if not card.versions:
         if retired:
             return None
-        st.info(f"No window of {model} has been measured yet: the first closes at its end plus the allowed lateness.")
+        st.info(
+            f"No window of {plain(model)} has been measured yet: the first closes at its end plus the allowed lateness."
+        )
         return None
     versions = {version or ALL: version for version in card.versions}
     version = boxes[1].selectbox("Version", list(versions), key="version", bind="query-params")
@@ -67,7 +69,7 @@ def _choose(names: list[str]) -> Scene | None:
     scope = Scope(model, versions[version], size)
     found = reads.windows(scope, int(period))
     if not found:
-        st.info(f"No {size} window of {model}, {version}, has been measured yet.")
+        st.info(f"No {size} window of {plain(model)}, {plain(version)}, has been measured yet.")
         return None
     return Scene(card, scope, found)
 
@@ -76,7 +78,7 @@ def _title(scene: Scene) -> None:
     card = scene.card
     row = next((r for r in reads.fleet() if r.model == card.model), None)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.header(card.model, anchor=False, width="content")
+        st.header(plain(card.model), anchor=False, width="content")
         if row is None:
             st.badge("○ retired", color="gray")
         else:
@@ -97,7 +99,7 @@ def _retirement(of: Retired) -> str:
 
 def _facts(card: ModelCard, scene: Scene) -> list[str]:
     newest, oldest = scene.windows[0], scene.windows[-1]
-    facts = [card.task or "task unknown", (scene.scope.version and f"version {scene.scope.version}") or ALL]
+    facts = [card.task or "task unknown", (scene.scope.version and f"version {plain(scene.scope.version)}") or ALL]
     facts.append(
         f"{windows(len(scene.windows), scene.scope.size)}, {moment(oldest.start_us)} to {moment(newest.end_us)} UTC"
     )

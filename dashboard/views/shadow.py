@@ -90,7 +90,7 @@ def _columns() -> dict[str, Any]:
 
 def _run(run: ShadowRun) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.header(f"Candidate {run.candidate}", anchor=False, width="content")
+        st.header(f"Candidate {plain(run.candidate)}", anchor=False, width="content")
         if run.verdict in VERDICTS:
             colour, icon, _ = VERDICTS[run.verdict]
             st.badge(run.verdict, icon=icon, color=colour)

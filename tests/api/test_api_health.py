@@ -62,4 +62,6 @@ def test_the_reference_for_people_asks_no_other_server(api: Any) -> None:
 def test_a_query_that_a_route_does_not_know_is_refused_with_those_it_knows(api: Any) -> None:
     assert api.refused(422, api.get("/v1/alerts", teir="P1")).startswith("teir: is not known here, where ")
     assert "tier" in api.refused(422, api.get("/v1/alerts", teir="P1"))
-    assert "nothing may be asked for" in api.refused(422, api.get("/v1/models", window="1d"))
+    assert "nothing may be asked for" in api.refused(422, api.get("/v1/models/m", window="1d"))
+    assert "more than once" in api.refused(422, api.get("/v1/alerts", state=["firing", "pending"]))
+    assert [api.get(path, probe="k8s").status_code for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 200]
