@@ -12,6 +12,7 @@ from detectors.pair import FloatArray
 
 _ROUNDING = 1e-9  # a share this near 0 or 1 is one of rows that are all alike, less what sums of weights lose
 
+
 @dataclass(frozen=True, eq=False)
 class Side:
     """Rows of one side by cluster, arrays of shape (clusters,): sums of weights, of those of events, and of the squares of both."""
