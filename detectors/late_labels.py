@@ -74,6 +74,9 @@ class LateLabels:
         self._workspace = workspace
         self._labelled: Collection[str] = ()
         self._reached: Mapping[tuple[str, str], int] = {}
+        self._told: dict[
+            tuple[str, str], int
+        ] = {}  # how far labels had come when it was last looked whether it can be told
 
     def look(self, models: Sequence[str]) -> None:
         """Look up which of the models ever had a label, and how far the labels of each have come."""
@@ -105,6 +108,8 @@ class LateLabels:
     def count(self, model: Model, closed_us: int) -> None:
         """Count how late labels were that came since: with that the labels have come further.
 
+        Where it can be told by now how late they are, windows that were measured before are due, though nothing came for them.
+
         Args:
             closed_us: windows that end by then are closed.
 
@@ -113,6 +118,16 @@ class LateLabels:
         """
         if model.name in self._labelled:
             self._count(model, closed_us)
+            self._tell(model)
+
+    def _tell(self, model: Model) -> None:
+        """Once for each moment that the labels come to: what is learnt of a lease's labels is told by `read`."""
+        key, reached_us = (model.name, model.window.text), self.reached_us(model)
+        if reached_us is None or self._told.get(key) == reached_us:
+            return
+        if windows.are_untold(self._db, self._workspace, model.name) and self._arrivals(model, reached_us, ()):
+            windows.tell(self._db, self._workspace, model.name, reached_us)
+        self._told[key] = reached_us
 
     def _count(self, model: Model, closed_us: int) -> None:
         """Count the delays of all windows anew whose labels may be others; each once, however fast more come."""

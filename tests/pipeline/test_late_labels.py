@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from kernel.clock import DAY_US, HOUR_US, to_rfc3339
 from kernel.windows import WindowSize
-from store import label_delays, models, windows
+from store import label_delays, models, tables, windows
 from store.models import Model
 from testing.measured_days import LABELS, PREDICTIONS, START_US, Traffic
 
@@ -159,6 +160,19 @@ def test_windows_that_were_measured_before_it_could_be_told_are_measured_again(t
     assert worker.step().measured == 0
     found = workspace.measured(metric="label_completeness", size="1d")
     assert [m.window_start_us for m in found] == [START_US + day * DAY_US for day in range(DAYS)]
+
+
+def test_what_nobody_could_tell_is_told_of_a_quiet_model(traffic, workspace, world) -> None:
+    """As after an upgrade: its windows stand as measured, and nothing comes that would have them measured."""
+    live(traffic, workspace, world)
+    expected = states(workspace)
+    with workspace.db.write() as connection:
+        connection.execute(sa.update(tables.windows).values(labels_due_us=windows.UNTOLD_US))
+        connection.execute(sa.update(tables.measurements).values(status="ok"))
+    worker = workspace.evaluator()
+    assert worker.step().measured == len(windows.listing(workspace.db, "default", "m"))
+    assert worker.step().measured == 0
+    assert states(workspace) == expected
 
 
 def test_without_windows_old_enough_nobody_says_how_late_labels_are(traffic, workspace, world) -> None:
