@@ -1,15 +1,17 @@
 """The labels of windows that are measured: predictions beside them, and how late those of the model are. It reads and writes."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from detectors import label_arrival, labelled
-from detectors.label_arrival import Arrival
+from detectors import label_arrival, label_shortfall, labelled
+from detectors.label_arrival import ALL, Arrival
 from detectors.label_delay import CELLS, Counts
+from detectors.label_shortfall import WindowLabels
 from detectors.labels_by_segment import Seen, joined_columns, task_of
 from detectors.outcomes import label_classes
 from store import columns, label_delays, watermarks, windows
@@ -153,12 +155,19 @@ class LateLabels:
         return columns.flags(self._db, self._workspace, model.name, model.segments)
 
     def _arrivals(self, model: Model, reached_us: int, segments: Collection[str]) -> dict[str, Arrival]:
+        delays = label_delays.of_model(self._db, self._workspace, model, segments)
         found = {}
-        for segment, of_windows in label_delays.of_model(self._db, self._workspace, model, segments).items():
+        for segment, of_windows in delays.items():
             cohorts = [(end_us, {name: _dense(cells) for name, cells in of.items()}) for end_us, of in of_windows]
             if arrival := label_arrival.learn(cohorts, reached_us):
                 found[segment] = arrival
-        return found
+        if "" not in found:
+            return found
+        labels = {end_us: sum(of[ALL].values()) for end_us, of in delays[""]}
+        spans = label_delays.rows_of(self._db, self._workspace, model)
+        counted = [WindowLabels(start, end, rows, labels.get(end, 0)) for start, end, rows in spans]
+        short = label_shortfall.short(found[""], counted)
+        return {segment: replace(arrival, short=short) for segment, arrival in found.items()}
 
 
 _W = TypeVar("_W", Window, Stale)
