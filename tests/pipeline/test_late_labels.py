@@ -235,7 +235,7 @@ def test_a_few_labels_with_a_wrong_clock_finish_no_window(traffic, workspace, wo
     )  # which have under nine in ten of their labels
 
 
-@pytest.mark.parametrize("days_on", [10, 15, 60])
+@pytest.mark.parametrize("days_on", [15, 60])
 def test_a_stall_of_the_labels_finishes_no_window_that_it_left_short(traffic, workspace, world, days_on) -> None:
     """Ten come on, by which the labels have come far enough for all windows."""
     stall_us = START_US + 20 * DAY_US
