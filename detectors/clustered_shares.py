@@ -10,6 +10,8 @@ from detectors import clusters
 from detectors.estimate import Estimate
 from detectors.pair import FloatArray
 
+_ROUNDING = 1e-9  # a share this near 0 or 1 is one of rows that are all alike, less what sums of weights lose
+
 
 @dataclass(frozen=True, eq=False)
 class Side:
@@ -127,4 +129,4 @@ class Sides:
 
     @property
     def _differ(self) -> bool:
-        return all(0 < side.share < 1 for side in (self.group, self.rest))
+        return all(_ROUNDING < side.share < 1 - _ROUNDING for side in (self.group, self.rest))

@@ -1,7 +1,7 @@
 """How complete the labels of a window are, and what it would say with all of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ FINAL = 0.99
 """The share of the labels that are to come from which a window is final."""
 LEAST_CHANCE = 0.2
 """Under it too little is known: one label would stand for more than five."""
+TOO_FEW = "far fewer labels came than windows before it have: more are to come, or they are lost"
 TOO_EARLY = f"the chance of a label to be here is under {LEAST_CHANCE:g}"
 MOST_CLASSES = 20
 _MEDIAN, _LATE = 0.5, 0.99
@@ -35,10 +36,13 @@ class Arrival:
     Attributes:
         curves: by class, whose labels may be later than those of another, and of all labels (ALL).
         now_us: how far the labels have come, in event time (store/label_delays.py): what was predicted at ts has the age now - ts.
+        short: windows that have far fewer labels than their age promises, and how far labels must have come for each to be looked
+            at again (detectors/label_shortfall.py).
     """
 
     curves: Mapping[str, DelayCurve]
     now_us: int
+    short: Mapping[Span, int] = field(default_factory=dict)
 
     def chances(self, ts_us: NDArray[np.int64], classes: NDArray[np.generic] | None) -> FloatArray:
         """Return the chance that a label is there which comes at all, by when the prediction was made, shape (rows,).
@@ -68,13 +72,25 @@ class Arrival:
         return max(curve.age_us(FINAL) for curve in self.curves.values())
 
     def is_final(self, window: Span) -> bool:
-        """Whether a window [start, end) has 99% of the labels that are to come, of the class that takes longest.
+        """Whether a window [start, end) has 99% of the labels that are to come, of the class that takes longest, and is not short.
 
         >>> arrival = Arrival({"": DelayCurve((0.0, 10.0), (0.0, 1.0))}, now_us=60 * SECOND_US)
         >>> arrival.is_final((0, 50 * SECOND_US)), arrival.is_final((50 * SECOND_US, 60 * SECOND_US))
         (True, False)
         """
-        return self._share(window, self.now_us) >= FINAL - _ROUNDING
+        return self._share(window, self.now_us) >= FINAL - _ROUNDING and not self.is_short(window)
+
+    def is_short(self, window: Span) -> bool:
+        """Whether a window, or a part of it, has far fewer labels than its age promises.
+
+        >>> Arrival({}, 0, {(0, 10): 40}).is_short((0, 70)), Arrival({}, 0, {(0, 10): 40}).is_short((10, 20))
+        (True, False)
+        """
+        return self._looked_at_us(window) is not None
+
+    def _looked_at_us(self, window: Span) -> int | None:
+        within = (us for (start_us, end_us), us in self.short.items() if window[0] <= start_us and end_us <= window[1])
+        return max(within, default=None)
 
     def final_us(self, window: Span) -> int:
         """Return how far the labels must have come for a window to be final, which it is not yet; at most a little too far.
@@ -87,7 +103,8 @@ class Arrival:
         for _ in range(_HALVINGS):
             middle = (early + late) // 2
             early, late = (early, middle) if self._share(window, middle) >= FINAL - _ROUNDING else (middle, late)
-        return late
+        again_us = self._looked_at_us(window)
+        return late if again_us is None else max(late, again_us)
 
     def _share(self, window: Span, now_us: int) -> float:
         """The share of labels there at a moment, of predictions at any time of the window, of the class that takes longest."""
@@ -176,7 +193,8 @@ def measure_arrival(arrival: Arrival, window: Span, found: Outcomes) -> Iterator
     if complete is None:
         moments = np.linspace(window[0], window[1], _MOMENTS).astype(np.int64)
         complete = float(arrival.chances(moments, None).mean())
-    yield Measurement("label_completeness", "", complete, Status.OK, rows=len(found.actual))
+    said = TOO_FEW if arrival.is_short(window) else ""
+    yield Measurement("label_completeness", "", complete, Status.OK, rows=len(found.actual), basis=said)
     for share in (_MEDIAN, _LATE):
         delay_s = arrival.curves[ALL].age_us(share) / SECOND_US
         yield Measurement(f"label_delay_p{share * 100:.0f}", "", delay_s, Status.OK, rows=len(found.actual))

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,13 +12,13 @@ from detectors.against import SHARES, Against, Before
 from detectors.confusion_cells import measure_confusion
 from detectors.corrected import measure_corrected
 from detectors.fairness import is_group, measure_corrected_opportunity, measure_opportunity
-from detectors.label_arrival import Arrival, measure_arrival
+from detectors.label_arrival import TOO_FEW, Arrival, measure_arrival
 from detectors.label_drift import measure_label_drift
 from detectors.outcomes import Outcomes, Task, outcomes
 from detectors.performance import measure_performance, scored, settled, settled_by
 from detectors.reliability import measure_reliability
 from kernel.column_spec import LABEL
-from kernel.measurement import Measurement
+from kernel.measurement import Measurement, Status
 from kernel.windows import Span
 from store.joined_columns import JoinedColumns
 from store.models import Model
@@ -147,7 +147,7 @@ def measure_labels(
             yield (version, segment), settled_by(one, final=final)
         late = {segment: of for segment in ("", *groups) if (of := seen.arrival(segment)) is not None} if groups else {}
         for segment, one in measure_corrected_opportunity(rows, task_of(model), late, span[1]) if "" in late else ():
-            yield (version, segment), one
+            yield (version, segment), _unless_short(one, late[segment], span)
 
 
 def _of_series(
@@ -160,9 +160,19 @@ def _of_series(
         yield from measure_reliability(said)
     yield from measure_label_drift(found, known.labels, test.alpha, test.delta)
     if arrival is not None:
-        yield from measure_corrected(raw, found, known.performance, task, arrival, span[1])
+        for one in measure_corrected(raw, found, known.performance, task, arrival, span[1]):
+            yield _unless_short(one, arrival, span)
         yield from measure_arrival(arrival, span, found)
 
 
 def _is_final(arrival: Arrival | None, span: Span) -> bool:
     return arrival is None or arrival.is_final(span)
+
+
+def _unless_short(corrected: Measurement, arrival: Arrival, span: Span) -> Measurement:
+    """What labels to come would say; nothing of a window that lacks more of them than the curve knows of."""
+    if not arrival.is_short(span):
+        return corrected
+    return replace(
+        corrected, value=None, excess=None, lower=None, upper=None, status=Status.INSUFFICIENT, basis=TOO_FEW
+    )

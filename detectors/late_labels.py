@@ -1,15 +1,17 @@
 """The labels of windows that are measured: predictions beside them, and how late those of the model are. It reads and writes."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from detectors import label_arrival, labelled
-from detectors.label_arrival import Arrival
+from detectors import label_arrival, label_shortfall, labelled
+from detectors.label_arrival import ALL, Arrival
 from detectors.label_delay import CELLS, Counts
+from detectors.label_shortfall import WindowLabels
 from detectors.labels_by_segment import Seen, joined_columns, task_of
 from detectors.outcomes import label_classes
 from store import columns, label_delays, watermarks, windows
@@ -74,6 +76,9 @@ class LateLabels:
         self._workspace = workspace
         self._labelled: Collection[str] = ()
         self._reached: Mapping[tuple[str, str], int] = {}
+        self._told: dict[
+            tuple[str, str], int
+        ] = {}  # how far labels had come when it was last looked whether it can be told
 
     def look(self, models: Sequence[str]) -> None:
         """Look up which of the models ever had a label, and how far the labels of each have come."""
@@ -105,6 +110,8 @@ class LateLabels:
     def count(self, model: Model, closed_us: int) -> None:
         """Count how late labels were that came since: with that the labels have come further.
 
+        Where it can be told by now how late they are, windows that were measured before are due, though nothing came for them.
+
         Args:
             closed_us: windows that end by then are closed.
 
@@ -113,6 +120,16 @@ class LateLabels:
         """
         if model.name in self._labelled:
             self._count(model, closed_us)
+            self._tell(model)
+
+    def _tell(self, model: Model) -> None:
+        """Once for each moment that the labels come to: what is learnt of a lease's labels is told by `read`."""
+        key, reached_us = (model.name, model.window.text), self.reached_us(model)
+        if reached_us is None or self._told.get(key) == reached_us:
+            return
+        if windows.are_untold(self._db, self._workspace, model.name) and self._arrivals(model, reached_us, ()):
+            windows.tell(self._db, self._workspace, model.name, reached_us)
+        self._told[key] = reached_us
 
     def _count(self, model: Model, closed_us: int) -> None:
         """Count the delays of all windows anew whose labels may be others; each once, however fast more come."""
@@ -138,12 +155,19 @@ class LateLabels:
         return columns.flags(self._db, self._workspace, model.name, model.segments)
 
     def _arrivals(self, model: Model, reached_us: int, segments: Collection[str]) -> dict[str, Arrival]:
+        delays = label_delays.of_model(self._db, self._workspace, model, segments)
         found = {}
-        for segment, of_windows in label_delays.of_model(self._db, self._workspace, model, segments).items():
+        for segment, of_windows in delays.items():
             cohorts = [(end_us, {name: _dense(cells) for name, cells in of.items()}) for end_us, of in of_windows]
             if arrival := label_arrival.learn(cohorts, reached_us):
                 found[segment] = arrival
-        return found
+        if "" not in found:
+            return found
+        labels = {end_us: sum(of[ALL].values()) for end_us, of in delays[""]}
+        spans = label_delays.rows_of(self._db, self._workspace, model)
+        counted = [WindowLabels(start, end, rows, labels.get(end, 0)) for start, end, rows in spans]
+        short = label_shortfall.short(found[""], counted)
+        return {segment: replace(arrival, short=short) for segment, arrival in found.items()}
 
 
 _W = TypeVar("_W", Window, Stale)

@@ -202,10 +202,21 @@ def _left_out(found: Outcomes) -> str:
         )
     if found.is_regression or not len(found.actual):
         return ""
-    known = np.isin(found.actual, [*np.unique(found.predicted).tolist(), *found.scores])
-    return (
-        "" if known.any() else "no label is a class that was predicted or scored for these rows: are they spelt alike?"
-    )
+    classes = {*np.unique(found.predicted).tolist(), *found.scores}
+    labels = sorted({*np.unique(found.actual).tolist()})
+    if not classes.isdisjoint(labels):
+        return ""
+    meant = {_plain(name): name for name in sorted(classes)}
+    # Labels that are other classes altogether may be right: a quiet day predicts but one.
+    pairs = (f"{label!r} and {meant[_plain(label)]!r}" for label in labels if _plain(label) in meant)
+    alike = next(pairs, None)
+    return "" if alike is None else f"no label is a class that was predicted or scored, as if spelt otherwise: {alike}"
+
+
+def _plain(name: str) -> str:
+    """What a class is called whatever its case, the space around it and the form of a number or a truth value."""
+    text = name.strip().casefold().removesuffix(".0")
+    return {"false": "0", "true": "1"}.get(text, text)
 
 
 def settled_by(measured: Measurement, *, final: bool) -> Measurement:

@@ -50,6 +50,15 @@ def of_model(
     return found
 
 
+def rows_of(db: Database, workspace: str, model: Model) -> list[tuple[int, int, int]]:
+    """Of the newest windows with predictions: [start, end), and how many there are."""
+    at = windows.c
+    here = (at.workspace == workspace, at.model == model.name, at.size == model.window.text, at.rows > 0)
+    query = sa.select(at.start_us, at.end_us, at.rows).where(*here).order_by(at.start_us.desc()).limit(MOST_WINDOWS)
+    with db.read() as connection:
+        return [(start_us, end_us, rows) for start_us, end_us, rows in connection.execute(query)]
+
+
 def segments_of(db: Database, workspace: str, model: Model, starts_us: Collection[int]) -> dict[int, set[str]]:
     """The segments that there are profiles of in each of these windows."""
     at = profiles.c

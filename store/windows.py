@@ -240,20 +240,25 @@ def touch_for_labels(db: Database, workspace: str, model: Model, moments_us: Seq
             )
 
 
+def are_untold(db: Database, workspace: str, model: str) -> bool:
+    """Whether a model has windows of which nobody could tell when they have all of their labels."""
+    with db.read() as connection:
+        found = sa.select(windows.c.start_us).where(*_untold(workspace, model)).limit(1)
+        return connection.scalar(found) is not None
+
+
 def tell(db: Database, workspace: str, model: str, labels_us: int) -> None:
     """It can be told now how late a model's labels are: what was measured before is measured again.
 
     Args:
         labels_us: how far the labels have come.
     """
-    at = windows.c
-    untold = (at.workspace == workspace, at.model == model, at.labels_due_us == UNTOLD_US)
-    with db.read() as connection:
-        if connection.scalar(sa.select(at.start_us).where(*untold).limit(1)) is None:
-            return
+    if not are_untold(db, workspace, model):
+        return
     with db.write() as connection:
         hold(connection, workspace, model)
-        connection.execute(sa.update(windows).where(*untold).values(labels_due_us=labels_us))
+        untold = sa.update(windows).where(*_untold(workspace, model))
+        connection.execute(untold.values(labels_due_us=labels_us))
 
 
 def touch_later(tx: Transaction, workspace: str, model: str, size: str, within: Span) -> None:
@@ -266,6 +271,11 @@ def touch_later(tx: Transaction, workspace: str, model: str, size: str, within: 
     later = (at.start_us > within[0], at.start_us <= within[1], sa.or_(at.measured_us.is_not(None), at.token != ""))
     state = sa.case((at.state == "measured", "closed"), else_=at.state)
     tx.execute(sa.update(windows).where(*here, *later).values(data_revision=at.data_revision + 1, state=state))
+
+
+def _untold(workspace: str, model: str) -> tuple[sa.ColumnElement[bool], ...]:
+    at = windows.c
+    return at.workspace == workspace, at.model == model, at.labels_due_us == UNTOLD_US
 
 
 def _final_by(labels_us: int | None) -> sa.ColumnElement[bool]:

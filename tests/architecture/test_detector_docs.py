@@ -40,6 +40,7 @@ NO_FORMULA = READ_AND_WRITE | {
     "forecasts": "takes rows by their scores",
     "health": "puts the statistics of a service together",
     "labels_by_segment": "puts together what labels say of a window",
+    "label_shortfall": "holds shares of windows against those of others",
     "labelled": "takes rows of a window",
     "lookback": "takes windows together",
     "metrics": "names",

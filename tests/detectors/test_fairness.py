@@ -8,6 +8,7 @@ from sklearn.metrics import recall_score
 
 from detectors import disparate_impact, newcombe, opportunity_gap, parity_difference
 from detectors.clustered_shares import Side, Sides
+from detectors.estimate import Estimate
 from detectors.fairness import measure_corrected_opportunity, measure_opportunity, measure_parity
 from detectors.label_arrival import Arrival
 from detectors.label_delay import DelayCurve
@@ -140,6 +141,17 @@ def test_of_few_clusters_and_of_a_side_whose_rows_are_all_alike_intervals_are_of
         for measure in (parity_difference.estimate, disparate_impact.estimate):
             tallies = _tallies(rows, group)
             assert measure(*tallies, by_cluster=sides) == measure(*tallies)
+
+
+def test_rows_that_are_all_alike_but_for_the_rounding_of_their_weights_are_so_by_cluster_too() -> None:
+    rng = np.random.default_rng(1)
+    ratio = Estimate(1.1, 0.9, 1.3, 300)
+    for _ in range(200):
+        group, keys, weights = rng.random(300) < 0.3, np.arange(300) % 40, 1 / rng.choice([0.05, 0.1, 0.3, 0.7], 300)
+        chosen = rng.random(300) < 0.4
+        for rows in (chosen & group, chosen | group, chosen & ~group, chosen | ~group):
+            sides = _clustered(rows, group, keys, weights)
+            assert sides.difference(ratio) == sides.ratio(ratio) == ratio
 
 
 def test_intervals_of_predictions_hold_where_the_rows_of_a_cluster_go_together() -> None:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from detectors import label_arrival, label_delay
-from detectors.label_delay import Cohort
+from detectors.label_arrival import Arrival
+from detectors.label_delay import Cohort, DelayCurve
+from detectors.label_shortfall import WindowLabels, short
 from kernel.clock import DAY_US, HOUR_US
 
 SEEDS = range(5)
@@ -91,3 +93,34 @@ def test_what_is_corrected_is_right_in_the_mean_where_one_class_is_later(seed: i
     assert raw < truth - 0.03
     assert corrected == pytest.approx(truth, abs=0.02)
     assert label_arrival.completeness(chances) == pytest.approx(seen.sum() / week.sum(), abs=0.03)
+
+
+def short_days(labels: list[int], rows: int = 200, now_day: int = 0) -> list[int]:
+    """Of days with so many labels, whose labels take up to a day; those have come to the end of the last one unless it is said."""
+    days = [WindowLabels(day * DAY_US, (day + 1) * DAY_US, rows, count) for day, count in enumerate(labels)]
+    arrival = Arrival({"": DelayCurve((0.0, 86_400.0), (0.0, 1.0))}, (now_day or len(labels)) * DAY_US)
+    return [start_us // DAY_US for start_us, _ in short(arrival, days)]
+
+
+def test_windows_that_a_stall_left_half_empty_are_short_until_they_have_waited_and_young_ones_are_not() -> None:
+    assert short_days([195] * 18 + [100, 0, 0, 195, 0]) == [18, 19, 20]
+    assert short_days([195] * 10 + [100] + [195] * 9) == []
+
+
+def test_a_wrong_clock_makes_no_window_older_than_the_last_prediction_and_the_longest_delay() -> None:
+    assert short_days([195] * 18 + [100, 0, 0], now_day=900) == [18, 19, 20]
+
+
+def test_a_share_of_labels_that_stays_lower_is_usual_when_a_tenth_of_the_windows_that_waited_has_it() -> None:
+    assert short_days([195] * 30 + [60] * 9) == [31, 32, 33, 34, 35, 36, 37]
+    assert short_days([195] * 30 + [60] * 13) == []
+
+
+def test_windows_without_labels_on_weekends_and_windows_of_few_rows_are_not_short_by_chance() -> None:
+    assert short_days([195, 195, 195, 195, 195, 0, 0] * 6) == []
+    shares = np.random.default_rng(1).binomial(10, 0.5, 300).tolist()
+    assert short_days(shares, rows=10) == []
+
+
+def test_none_is_short_where_no_window_has_waited() -> None:
+    assert short_days([195] * 5 + [0, 195]) == []

@@ -199,6 +199,8 @@ def test_without_a_task_the_window_says_what_is_measured() -> None:
     [
         ([1.0, 0.0, 1.0], ["1", "0", "1"], "3 labels do not compare with their predictions"),
         (["late", "late", "late"], ["LATE", "LATE", None], "no label is a class that was predicted"),
+        (["True", "False"], ["0", " 1.0"], "no label is a class that was predicted"),
+        (["ok"] * 50, ["late"] * 50, ""),  # a quiet day, of which all came out otherwise
         (["late", "late", "fine"], ["fine", "late", None], ""),
     ],
 )

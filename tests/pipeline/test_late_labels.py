@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from kernel.clock import DAY_US, HOUR_US, to_rfc3339
 from kernel.windows import WindowSize
-from store import label_delays, models, windows
+from store import label_delays, models, tables, windows
 from store.models import Model
 from testing.measured_days import LABELS, PREDICTIONS, START_US, Traffic
 
@@ -161,6 +162,19 @@ def test_windows_that_were_measured_before_it_could_be_told_are_measured_again(t
     assert [m.window_start_us for m in found] == [START_US + day * DAY_US for day in range(DAYS)]
 
 
+def test_what_nobody_could_tell_is_told_of_a_quiet_model(traffic, workspace, world) -> None:
+    """As after an upgrade: its windows stand as measured, and nothing comes that would have them measured."""
+    live(traffic, workspace, world)
+    expected = states(workspace)
+    with workspace.db.write() as connection:
+        connection.execute(sa.update(tables.windows).values(labels_due_us=windows.UNTOLD_US))
+        connection.execute(sa.update(tables.measurements).values(status="ok"))
+    worker = workspace.evaluator()
+    assert worker.step().measured == len(windows.listing(workspace.db, "default", "m"))
+    assert worker.step().measured == 0
+    assert states(workspace) == expected
+
+
 def test_without_windows_old_enough_nobody_says_how_late_labels_are(traffic, workspace, world) -> None:
     """A model of two days, whose wrong ones are told of after three."""
     until_us = START_US + 2 * DAY_US
@@ -216,7 +230,39 @@ def test_a_few_labels_with_a_wrong_clock_finish_no_window(traffic, workspace, wo
     assert states(workspace) == expected
     traffic.send(LABELS, wrong[-1:])
     workspace.evaluator().step()
-    assert set(states(workspace)) == {"ok"}
+    assert (
+        states(workspace) == ["ok"] * (DAYS - 3) + ["provisional"] * 3
+    )  # which have under nine in ten of their labels
+
+
+@pytest.mark.parametrize("days_on", [15, 60])
+def test_a_stall_of_the_labels_finishes_no_window_that_it_left_short(traffic, workspace, world, days_on) -> None:
+    """Ten come on, by which the labels have come far enough for all windows."""
+    stall_us = START_US + 20 * DAY_US
+    traffic.send(PREDICTIONS, world.predictions)
+    traffic.send(LABELS, world.labels(0, stall_us))
+    traffic.end()
+    worker = workspace.evaluator()
+    worker.step()
+    traffic.send(LABELS, world.told_at(NOW_US + days_on * DAY_US, 10))
+    worker.step()
+    assert worker.step().measured == 0
+    found = {
+        (m.window_start_us - START_US) // DAY_US: m.status for m in workspace.measured(metric="accuracy", size="1d")
+    }
+    assert [day for day, status in found.items() if status == "ok"] == list(
+        range(17)
+    )  # the next has 0.89 of its labels
+    assert {m.status for m in workspace.measured(metric="accuracy", size="1w")[-2:]} == {"provisional"}
+    corrected = measured(workspace, "corrected_accuracy", 19)
+    assert (corrected.status, corrected.value) == ("insufficient", None)
+    assert measured(workspace, "label_completeness", 19).basis == corrected.basis != ""
+    traffic.send(LABELS, world.labels(stall_us, NOW_US + 20 * DAY_US))
+    worker.step()
+    assert (
+        states(workspace)[:19] == ["ok"] * 19
+    )  # the rest are too young again: the ten were not the first of their rows
+    assert not any(m.basis for m in workspace.measured(metric="label_completeness"))
 
 
 def test_a_label_of_two_versions_is_one_of_those_that_say_how_far_labels_have_come(traffic, workspace, world) -> None:
