@@ -83,7 +83,6 @@ class Alerting:
     ) -> None:
         self._db, self._settings, self._clock, self._workspace = db, settings, clock, workspace
         self._rules = {rule.name: rule for rule in settings.rules}
-        self._apart = frozenset(rule.name for rule in settings.rules if not rule.group)
         self._notifiers = notifiers
         self._teller = Teller(workspace, settings)
         self._webhook = RetrainingWebhook(settings.retraining) if settings.retraining.webhook else None
@@ -155,7 +154,7 @@ class Alerting:
     def _holder(self, tx: Transaction, model: str, changes: list[Change]) -> Holder:
         scores = any(c.fired and c.fired.column.startswith(SCORE) for c in changes)
         two_scores = scores and columns.has_two_scores(tx, self._workspace, model)
-        return Holder(self._workspace, apart=self._apart, two_scores=two_scores)
+        return Holder(self._workspace, self._settings.rules, two_scores=two_scores)
 
     def _worth_folding(
         self, known: list[Alert], matched: dict[Series, list[Decision]]

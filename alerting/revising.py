@@ -31,7 +31,13 @@ class Change:
             return None
         was_told = before is not None and before.fired_us is not None
         reopened = before is not None and before.state == RESOLVED and after.is_live
-        return after if reopened or not was_told else None
+        released = before is not None and before.details.under != "" and not after.details.under and after.is_live
+        return after if reopened or released or not was_told else None
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether late data took it back here."""
+        return self.after is not None and self.after.details.resolution == "withdrawn"
 
     @property
     def resolved(self) -> bool:

@@ -42,6 +42,7 @@ class AlertDetails:
         resolution: "calm", "withdrawn" (late data took the abnormal windows back), "person" or "retired" (its model was); "" while
             open.
         resolved_by: the person.
+        acknowledged_value: the value that whoever acknowledged it was shown; None where nobody did.
         under: the wider alert of the same incident that fired when this one did, and speaks for it; "" when it speaks for itself.
     """
 
@@ -51,6 +52,7 @@ class AlertDetails:
     resolution: str = ""
     resolved_by: str = ""
     under: str = ""
+    acknowledged_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
