@@ -253,7 +253,6 @@ def take(lab) -> None:
 def test_what_is_decided_no_more_speaks_for_nothing(lab):
     alerting = lab.alerting()
     lab.decide("d", version="3")
-    lab.decide("oooo", version="4")
     alerting.step()
     take(lab)
     lab.decide("d", first=4, version="4")
@@ -261,6 +260,31 @@ def test_what_is_decided_no_more_speaks_for_nothing(lab):
 
     assert lab.notifier.told == [("firing", "P1"), ("firing", "P1")]
     assert [a.state for a in lab.alerts(state="firing")] == ["firing"]
+
+
+@pytest.mark.parametrize(("days", "state"), [(2, "firing"), (3, "resolved")])
+def test_what_a_version_leaves_firing_lapses_where_another_is_calm_and_its_incident_is_over(lab, days, state):
+    alerting = lab.alerting()
+    lab.decide("d", version="3")
+    lab.decide("d" + "o" * days, version="4")
+    lab.decide("i" * days, first=1, version="3")
+    for _ in range(3):  # what was decided lately is read again, and opens nothing again
+        alerting.step()
+        lab.later()
+
+    assert {a.version: a.state for a in lab.alerts()} == {"3": state, "4": "resolved"}
+    assert [happening for happening, _ in lab.notifier.told] == ["firing", "resolved"][: days - 1]
+
+
+def test_what_a_version_leaves_firing_stays_while_another_fires(lab):
+    alerting = lab.alerting()
+    lab.decide("d", version="3")
+    lab.decide("dododododo", version="4")
+    for _ in range(2):
+        alerting.step()
+        lab.later()
+
+    assert [a.state for a in lab.alerts()] == ["firing", "firing"]
 
 
 def test_what_was_decided_lately_still_speaks(lab):
