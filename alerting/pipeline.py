@@ -1,6 +1,6 @@
 """Alerting, one pass at a time.
 
-    decisions -> match -> fold and revise -> hold -> gather -> tell, request retraining     one transaction a model
+    decisions -> match -> fold and revise -> hold -> lapse -> gather -> tell, request retraining     one transaction a model
               -> escalate -> settle                                                       one transaction each
               -> deliver notifications, deliver retraining requests                       the outboxes
 
@@ -18,6 +18,7 @@ from alerting.errors import FinalError
 from alerting.escalating import due, escalate
 from alerting.gathering import gather
 from alerting.holding import Holder
+from alerting.lapsing import lapsed
 from alerting.matching import Series, match, windows
 from alerting.message import Message
 from alerting.notifiers.contract import Notifier
@@ -83,7 +84,6 @@ class Alerting:
     ) -> None:
         self._db, self._settings, self._clock, self._workspace = db, settings, clock, workspace
         self._rules = {rule.name: rule for rule in settings.rules}
-        self._apart = frozenset(rule.name for rule in settings.rules if not rule.group)
         self._notifiers = notifiers
         self._teller = Teller(workspace, settings)
         self._webhook = RetrainingWebhook(settings.retraining) if settings.retraining.webhook else None
@@ -136,6 +136,8 @@ class Alerting:
                 for change in self._revise(tx, series, changed, now_us)
             ]
             changes = self._holder(tx, model, changes).place(changes, known)
+            changed = {change.before.alert for change in changes if change.before}
+            changes += lapsed(self._rules, matched, [a for a in known if a.alert not in changed], now_us)
             _save(tx, self._workspace, changes)
             gathered = gather(tx, self._workspace, [c.fired for c in changes if c.fired], now_us)
             for one in gathered:
@@ -155,7 +157,7 @@ class Alerting:
     def _holder(self, tx: Transaction, model: str, changes: list[Change]) -> Holder:
         scores = any(c.fired and c.fired.column.startswith(SCORE) for c in changes)
         two_scores = scores and columns.has_two_scores(tx, self._workspace, model)
-        return Holder(self._workspace, apart=self._apart, two_scores=two_scores)
+        return Holder(self._workspace, self._settings.rules, two_scores=two_scores)
 
     def _worth_folding(
         self, known: list[Alert], matched: dict[Series, list[Decision]]

@@ -2,8 +2,8 @@
 
 Decisions are made again when data come late, so an episode is matched with the alert whose time it shares, and what people were
 told is corrected, never told twice: an alert keeps its identity, an alert that fired does not go back to pending, and one whose
-abnormal windows were taken back resolves as withdrawn. What a person resolved, or ended by retiring the model, stays so, and the
-windows it had seen are settled.
+abnormal windows were taken back resolves as withdrawn. What a person resolved, or ended by retiring the model, and what lapsed,
+stays so, and the windows it had seen are settled.
 In window order, which is the common case, any batching of the same decisions gives the same alerts.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from alerting.fold import Episode, Policy, Window, fold
 from alerting.matching import Series
 from alerting.message import summary
-from store.alert_rows import FIRING, PENDING, RESOLVED, RETIRED, Alert, AlertDetails, Evidence, derived_key
+from store.alert_rows import FIRING, LAPSED, PENDING, RESOLVED, RETIRED, Alert, AlertDetails, Evidence, derived_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,13 @@ class Change:
             return None
         was_told = before is not None and before.fired_us is not None
         reopened = before is not None and before.state == RESOLVED and after.is_live
-        return after if reopened or not was_told else None
+        released = before is not None and before.details.under != "" and not after.details.under and after.is_live
+        return after if reopened or released or not was_told else None
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether late data took it back here."""
+        return self.after is not None and self.after.details.resolution == "withdrawn"
 
     @property
     def resolved(self) -> bool:
@@ -79,7 +85,7 @@ def revise(
 
 def _is_settled(alert: Alert, changed_us: int) -> bool:
     return alert.state == RESOLVED and (
-        alert.seen_window_us < changed_us or alert.details.resolution in ("person", RETIRED)
+        alert.seen_window_us < changed_us or alert.details.resolution in ("person", RETIRED, LAPSED)
     )
 
 

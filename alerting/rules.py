@@ -11,6 +11,7 @@ from detectors.metrics import COLUMNS, DRIFT, DUPLICATES, METRICS, QUALITY
 from kernel.settings import Section
 from kernel.settings_problem import PlacedError
 from kernel.windows import WindowSize, parse_duration
+from store.alert_rows import Alert
 from store.decision_feed import Decision
 
 Tier = Literal["P0", "P1", "P2"]
@@ -116,13 +117,13 @@ class Rule(Section):
             return (metric,)
         return tuple(m for m in self.metrics if m in DRIFT)
 
-    def concerns(self, decision: Decision) -> bool:
-        """Whether a decision is this rule's business."""
+    def concerns(self, found: Decision | Alert) -> bool:
+        """Whether a decision, or an alert made of some, is this rule's business."""
         return (
-            decision.metric in self.metrics
-            and self.size in (None, decision.size)
-            and any(fnmatchcase(decision.model, glob) for glob in self.models)
-            and any(fnmatchcase(decision.column, glob) for glob in self.columns)
+            found.metric in self.metrics
+            and self.size in (None, found.size)
+            and any(fnmatchcase(found.model, glob) for glob in self.models)
+            and any(fnmatchcase(found.column, glob) for glob in self.columns)
         )
 
 

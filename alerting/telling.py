@@ -7,6 +7,7 @@ from alerting.message import Happening, compose
 from alerting.settings import AlertingSettings
 from store import alert_ledger as ledger
 from store import notifications
+from store.alert_groups import groups
 from store.alert_rows import Alert, Incident
 from store.database import Transaction
 from store.notifications import NewNotification, notification_key
@@ -26,22 +27,23 @@ class Teller:
         self._rules = {rule.name: rule for rule in settings.rules}
 
     def fires(self, tx: Transaction, gathered: Gathered, now_us: int) -> None:
-        """Tell every notifier which of its alerts fire; the alerts that join before it is sent come into the same message."""
+        """Tell every notifier which of its alerts fire; the alerts that join before it is sent come into the same message.
+
+        One that joins later is told of where the message spoke of its column, and not of anything as bad.
+        """
         incident = gathered.incident
-        alerts = [
-            alert
-            for alert in ledger.alerts_of_incident(tx, self._workspace, incident)
-            if alert.is_live or alert in gathered.fired  # one pass over the past may see it fire and resolve
-        ]
+        known = ledger.alerts_of_incident(tx, self._workspace, incident)
+        # One pass over the past may see an alert fire and resolve.
+        alerts = [alert for alert in known if alert.is_live or alert in gathered.fired]
         for notifier in self._settings.notifiers:
             mine = [alert for alert in alerts if notifier in self._notifiers_of(alert)]
-            if mine:
-                self._enqueue(tx, incident, "firing", notifier, mine, mine[0].alert, now_us)
+            if mine and not self._enqueue(tx, incident, "firing", notifier, mine, mine[0].alert, now_us):
+                self._follow(tx, incident, "firing", notifier, _unheard(mine, known, gathered), now_us)
 
     def escalates(
         self, tx: Transaction, incident: Incident, alerts: Sequence[Alert], notifiers: Iterable[str], now_us: int
     ) -> None:
-        """Tell notifiers that nobody took these alerts on."""
+        """Tell notifiers that nobody took these alerts on, each alert once."""
         for notifier in notifiers:
             self._follow(tx, incident, "escalated", notifier, alerts, now_us)
 
@@ -71,9 +73,13 @@ class Teller:
         now_us: int,
     ) -> None:
         """A message that goes out after those before it: filed under the same alert, and later by a microsecond at least."""
+        if not alerts:
+            return
+        again = happening != "resolved" and self._told(tx, incident, happening, notifier)
+        more = ",".join(sorted(f"{alert.alert} {alert.fired_us}" for alert in alerts)) if again else ""
         before = [self._told(tx, incident, "escalated", notifier), self._told(tx, incident, "firing", notifier)]
         lead, told_us = next((b for b in before if b), (alerts[0].alert, now_us - 1))
-        self._enqueue(tx, incident, happening, notifier, alerts, lead, max(now_us, told_us + 1))
+        self._enqueue(tx, incident, happening, notifier, alerts, lead, max(now_us, told_us + 1), more)
 
     def _enqueue(
         self,
@@ -84,8 +90,21 @@ class Teller:
         alerts: Sequence[Alert],
         lead: str,
         created_us: int,
-    ) -> None:
+        more: str = "",
+    ) -> bool:
         message = compose(self._workspace, incident, happening, alerts, self._settings.dashboard_url)
-        key = notification_key(incident.incident, incident.opened_us, happening, notifier)
+        key = notification_key(incident.incident, incident.opened_us, happening, notifier, more)
         new = NewNotification(key, lead, happening, notifier, message.to_payload(), created_us)
-        notifications.enqueue(tx, self._workspace, new)
+        return notifications.enqueue(tx, self._workspace, new)
+
+
+def _unheard(alerts: Sequence[Alert], known: Sequence[Alert], gathered: Gathered) -> list[Alert]:
+    """Those that fired now, speak for themselves and are of a cause that the incident has told of, with what is under them."""
+    fired = {alert.alert for alert in gathered.fired if alert.is_live}
+    told = {_cause(alert) for alert in known if alert.alert not in fired}
+    new = [(head, held) for head, held in groups(alerts) if head.alert in fired and _cause(head) in told]
+    return [alert for head, held in new for alert in (head, *held)]
+
+
+def _cause(alert: Alert) -> tuple[str, str, str]:
+    return alert.rule, alert.metric, alert.column

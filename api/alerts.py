@@ -56,7 +56,8 @@ class AlertOut(BaseModel):
     resolved: Moment | None
     resolved_by: Name
     resolution: Name = Field(
-        description="calm, withdrawn (late data took it back), person or retired (its model was); null while it is open."
+        description="calm, withdrawn (late data took it back), person, retired (its model was) or lapsed (its version is decided "
+        "no more); null while it is open."
     )
     incident: Name
     under: Name = Field(

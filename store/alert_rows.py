@@ -17,6 +17,7 @@ from store.tables import incidents as i
 
 PENDING, FIRING, ACKNOWLEDGED, RESOLVED = "pending", "firing", "acknowledged", "resolved"
 RETIRED = "retired"  # a resolution: its model was
+LAPSED = "lapsed"  # a resolution: its version is decided no more
 OPEN = "open"  # of an incident; it ends as RESOLVED
 
 
@@ -39,9 +40,10 @@ class AlertDetails:
         fired_window_us: event time: start of the window in which it fired; None while pending.
         last_window_end_us: event time: end of the last abnormal window.
         evidence: of the last abnormal window.
-        resolution: "calm", "withdrawn" (late data took the abnormal windows back), "person" or "retired" (its model was); "" while
-            open.
+        resolution: "calm", "withdrawn" (late data took the abnormal windows back), "person", "retired" (its model was) or
+            "lapsed" (its version is decided no more, others are calm); "" while open.
         resolved_by: the person.
+        acknowledged_value: the value that whoever acknowledged it was shown; None where nobody did.
         under: the wider alert of the same incident that fired when this one did, and speaks for it; "" when it speaks for itself.
     """
 
@@ -51,6 +53,7 @@ class AlertDetails:
     resolution: str = ""
     resolved_by: str = ""
     under: str = ""
+    acknowledged_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

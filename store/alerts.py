@@ -165,7 +165,8 @@ def acknowledge_incident(db: Database, workspace: str, incident: str, by: str, n
 
 
 def _taken(alert: Alert, by: str, now_us: int) -> Alert:
-    return replace(alert, state=ACKNOWLEDGED, acknowledged_us=now_us, acknowledged_by=by)
+    details = replace(alert.details, acknowledged_value=alert.value)
+    return replace(alert, state=ACKNOWLEDGED, acknowledged_us=now_us, acknowledged_by=by, details=details)
 
 
 def _incident(tx: Transaction, workspace: str, incident: str) -> Incident:

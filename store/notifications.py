@@ -55,19 +55,27 @@ class NewNotification:
 _COLUMNS = [t.c[name] for name in Notification.__slots__]
 
 
-def notification_key(incident: str, opened_us: int, happening: str, notifier: str) -> str:
-    """The key of a message: an incident that opens again is told again, anything else only once."""
-    return derived_key(incident, opened_us, happening, notifier)
+def notification_key(incident: str, opened_us: int, happening: str, notifier: str, more: str = "") -> str:
+    """The key of a message: an incident that opens again is told again, and what came after a message went; all else only once.
+
+    Args:
+        more: names what came after the message of this happening went; "" for that one.
+    """
+    return derived_key(incident, opened_us, happening, notifier, *([more] if more else []))
 
 
-def enqueue(tx: Transaction, workspace: str, new: NewNotification) -> None:
-    """Write a message once; while it was not tried yet, its payload is brought up to date."""
+def enqueue(tx: Transaction, workspace: str, new: NewNotification) -> bool:
+    """Write a message once; while it was not tried yet, its payload is brought up to date.
+
+    Returns:
+        Whether it says what the payload does: not when it was tried with another one.
+    """
     row = asdict(new) | {"workspace": workspace}
     if upsert(tx, t, [row]):
-        return
+        return True
     mine = (t.c.workspace == workspace, t.c.notification == new.notification)
     untried = (t.c.state == "pending", t.c.attempts == 0)
-    tx.execute(sa.update(t).where(*mine, *untried).values(payload=new.payload))
+    return tx.execute(sa.update(t).where(*mine, *untried).values(payload=new.payload)).rowcount > 0
 
 
 def told(tx: Transaction, workspace: str, key: str) -> tuple[str, int] | None:

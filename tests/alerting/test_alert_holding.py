@@ -11,6 +11,7 @@ from alerting.fold import Policy, Window
 from alerting.holding import Holder
 from alerting.matching import Series
 from alerting.revising import Context, revise
+from alerting.rules import Rule
 from kernel.clock import DAY_US
 from store.alert_rows import RESOLVED, Alert
 from store.alert_view import open_incidents
@@ -20,6 +21,8 @@ from store.retraining import retraining_requests
 from store.tables import columns as columns_table
 
 WORKSPACE = "acme"
+START_US = 1_362_096_000_000_000  # the laboratory's window 0
+DRIFT = Rule(name="drift", tier="P1", metrics=("psi",))
 EVERYWHERE = [(version, segment) for version in "345" for segment in ("", "origin=EWR", "origin=JFK")]
 
 
@@ -45,7 +48,7 @@ def heads(lab) -> list[tuple[str, str, str, str]]:
 
 def test_a_column_that_drifts_everywhere_is_one_finding_and_every_alert_is_listed(lab):
     for version, segment in EVERYWHERE:
-        lab.decide("od", version=version, segment=segment)
+        lab.decide("oddddddd", version=version, segment=segment)
         lab.decide("d", version=version, segment=segment, size="1w")
     lab.alerting().step()
 
@@ -65,7 +68,7 @@ def test_what_follows_in_other_versions_segments_and_window_lengths_tells_nobody
     lab.later()
     for day, more in enumerate(({"segment": "origin=JFK"}, {"version": "4"}, {"size": "1w"}), start=1):
         lab.decide("d", first=day, version=more.pop("version", "3"), **more)
-        lab.decide("d", first=day, version="3")
+        lab.decide("d" * 7, first=day, version="3")
         alerting.step()
         lab.later()
 
@@ -240,6 +243,184 @@ def test_whoever_ends_an_alert_ends_what_is_under_it_and_trouble_that_goes_on_is
     assert [happening for happening, _ in lab.notifier.told] == ["firing", "resolved", "firing"]
 
 
+def take(lab) -> None:
+    """Ana acknowledges whatever fires."""
+    for alert in lab.alerts(state="firing"):
+        acknowledge(lab.db, WORKSPACE, alert.alert, "ana", lab.clock.now_us())
+    lab.later()
+
+
+def test_what_is_decided_no_more_speaks_for_nothing(lab):
+    alerting = lab.alerting()
+    lab.decide("d", version="3")
+    alerting.step()
+    take(lab)
+    lab.decide("d", first=4, version="4")
+    alerting.step()
+
+    assert lab.notifier.told == [("firing", "P1"), ("firing", "P1")]
+    assert [a.state for a in lab.alerts(state="firing")] == ["firing"]
+
+
+@pytest.mark.parametrize(("days", "state"), [(2, "firing"), (3, "resolved")])
+def test_what_a_version_leaves_firing_lapses_where_another_is_calm_and_its_incident_is_over(lab, days, state):
+    alerting = lab.alerting()
+    lab.decide("d", version="3")
+    lab.decide("d" + "o" * days, version="4")
+    lab.decide("i" * days, first=1, version="3")
+    for _ in range(3):  # what was decided lately is read again, and opens nothing again
+        alerting.step()
+        lab.later()
+
+    assert {a.version: a.state for a in lab.alerts()} == {"3": state, "4": "resolved"}
+    assert [happening for happening, _ in lab.notifier.told] == ["firing", "resolved"][: days - 1]
+
+
+def test_what_a_version_leaves_firing_stays_while_another_fires(lab):
+    alerting = lab.alerting()
+    lab.decide("d", version="3")
+    lab.decide("dododododo", version="4")
+    for _ in range(2):
+        alerting.step()
+        lab.later()
+
+    assert [a.state for a in lab.alerts()] == ["firing", "firing"]
+
+
+def test_what_was_decided_lately_still_speaks(lab):
+    alerting = lab.alerting()
+    lab.decide("d", version="3")
+    lab.decide("ood", version="4")
+    alerting.step()
+
+    assert heads(lab) == [("3", "", "1d", "dep_delay")]
+
+
+@pytest.mark.parametrize("column", ["prediction", "score.late", "words(comment)"])
+def test_what_a_version_answers_is_its_own_unless_all_change_in_the_same_window(lab, column):
+    alerting = lab.alerting()
+    for version, windows in (("3", "dd"), ("4", "dd"), ("5", "od")):
+        lab.decide(windows, version=version, column=column)
+    alerting.step()
+
+    assert heads(lab) == [("3", "", "1d", column), ("5", "", "1d", column)]
+
+
+ERRORS = {"rules": [{"name": "errors", "tier": "P0", "metrics": ["error_rate"], "resolve_after": 1}]}
+
+
+@pytest.mark.parametrize(("value", "told"), [(0.03, 1), (0.0301, 2), (1.0, 2)])
+@pytest.mark.parametrize("where", [{"version": "4"}, {"segment": "region=eu"}])
+def test_what_is_more_than_twice_as_far_from_expected_is_told_even_after_the_message_went(lab, where, value, told):
+    alerting = lab.alerting(ERRORS)
+    lab.decide("g", metric="error_rate", column="", value=0.02, expected=0.01)
+    alerting.step()
+    lab.later()
+    lab.decide("g", metric="error_rate", column="", value=value, expected=0.01, **where)
+    alerting.step()
+    alerting.step()
+
+    assert lab.notifier.told == [("firing", "P0")] * told
+    assert len(heads(lab)) == told
+
+
+def test_what_is_worse_than_what_was_taken_on_is_told(lab):
+    alerting = lab.alerting()
+    lab.decide("d", value=0.4)
+    alerting.step()
+    take(lab)
+    lab.decide("d", first=1, value=0.8)
+    lab.decide("d", first=1, segment="origin=EWR", value=0.3)
+    lab.decide("d", first=1, segment="origin=JFK", value=0.5)
+    alerting.step()
+
+    assert {a.segment: a.state for a in lab.alerts() if a.segment} == {
+        "origin=EWR": "acknowledged",
+        "origin=JFK": "firing",
+    }
+    assert lab.notifier.sent[1].findings[0].segment == "origin=JFK"
+
+
+MARCH = {"size": "1mo", "window_end_us": START_US + 31 * DAY_US}
+
+
+@pytest.mark.parametrize(("day", "told"), [(30, 1), (31, 2)])
+def test_a_month_speaks_for_its_own_days_only(lab, day, told):
+    alerting = lab.alerting()
+    lab.decide("d", **MARCH)
+    alerting.step()
+    lab.later()
+    lab.decide("od", first=day - 1)
+    alerting.step()
+
+    assert len(lab.notifier.sent) == told
+
+
+def test_what_was_under_an_alert_that_late_data_took_back_is_told_and_nobody_took_it_on(lab):
+    alerting = lab.alerting()
+    lab.decide("d")
+    lab.decide("dd", segment="origin=EWR")
+    alerting.step()
+    take(lab)
+    lab.decide("oo")
+    lab.decide("d", first=2, segment="origin=EWR")
+    alerting.step()
+    alerting.step()
+
+    [fires] = [a for a in lab.alerts() if a.is_live]
+    assert (fires.state, fires.acknowledged_by, fires.details.under) == ("firing", "", "")
+    assert lab.notifier.told == [("firing", "P1"), ("firing", "P1")]
+    assert lab.notifier.sent[1].findings[0].segment == "origin=EWR"
+    lab.later(5 * 3_600)
+    assert alerting.step().escalated == 1
+
+
+@pytest.mark.parametrize("rule", [{"tier": "P0"}, {"size": "1d"}])
+def test_an_alert_of_a_rule_that_was_changed_speaks_for_nothing(lab, rule):
+    old = {"name": "drift", "tier": "P1", "metrics": ["psi"]}
+    week = {"size": "1w", "window_end_us": START_US + 7 * DAY_US}
+    lab.decide("d", **week)
+    lab.alerting({"rules": [old]}).step()
+    lab.later()
+    lab.decide("d", first=6)
+    lab.alerting({"rules": [old | rule]}).step()
+
+    assert len(lab.notifier.sent) == 2
+
+
+def test_versions_that_take_turns_are_one_incident_after_the_other(lab):
+    alerting = lab.alerting()
+    lab.decide("ddddoodddd", version="3")
+    lab.decide("oooddddood", version="4")
+    alerting.step()
+
+    assert [(a.version, bool(a.details.under)) for a in sorted(lab.alerts(), key=lambda a: a.first_window_us)] == [
+        ("3", False),
+        ("4", True),
+        ("3", False),
+        ("4", True),
+    ]
+    assert len(incidents(lab.db, WORKSPACE)) == 2
+
+
+def test_an_escalation_is_told_again_for_what_fires_later_and_once(lab):
+    alerting = lab.alerting()
+    lab.decide("d")
+    alerting.step()
+    lab.later(5 * 3_600)
+    alerting.step()
+    lab.decide("d", first=1)
+    lab.decide("d", first=1, segment="origin=JFK")
+    alerting.step()
+    lab.later(5 * 3_600)
+    alerting.step()
+    alerting.step()
+
+    assert lab.notifier.told == [("firing", "P1"), ("escalated", "P0"), ("escalated", "P0")]
+    assert [finding.segment for finding in lab.notifier.sent[2].findings] == ["origin=JFK"]
+    assert len(heads(lab)) == 1
+
+
 class Model:
     """Some series of one rule, revised and placed pass by pass as the pipeline does it."""
 
@@ -261,7 +442,7 @@ class Model:
             mine = [a for a in mine if a.state != RESOLVED or a.seen_window_us >= windows[0].start_us]
             context = Context("acme", series, "P1", self.now_us)
             changes += revise(context, Policy(calm=2), mine, windows, start * DAY_US)
-        for change in Holder("acme").place(changes, list(self.alerts.values())):
+        for change in Holder("acme", [DRIFT]).place(changes, list(self.alerts.values())):
             if change.after:
                 self.alerts[change.after.alert] = change.after
             elif change.before:
