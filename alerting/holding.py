@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from alerting.gathering import in_incident
-from alerting.message import distance
 from alerting.revising import Change
 from alerting.rules import P1, Rule
 from kernel.column_names import profile_name
@@ -109,9 +108,9 @@ def _tier(alert: Alert) -> str:
 
 def _is_no_worse(wide: Alert, alert: Alert) -> bool:
     taken = wide.details.acknowledged_value
-    if wide.state == ACKNOWLEDGED and taken is not None and distance(alert) > distance(replace(wide, value=taken)):
+    if wide.state == ACKNOWLEDGED and taken is not None and alert.distance > replace(wide, value=taken).distance:
         return False
-    return distance(alert) <= _NO_WORSE * distance(wide)
+    return alert.distance <= _NO_WORSE * wide.distance
 
 
 def _shared(wide: Alert, alert: Alert) -> bool:

@@ -132,16 +132,11 @@ def title(model: str, alerts: Sequence[Alert]) -> str:
     return f"{model}: {rules} on {columns[0]}" if len(columns) == 1 else f"{model}: {rules} on {len(columns)} columns"
 
 
-def distance(alert: Alert) -> float:
-    """How far from what was expected, in the metric's unit; what is not known counts as nothing."""
-    return abs((alert.value or 0.0) - (alert.expected or 0.0))
-
-
 def compose(
     workspace: str, incident: Incident, happening: Happening, alerts: Sequence[Alert], dashboard_url: str
 ) -> Message:
     """The message about some alerts of an incident: the worst tier first, then the furthest from what was expected."""
-    told = sorted(groups(alerts), key=lambda g: (g[0].tier, -distance(g[0]), g[0].alert))
+    told = sorted(groups(alerts), key=lambda g: (g[0].tier, -g[0].distance, g[0].alert))
     over = happening == "resolved" and any(alert.details.resolution == RETIRED for alert in alerts)
     headline = title(incident.model, [head for head, _ in told])
     return Message(

@@ -18,7 +18,7 @@ def known_queries(request: Request) -> None:
         ContractError: there is one.
     """
     route = request.scope["route"]
-    if not isinstance(route, APIRoute) or not route.path.startswith(_ASKED):
+    if not request.query_params or not isinstance(route, APIRoute) or not route.path.startswith(_ASKED):
         return
     known = list(dict.fromkeys(_queries(route.dependant)))
     for name in request.query_params:

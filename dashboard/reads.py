@@ -169,7 +169,7 @@ def open_incidents(model: str | None = None) -> tuple[alert_view.OpenIncident, .
 @st.cache_data(ttl=TTL_S, show_spinner=False)
 def alerts(state: str, model: str | None = None) -> list[ledger.Alert]:
     """Alerts in a state, newest first."""
-    return ledger.alerts(database(), workspace(), model, state)
+    return ledger.alert_page(database(), workspace(), model, state)[0]
 
 
 def acknowledge(incident: str, by: str) -> None:

@@ -76,9 +76,8 @@ class LateLabels:
         self._workspace = workspace
         self._labelled: Collection[str] = ()
         self._reached: Mapping[tuple[str, str], int] = {}
-        self._told: dict[
-            tuple[str, str], int
-        ] = {}  # how far labels had come when it was last looked whether it can be told
+        # How far labels had come when it was last looked whether it can be told how late they are.
+        self._told: dict[tuple[str, str], int] = {}
 
     def look(self, models: Sequence[str]) -> None:
         """Look up which of the models ever had a label, and how far the labels of each have come."""

@@ -88,6 +88,11 @@ class Alert:
     incident: str = ""
 
     @property
+    def distance(self) -> float:
+        """How far its value is from what was expected."""
+        return abs((self.value or 0.0) - (self.expected or 0.0))
+
+    @property
     def is_live(self) -> bool:
         """Whether people are still meant to act on it."""
         return self.state in (FIRING, ACKNOWLEDGED)

@@ -60,8 +60,7 @@ def _opened(incident: Incident, alerts: list[Alert]) -> OpenIncident:
 
 
 def _urgency(alert: Alert) -> tuple[str, bool, int, float, str]:
-    off = abs((alert.value or 0.0) - (alert.expected or 0.0))
-    return alert.tier, not alert.is_live, -alert.first_window_us, -off, alert.alert
+    return alert.tier, not alert.is_live, -alert.first_window_us, -alert.distance, alert.alert
 
 
 def _place(alert: Alert) -> tuple[str, ...]:

@@ -34,7 +34,6 @@ __all__ = [
     "acknowledge_incident",
     "alert",
     "alert_page",
-    "alerts",
     "incident_alerts",
     "incidents",
     "open_alerts",
@@ -42,18 +41,6 @@ __all__ = [
 ]
 
 _Key = tuple[Moment, str]
-
-
-def alerts(
-    db: Database,
-    workspace: str,
-    model: str | None = None,
-    state: str | None = None,
-    tier: str | None = None,
-    limit: int = 100,
-) -> list[Alert]:
-    """Alerts, newest first; None for any."""
-    return alert_page(db, workspace, model, state, tier, limit)[0]
 
 
 def alert_page(

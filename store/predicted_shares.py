@@ -28,9 +28,8 @@ def predicted_shares(
     Returns:
         None where there are none.
     """
-    number = int(positive) if positive.removeprefix("-").isdecimal() else None
-    if number is not None and abs(number) > _MOST_WHOLE:
-        number = None
+    whole = int(positive) if positive.removeprefix("-").isdecimal() else None
+    number = whole if whole is not None and abs(whole) <= _MOST_WHOLE else None
     query = f"""
         with made as (
             select {more.sql} version, coalesce(weight, 1) as w,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from collector.sink import Sink
-from kernel.clock import DAY_US, Clock, to_rfc3339
+from kernel.clock import DAY_US, MINUTE_US, ManualClock, to_rfc3339
 from stream.message import Message, Partition
 
 PREDICTIONS = Partition("driftglass.predictions", 0)
@@ -25,7 +25,7 @@ class Traffic:
         messages: makes messages of one partition of records, from an offset on.
     """
 
-    def __init__(self, sink: Sink, clock: Clock, messages: Callable[..., Sequence[Message]]) -> None:
+    def __init__(self, sink: Sink, clock: ManualClock, messages: Callable[..., Sequence[Message]]) -> None:
         self.sink = sink
         self.offsets = {PREDICTIONS: 0, LABELS: 0, EVENTS: 0}
         self._clock = clock
@@ -38,6 +38,15 @@ class Traffic:
         self.offsets[partition] += len(batch)
         self.sink.take({partition: batch})
         self.sink.flush()
+
+    def pass_day(self, day: int, records: Sequence[Record], events: Sequence[Record] = ()) -> None:
+        """Send these at the end of a day, and let the partitions be idle until its window may close."""
+        self._clock.advance(max(0, START_US + (day + 1) * DAY_US - self._clock.now_us()))
+        self.send(PREDICTIONS, records)
+        self.send(EVENTS, events)
+        for _ in range(2):  # a minute apart, so that the partition is known to be idle
+            self.sink.note_idle(self.offsets)
+            self._clock.advance(2 * MINUTE_US)
 
     def end(self) -> None:
         """Nothing more comes: every window may close."""

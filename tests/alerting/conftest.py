@@ -17,7 +17,7 @@ from alerting.settings import AlertingSettings
 from kernel.clock import DAY_US, SECOND_US, ManualClock
 from kernel.settings import SettingsTree, load
 from store.alert_rows import Alert
-from store.alerts import alerts
+from store.alerts import alert_page
 from store.database import Database, upsert
 from store.decision_feed import Decision
 from store.migrate import migrate
@@ -106,7 +106,7 @@ class Lab:
         self.clock.advance(round(seconds * SECOND_US))
 
     def alerts(self, **wanted: Any) -> list[Alert]:
-        return alerts(self.db, WORKSPACE, **wanted)
+        return alert_page(self.db, WORKSPACE, **wanted)[0]
 
     def states(self) -> list[tuple[str, str]]:
         return sorted((alert.column, alert.state) for alert in self.alerts())

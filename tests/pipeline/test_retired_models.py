@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from detectors.service_levels import measure_service
-from kernel.clock import DAY_US, HOUR_US, MINUTE_US, ManualClock, to_rfc3339
+from kernel.clock import DAY_US, HOUR_US, ManualClock, to_rfc3339
 from kernel.measurement import SERVICE_SPAN_US
 from kernel.windows import WindowSize
 from store import models, retiring, windows
 from store.models import Model, Objectives
-from testing.measured_days import PREDICTIONS, START_US, Traffic
+from testing.measured_days import START_US, Traffic
 
 PROMISED = Objectives(availability=0.99)
 
@@ -37,11 +37,7 @@ def live(workspace, messages) -> Iterator[Callable[..., Any]]:
     traffic, worker = Traffic(now.sink(), now.clock, messages), now.evaluator()
 
     def pass_day(day: int, *records: dict, look: bool = True):
-        now.clock.advance(max(0, START_US + (day + 1) * DAY_US - now.clock.now_us()))
-        traffic.send(PREDICTIONS, records)
-        for _ in range(2):  # a minute apart, so that the partition is known to be idle
-            traffic.sink.note_idle(traffic.offsets)
-            now.clock.advance(2 * MINUTE_US)
+        traffic.pass_day(day, records)
         if look:
             worker.step()
         return now

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernel.clock import DAY_US, MINUTE_US, ManualClock, to_rfc3339
+from kernel.clock import DAY_US, ManualClock, to_rfc3339
 from kernel.windows import WindowSize
 from store import models, windows
 from store.models import Model
@@ -49,13 +49,7 @@ def live(workspace, messages, tmp_path) -> Iterator[Callable[..., Any]]:
     traffic, worker = started(now, messages), now.evaluator()
 
     def pass_day(day: int, *records: dict, events: Sequence[dict] = (), look: bool = True):
-        end_us = START_US + (day + 1) * DAY_US
-        now.clock.advance(max(0, end_us - now.clock.now_us()))
-        traffic.send(PREDICTIONS, records)
-        traffic.send(EVENTS, events)
-        for _ in range(2):  # a minute apart, so that the partition is known to be idle
-            traffic.sink.note_idle(traffic.offsets)
-            now.clock.advance(2 * MINUTE_US)
+        traffic.pass_day(day, records, events)
         if look:
             worker.step()
         return now
