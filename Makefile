@@ -1,6 +1,6 @@
 # Everything runs in .venv, which uv makes from uv.lock. ARGS is handed on: make test ARGS="tests/services -x"
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev services demo test faults lint bench bench-calibration
+.PHONY: help setup setup-dev services demo test test-long faults lint bench bench-calibration
 MAKEFLAGS += --no-print-directory
 
 UV := ./scripts/uv.sh
@@ -23,8 +23,11 @@ services: ## install Kafka, PostgreSQL, Chromium and the peers for the tests
 demo: setup ## run the demo on the flights of 2013
 	@$(BIN)/driftglass demo $(ARGS)
 
-test: setup-dev services ## run all the tests
+test: setup-dev services ## run the tests
 	@./scripts/test.sh $(ARGS)
+
+test-long: setup-dev services ## run those that take long, of which `make test` has shorter forms
+	@./scripts/test.sh -m long $(ARGS)
 
 faults: setup-dev services ## kill and cut everything for many minutes, and count every record
 	@$(BIN)/python -m testing.faults $(ARGS)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs all the tests, or with arguments what they choose.
+# Runs all the tests but the long ones, or with arguments what they choose.
 #
-# All of them run as two: in front those that wait for other processes, which must not be starved; beside them, on what
+# They run as two: in front those that wait for other processes, which must not be starved; beside them, on what
 # these leave of the cores, those that only compute. What the second said is shown when both are done.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -15,12 +15,12 @@ said="$(mktemp)"
 # A session of its own: where the kernel shares the cores between sessions, the session's own niceness counts.
 # One thread of algebra: several wait for one another, and on busy cores take many times as long.
 OMP_NUM_THREADS=1 setsid nice -n 10 bash -c '{ echo 10 > /proc/self/autogroup; } 2>/dev/null || true; exec "$@"' - \
-    "${pytest[@]}" -m "not ($in_front)" >"$said" 2>&1 &
+    "${pytest[@]}" -m "not long and not ($in_front)" >"$said" 2>&1 &
 beside=$!
 trap 'kill "$beside" 2>/dev/null || true; rm -f "$said"' EXIT
 
 failed=0
-"${pytest[@]}" -m "$in_front" || failed=$?
+"${pytest[@]}" -m "not long and ($in_front)" || failed=$?
 wait "$beside" || failed=$?
 cat "$said"
 exit "$failed"
