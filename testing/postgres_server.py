@@ -93,11 +93,17 @@ def a_process(
 
 
 @contextmanager
-def new_database(server_url: str) -> Iterator[str]:
-    """Yield the SQLAlchemy URL of a new, empty database of the server; at the end it is dropped, connections and all."""
+def new_database(server_url: str, template_url: str = "") -> Iterator[str]:
+    """Yield the SQLAlchemy URL of a new database of the server; at the end it is dropped, connections and all.
+
+    Args:
+        template_url: a database of the server that nobody is connected to, to copy; empty for an empty one.
+    """
     name = f"driftglass_{uuid.uuid4().hex}"
+    template = urlsplit(template_url).path.removeprefix("/") or "template1"
+    creating = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
     with _maintenance(server_url) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        connection.execute(creating)
     try:
         yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
     finally:

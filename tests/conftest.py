@@ -31,6 +31,7 @@ from testing import waiting
 from testing.chromium import chromium_binary, running_browser
 from testing.faults.summary import summarise_faults
 from testing.kafka_broker import admin_client, create_topic, kafka_bootstrap_servers
+from testing.migrated import migrated_template
 from testing.missing import ServiceMissingError
 from testing.postgres_server import new_database, postgres_server_url
 from testing.skips import in_ci, pytest_make_collect_report, pytest_runtest_makereport
@@ -111,6 +112,20 @@ def postgres_server() -> Iterator[str]:
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """The SQLAlchemy URL of a new, empty PostgreSQL database."""
     with new_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[str]:
+    """The URL of a migrated PostgreSQL database, to copy."""
+    with migrated_template(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """The SQLAlchemy URL of a new PostgreSQL database at the newest schema."""
+    with new_database(postgres_server, postgres_template) as url:
         yield url
 
 

@@ -1,7 +1,6 @@
 """A laboratory for alerting: a migrated database, a clock, decisions written as the detectors write them, a loopback server."""
 
 import json
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,31 +19,20 @@ from store.alert_rows import Alert
 from store.alerts import alert_page
 from store.database import Database, upsert
 from store.decision_feed import Decision
-from store.migrate import migrate
 from store.tables import decisions as decisions_table
+from testing.migrated import open_migrated
 
 WORKSPACE = "acme"
 START_US = 1_362_096_000_000_000  # 2013-03-01
 STATUSES = {"d": "drift", "o": "ok", "i": "insufficient", "p": "provisional", "g": "degraded"}
 
 
-@pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite database built by the migrations, to copy."""
-    file = tmp_path_factory.mktemp("alerting") / "migrated.db"
-    database = Database(f"sqlite:///{file}")
-    migrate(database)
-    database.close()
-    return file
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def db(request: pytest.FixtureRequest, migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     if request.param == "sqlite":
-        database = Database(f"sqlite:///{shutil.copy(migrated_file, tmp_path / 'alerting.db')}")
+        database = open_migrated(f"sqlite:///{tmp_path / 'alerting.db'}")
     else:
-        database = Database(request.getfixturevalue("postgres_url"))
-        migrate(database)
+        database = Database(request.getfixturevalue("migrated_postgres_url"))
     yield database
     database.close()
 

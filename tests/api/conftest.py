@@ -16,8 +16,8 @@ from api.settings import ApiSettings
 from detectors.delta import DELTA
 from kernel.clock import ManualClock
 from store.database import Database
-from store.migrate import migrate
 from store.records import RecordLog
+from testing.migrated import open_migrated
 
 NOW_US = 1_700_000_000_000_000
 
@@ -42,25 +42,14 @@ class Served:
         return str(body["error"])
 
 
-@pytest.fixture(scope="session")
-def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("api") / "empty.db"
-    db = Database(f"sqlite:///{path}")
-    migrate(db)
-    db.close()
-    return path
-
-
 @pytest.fixture
-def serve(tmp_path: Path, migrated_database: Path) -> Iterator[Callable[..., Served]]:
+def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Starts an API with these settings; all that were started are stopped at the end."""
     stops: list[Callable[[], None]] = []
 
     def start(*, migrated: bool = True, delta: float = DELTA, **settings: Any) -> Served:
-        path = tmp_path / f"{len(stops)}.db"
-        if migrated:
-            path.write_bytes(migrated_database.read_bytes())
-        db = Database(f"sqlite:///{path}")
+        url = f"sqlite:///{tmp_path / f'{len(stops)}.db'}"
+        db = open_migrated(url) if migrated else Database(url)
         clock = ManualClock(NOW_US)
         records = str(tmp_path / f"records{len(stops)}")
         app = create_api(db, RecordLog(records), ApiSettings(**settings), clock, delta=delta)

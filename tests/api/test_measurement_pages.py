@@ -4,17 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from kernel.clock import DAY_US
-from store.database import Database
 from store.measurements import Wanted, page
-from store.migrate import migrate
 from store.tables import measurements
+from testing.migrated import open_migrated
 
 FIRST_US = 1_362_096_000_000_000  # 2013-03-01
 
 
 def walk(url: str) -> list[tuple[str, int, str]]:
-    db = Database(url)
-    migrate(db)
+    db = open_migrated(url)
     rows = [row(day, column, segment) for day in range(3) for column in ("", "b", "É") for segment in ("", "a=1")]
     with db.write() as connection:
         connection.execute(measurements.insert(), rows)
@@ -41,8 +39,8 @@ def test_a_walk_on_sqlite(tmp_path: Path) -> None:
     assert found == sorted(found)
 
 
-def test_a_walk_on_postgresql(postgres_url: str) -> None:
-    found = walk(postgres_url)
+def test_a_walk_on_postgresql(migrated_postgres_url: str) -> None:
+    found = walk(migrated_postgres_url)
     for column in ("", "b", "É"):
         series = [(start, segment) for name, start, segment in found if name == column]
         assert series == sorted(series)

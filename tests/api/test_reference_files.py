@@ -20,9 +20,9 @@ from kernel.errors import ContractError, NotFoundError, UnavailableError
 from kernel.profile import Kind
 from kernel.profile_codec import encode_profile
 from store import columns, models, references
-from store.database import Database
 from store.models import Model
 from stream.codecs import row_files
+from testing.migrated import open_migrated
 
 NOW_US = 1_700_000_000_000_000
 FIRST_US = 1_362_096_000_000_000  # 2013-03-01
@@ -30,10 +30,8 @@ ROWS = 3_000
 
 
 @pytest.fixture
-def place(tmp_path: Path, migrated_database: Path) -> Any:
-    path = tmp_path / "state.db"
-    path.write_bytes(migrated_database.read_bytes())
-    db = Database(f"sqlite:///{path}")
+def place(tmp_path: Path) -> Any:
+    db = open_migrated(f"sqlite:///{tmp_path / 'state.db'}")
     yield Place(db, "default", ManualClock(NOW_US), 50)
     db.close()
 

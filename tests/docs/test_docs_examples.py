@@ -15,13 +15,12 @@ from kernel.clock import SystemClock
 from kernel.settings import load
 from service.settings import Settings
 from store.alert_rows import FIRING, OPEN, Alert, AlertDetails, Incident
-from store.database import Database
-from store.migrate import migrate
 from store.retraining import retraining_requests
 from stream.codecs.batch import Decoded
 from stream.codecs.decode import decode
 from stream.codecs.topics import RecordKind
 from stream.message import Message, Partition
+from testing.migrated import open_migrated
 
 JSON, NDJSON, ARROW = "application/json", "application/x-ndjson", "application/vnd.apache.arrow.stream"
 
@@ -112,8 +111,7 @@ def test_the_clients_examples_run(docs, no_variables, closed_port) -> None:
 
 def test_the_retraining_example_is_what_is_posted(docs, tmp_path) -> None:
     (example,) = docs.page("alerting.md").examples("json")
-    db = Database(f"sqlite:///{tmp_path}/state.db")
-    migrate(db)
+    db = open_migrated(f"sqlite:///{tmp_path}/state.db")
     settings = AlertingSettings()
     rules = {rule.name: rule for rule in settings.rules}
     start_us, end_us = 1_372_636_800_000_000, 1_373_846_400_000_000  # the first half of July 2013

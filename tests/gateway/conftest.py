@@ -16,13 +16,13 @@ from collector.gateway_settings import GatewaySettings
 from kernel.clock import ManualClock
 from kernel.settings import LocalLogSettings
 from store.database import Database
-from store.migrate import migrate
 from stream.codecs.batch import Decoded
 from stream.codecs.decode import decode
 from stream.codecs.topics import kind_of
 from stream.local_appender import LocalAppender
 from stream.local_source import LocalSource
 from stream.message import Message, Partition
+from testing.migrated import open_migrated
 
 NOW_US = 1_700_000_000_000_000
 
@@ -62,25 +62,14 @@ class Gateway:
         return decode(self.messages(topic), kind_of(topic))
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("gateway") / "empty.db"
-    db = Database(f"sqlite:///{path}")
-    migrate(db)
-    db.close()
-    return path
-
-
 @pytest.fixture
-def gateway(tmp_path: Path, empty_database: Path) -> Iterator[Callable[..., Gateway]]:
+def gateway(tmp_path: Path) -> Iterator[Callable[..., Gateway]]:
     """Starts a gateway with these settings; all that were started are stopped at the end."""
     stops: list[Callable[[], None]] = []
 
     def start(*, partitions: int = 1, log_bytes: int = 64 << 20, migrated: bool = True, **settings: Any) -> Gateway:
-        path = tmp_path / f"{len(stops)}.db"
-        if migrated:
-            path.write_bytes(empty_database.read_bytes())
-        db = Database(f"sqlite:///{path}")
+        url = f"sqlite:///{tmp_path / f'{len(stops)}.db'}"
+        db = open_migrated(url) if migrated else Database(url)
         log = LocalLogSettings(path=tmp_path / f"log{len(stops)}.db", partitions=partitions, max_bytes=log_bytes)
         appender = LocalAppender(log, ManualClock(NOW_US))
         app = create_gateway(appender, db, GatewaySettings(**settings), ManualClock(NOW_US))

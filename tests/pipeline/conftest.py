@@ -19,9 +19,7 @@ from detectors.settings import DetectorSettings
 from kernel.clock import DAY_US, ManualClock, to_rfc3339
 from kernel.profile import WindowProfile
 from kernel.profile_codec import decode_profile
-from store.database import Database
 from store.gpu_settings import GpuTarget
-from store.migrate import migrate
 from store.record_reads import RecordReader
 from store.record_upkeep import RecordUpkeep
 from store.records import RecordLog
@@ -30,6 +28,7 @@ from store.tables import decisions, measurements, profiles, windows
 from store.upkeep_settings import UpkeepSettings
 from stream.codecs.topics import RecordKind
 from stream.message import Message, Partition
+from testing.migrated import open_migrated
 
 START_US = 1_362_096_000_000_000  # 2013-03-01
 PREDICTIONS = Partition("driftglass.predictions", 0)
@@ -44,8 +43,7 @@ class Workspace:
     database: str = ""
 
     def __post_init__(self) -> None:
-        self.db = Database(self.database or f"sqlite:///{self.folder}/state.db")
-        migrate(self.db)
+        self.db = open_migrated(self.database or f"sqlite:///{self.folder}/state.db")
 
     def sink(self, kind: type[Sink] = Sink, **chosen: Any) -> Sink:
         """A new process' sink, as after a start."""

@@ -15,7 +15,6 @@ from kernel.settings import KafkaSettings, LogSettings
 from store import business, dead_letters
 from store.commit import next_offsets
 from store.database import Database
-from store.migrate import migrate
 from stream.message import Message, Outgoing, Partition
 from stream.open import open_appender
 from testing.collector_group import Member, running
@@ -128,7 +127,7 @@ def test_whoever_was_replaced_writes_no_figure(workspace, messages) -> None:
 
 
 def test_over_kafka_to_postgresql_every_figure_is_kept_once_and_the_last_counts(
-    kafka, postgres_url, tmp_path, wait_until
+    kafka, migrated_postgres_url, tmp_path, wait_until
 ) -> None:
     topic = f"test-{uuid.uuid4().hex}.business"
     admin = admin_client(kafka)
@@ -136,8 +135,7 @@ def test_over_kafka_to_postgresql_every_figure_is_kept_once_and_the_last_counts(
     admin.close()
     served = KafkaSettings(bootstrap=kafka, group=topic)
     settings = LogSettings(kind="kafka", kafka=served, topics={topic: "default"})
-    db = Database(postgres_url)
-    migrate(db)
+    db = Database(migrated_postgres_url)
     hours = [figure(0, n) | {"ts": to_rfc3339(FIRST_US + n * HOUR_US)} for n in range(48)]
     corrected = [one | {"value": -one["value"]} for one in hours[::2]]
     lines = [b"\n".join(json.dumps(one).encode() for one in some) for some in (hours, hours, corrected)]

@@ -30,7 +30,6 @@ from kernel.windows import WindowSize
 from store import columns, models
 from store.columns import Column
 from store.database import Database
-from store.migrate import migrate
 from stream.codecs.topics import RecordKind, topic_of
 from stream.local_appender import LocalAppender
 from stream.message import POLL_BYTES, Outgoing, Partition
@@ -40,6 +39,7 @@ from testing.collector_process import ALL, PARTITIONS, Process, log_settings
 from testing.collector_reference import ModelShape, Reference
 from testing.collector_storage import WORKSPACE, Storage
 from testing.collector_traffic import HOURLY, START_US, Held, Record, Sent, messages
+from testing.migrated import open_migrated
 
 EXAMPLES = int(os.environ.get("DRIFTGLASS_TEST_STATEFUL_EXAMPLES", "8"))
 STEPS = 15
@@ -285,8 +285,7 @@ def make(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Makes machines; in the database that they begin with one model is declared."""
     prepared = tmp_path / "prepared"
     prepared.mkdir()
-    db = Database(f"sqlite:///{prepared}/state.db")
-    migrate(db)
+    db = open_migrated(f"sqlite:///{prepared}/state.db")
     window, *rollups = (WindowSize(size) for size in SHAPES[HOURLY].sizes)
     declared = models.Model(HOURLY, window=window, rollups=tuple(rollups), segments=SHAPES[HOURLY].segments)
     models.declare(db, WORKSPACE, declared, 0)

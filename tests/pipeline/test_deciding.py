@@ -112,8 +112,10 @@ def test_windows_decided_alone_come_out_like_windows_decided_together(traffic, w
 
 
 @pytest.mark.postgres
-def test_workers_at_once_on_postgresql_decide_like_one_on_sqlite(workspace, messages, postgres_url, tmp_path) -> None:
-    shared = replace(workspace, folder=tmp_path / "shared", database=postgres_url)
+def test_workers_at_once_on_postgresql_decide_like_one_on_sqlite(
+    workspace, messages, migrated_postgres_url, tmp_path
+) -> None:
+    shared = replace(workspace, folder=tmp_path / "shared", database=migrated_postgres_url)
     for place in (workspace, shared):
         models.declare(place.db, "default", replace(Model("m"), min_rows=ROWS), 0)
         traffic = Traffic(place.sink(), place.clock, messages)

@@ -98,7 +98,7 @@ def anywhere(request, workspace, tmp_path) -> Iterator[Any]:
     if request.param == "sqlite":
         yield workspace
         return
-    url = request.getfixturevalue("postgres_url")
+    url = request.getfixturevalue("migrated_postgres_url")
     made = replace(workspace, folder=tmp_path / "shared", database=url)
     yield made
     made.db.close()

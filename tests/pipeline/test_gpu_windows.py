@@ -30,7 +30,7 @@ def rows(model: str, hour: int, count: int) -> list[dict]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def database(request) -> str:
-    return "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    return "" if request.param == "sqlite" else request.getfixturevalue("migrated_postgres_url")
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from kernel.profile_codec import decode_profile
 from store import columns, models
 from store.columns import Column
 from store.database import Database
-from store.migrate import migrate
 from store.records import RecordLog
 from store.registry import Registry
 from store.tables import profiles, windows
@@ -27,9 +26,8 @@ PARTITIONS = [Partition("driftglass.predictions", number) for number in range(2)
 
 
 @pytest.fixture
-def db(postgres_url):
-    made = Database(postgres_url)
-    migrate(made)
+def db(migrated_postgres_url):
+    made = Database(migrated_postgres_url)
     yield made
     made.close()
 

@@ -30,8 +30,8 @@ _WAITING = "select count(*) from pg_stat_activity where datname = current_databa
 
 
 @pytest.fixture
-def shared(workspace, postgres_url, tmp_path) -> Iterator[Any]:
-    place = replace(workspace, folder=tmp_path / "shared", database=postgres_url)
+def shared(workspace, migrated_postgres_url, tmp_path) -> Iterator[Any]:
+    place = replace(workspace, folder=tmp_path / "shared", database=migrated_postgres_url)
     models.declare(place.db, "default", Model("m"), 0)
     yield place
     place.db.close()

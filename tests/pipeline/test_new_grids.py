@@ -264,7 +264,9 @@ def anywhere(request, workspace, tmp_path) -> Iterator[Any]:
     if request.param == "sqlite":
         place = workspace
     else:
-        place = replace(workspace, folder=tmp_path / "shared", database=request.getfixturevalue("postgres_url"))
+        place = replace(
+            workspace, folder=tmp_path / "shared", database=request.getfixturevalue("migrated_postgres_url")
+        )
     models.declare(place.db, "default", DECLARED, 0)
     yield place
     if place is not workspace:
@@ -372,9 +374,9 @@ def test_a_recovery_that_a_swap_comes_into_counts_once_more(traffic, workspace, 
 
 @pytest.mark.postgres
 def test_on_postgresql_a_commit_waits_for_the_swap_and_is_refused(
-    workspace, messages, postgres_url, tmp_path, wait_until
+    workspace, messages, migrated_postgres_url, tmp_path, wait_until
 ) -> None:
-    shared = replace(workspace, folder=tmp_path / "shared", database=postgres_url)
+    shared = replace(workspace, folder=tmp_path / "shared", database=migrated_postgres_url)
     models.declare(shared.db, "default", DECLARED, 0)
     sink, other = shared.sink(), shared.sink(SteppedSink)
     rows = [*a_day(0, rows=300), *a_day(1, unit=1_000.0, rows=300)]

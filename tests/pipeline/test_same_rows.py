@@ -21,7 +21,6 @@ from kernel.settings import KafkaSettings, LocalLogSettings, LogSettings
 from kernel.windows import WindowSize
 from store import models
 from store.database import Database
-from store.migrate import migrate
 from store.registry import Registry
 from stream.codecs.topics import RecordKind
 from stream.open import ensure_topics, open_appender
@@ -29,6 +28,7 @@ from testing.collector_counts import WindowCounts, assert_same
 from testing.collector_group import Member, running
 from testing.collector_storage import Storage
 from testing.flight_stream import as_messages, flat_table, in_disorder, records
+from testing.migrated import open_migrated
 from testing.waiting import wait_until
 
 COUNT = 20_000
@@ -55,8 +55,7 @@ class State:
 
 def _prepared(url: str) -> Database:
     """A database in which every model has a reference's grids."""
-    db = Database(url)
-    migrate(db)
+    db = open_migrated(url)
     registry = Registry(db, "default", SystemClock())
     for name, shape in SHAPES.items():
         models.declare(db, "default", shape, 0)

@@ -20,12 +20,12 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from kernel.clock import DAY_US
 from store.database import Database
-from store.migrate import migrate
 from store.record_reads import RecordReader
 from store.record_schema import TIMESTAMP
 from store.records import RecordLog
 from stream.codecs.topics import RecordKind
 from stream.message import Partition
+from testing.migrated import open_migrated
 
 WORKSPACE = "acme"
 MODEL = "flight-delay"
@@ -129,8 +129,7 @@ def reader(log: RecordLog) -> RecordReader:
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'driftglass.db'}")
-    migrate(database)
+    database = open_migrated(f"sqlite:///{tmp_path / 'driftglass.db'}")
     yield database
     database.close()
 

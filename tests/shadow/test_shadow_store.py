@@ -11,7 +11,7 @@ from shadow.runner import submit
 from shadow.spec import Bars, RunSpec, from_json
 from store import shadow_runs
 from store.database import Database
-from store.migrate import migrate
+from testing.migrated import open_migrated
 
 SPEC = RunSpec(
     model="flight-delay", candidate="boosted", path="boosted.onnx", start_us=0, end_us=10, bars=Bars(margin=0.02)
@@ -21,8 +21,7 @@ SPEC = RunSpec(
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     url = f"sqlite:///{tmp_path / 'shadow.db'}"
-    opened = Database(url if request.param == "sqlite" else request.getfixturevalue("postgres_url"))
-    migrate(opened)
+    opened = open_migrated(url if request.param == "sqlite" else request.getfixturevalue("migrated_postgres_url"))
     yield opened
     opened.close()
 
