@@ -46,6 +46,13 @@ class Groups:
         """How many groups."""
         return len(self.model)
 
+    def sizes(self) -> tuple[Int64Array, Float64Array, Float64Array]:
+        """How many rows each group has, and the sums of their weights and of those squared."""
+        if self.weights is not None:
+            return self.lost(np.zeros(len(self.weights), np.bool_))
+        rows = np.diff(self.bounds)
+        return rows, rows.astype(np.float64), rows.astype(np.float64)
+
     def lost(self, kept: BoolArray) -> tuple[Int64Array, Float64Array, Float64Array]:
         """How many rows of each group are not kept, and the sums of their weights and of those squared."""
         of = np.searchsorted(self.bounds, np.flatnonzero(~kept), side="right") - 1

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from kernel.cells import Cells, Int64Array, sweep_up
 from kernel.compiled import compiled, inlined
 from kernel.grid import CODES, CodeArray, Float64Array, Grid
+from kernel.number_blocks import BLOCK, cell_of, code_of, ends_of, find, keep_finite
+from kernel.pair_add import add_pair
 from kernel.profile_batch import COLUMN
 
-_LOOKUP_FROM = 4_096  # below, searching the edges costs less than laying out all 65,536 codes
-_NOTHING = (0, 0, 0, 0.0, np.inf, -np.inf)  # seen so far: nan, pos_inf, neg_inf, squares, low, high
+_LOOKUP_FROM = 2_048  # values of a span; to search fewer costs less than to lay out all 65,536 codes
+_RUN = 2_048  # values of which it is asked at once whether all are finite
 _NO_WEIGHTS: Float64Array = np.empty(0)
 _OF_NUMBERS = ("cells", "nan", "pos_inf", "neg_inf", "count", "mean", "squares", "low", "high")
 _OF_PLACES = ("cells", "count", "mean", "squares", "low", "high")
@@ -97,114 +99,105 @@ def _counted(columns: NDArray[Any], cells: Cells, *, summed: bool, weighed: bool
 
 
 @inlined
-def _code(deviation: float) -> int:
-    bits = np.float32(deviation + 0.0).view(np.int32)  # + 0.0 makes -0.0 the 0.0 that it equals
-    # The sign bit set on positives, all bits flipped on negatives: then integers sort as the floats do.
-    return np.uint32(bits ^ ((bits >> 31) | np.int32(-0x80000000))) >> np.uint32(16)  # type: ignore[return-value]
-
-
-@inlined
-def _cell(code: int, cells: CodeArray) -> int:
-    """By the lookup of all codes, or by binary search over the edges, of which an identity grid has one at every code."""
-    if cells.size == CODES:
-        return np.int64(cells[code])  # type: ignore[return-value]
-    if cells.size == CODES - 1:
-        return np.int64(code)  # type: ignore[return-value]
-    low, high = 0, cells.size
-    while low < high:
-        middle = (low + high) >> 1
-        if cells[middle] <= code:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+def _by_lookup(size: int, cells: int) -> bool:
+    return size >= _LOOKUP_FROM and cells < CODES
 
 
 @compiled
 def _lay_out(edges: CodeArray, lookup: CodeArray) -> None:
     """The cell of every code."""
-    cell = 0
-    for code in range(CODES):
-        while cell < edges.size and edges[cell] <= code:
-            cell += 1
-        lookup[code] = cell
+    begin = np.int64(0)
+    for cell in range(edges.size):
+        end = np.int64(edges[cell])
+        lookup[begin:end] = cell
+        begin = end
+    lookup[begin:] = edges.size
 
 
-@compiled
-def _count(values, centre, cells, rows, sums, seen):  # type: ignore[no-untyped-def]
-    """Count into rows and sums, over all cells: sums are of x - centre, so that moments do not cancel."""
-    nan, pos_inf, neg_inf, squares, low, high = seen
-    for value in values:
-        deviation = value - centre
-        if np.isfinite(deviation):
-            cell = _cell(_code(deviation), cells)
-            rows[cell] += 1
-            sums[cell] += deviation
-            squares += deviation * deviation
-            low = min(low, value)
-            high = max(high, value)
-        elif np.isnan(value):
-            nan += 1
-        elif value > 0:
-            pos_inf += 1
+@inlined
+def _count(values, centre, cells, scratch, turns, rows, sums):  # type: ignore[no-untyped-def]
+    """Count into rows and sums, over all cells, or into turns; see _add.
+
+    Returns:
+        How many are NaN, inf and -inf; of the others the squares of x - centre, the lowest and the highest.
+    """
+    kept, squares = scratch[0], scratch[1][: min(values.size, BLOCK)]
+    squares[:] = 0.0
+    nan, pos_inf, neg_inf, low, high = 0, 0, 0, np.inf, -np.inf
+    for start in range(0, values.size, _RUN):
+        run = values[start : start + _RUN]
+        lowest, highest = ends_of(run)
+        if np.isfinite(lowest - centre) and np.isfinite(highest - centre):
+            _add(run, centre, cells, scratch, turns, rows, sums)
         else:
-            neg_inf += 1
-    return nan, pos_inf, neg_inf, squares, low, high
+            finite, nans, above, below = keep_finite(run, centre, kept)
+            nan, pos_inf, neg_inf = nan + nans, pos_inf + above, neg_inf + below
+            lowest, highest = ends_of(kept[:finite])
+            _add(kept[:finite], centre, cells, scratch, turns, rows, sums)
+        low, high = min(low, lowest), max(high, highest)
+    return nan, pos_inf, neg_inf, squares.sum(), low, high
 
 
-@compiled
-def _count_by_four(values, centre, lookup, rows, sums):  # type: ignore[no-untyped-def]
-    """The same by the lookup, into four tables in turn: an increment waits for the one before it in its table."""
-    rows1, rows2, rows3 = np.zeros((3, rows.size), np.int64)
-    sums1, sums2, sums3 = np.zeros((3, sums.size))
-    squares, squares1, squares2, squares3, low, high = 0.0, 0.0, 0.0, 0.0, np.inf, -np.inf
-    seen, fours, i = _NOTHING, values.size - values.size % 4, 0
-    while i < fours:
-        x, x1, x2, x3 = values[i], values[i + 1], values[i + 2], values[i + 3]
-        d, d1, d2, d3 = x - centre, x1 - centre, x2 - centre, x3 - centre
-        if np.isfinite(d + d1 + d2 + d3):
-            cell, cell1 = np.int64(lookup[_code(d)]), np.int64(lookup[_code(d1)])
-            cell2, cell3 = np.int64(lookup[_code(d2)]), np.int64(lookup[_code(d3)])
-            rows[cell] += 1
-            sums[cell] += d
-            rows1[cell1] += 1
-            sums1[cell1] += d1
-            rows2[cell2] += 1
-            sums2[cell2] += d2
-            rows3[cell3] += 1
-            sums3[cell3] += d3
-            squares, squares1, squares2, squares3 = (
-                squares + d * d, squares1 + d1 * d1, squares2 + d2 * d2, squares3 + d3 * d3,
-            )  # fmt: skip
-            low, high = min(low, min(min(x, x1), min(x2, x3))), max(high, max(max(x, x1), max(x2, x3)))
+@inlined
+def _add(run, centre, cells, scratch, turns, rows, sums):  # type: ignore[no-untyped-def]
+    """Add 1 to the rows and x - centre, of which moments do not cancel, to the sums of each number's cell.
+
+    By the lookup it is storing that takes the time. So both are stored at once, as a pair in `turns`. A cell has four pairs, which
+    take turns: an addition waits for the one before it to the same pair.
+    """
+    _, squares, deviations, codes, places = scratch
+    for start in range(0, run.size, BLOCK):
+        block = run[start : start + BLOCK]
+        for i in range(block.size):
+            deviation = block[i] - centre
+            deviations[i] = deviation
+            codes[i] = code_of(deviation)
+            squares[i] += deviation * deviation
+        if cells.size == CODES:
+            for i in range(block.size):
+                add_pair(turns, 4 * np.int64(cells[codes[i]]) + (i & 3), 1.0, deviations[i])
         else:
-            seen = _count(values[i : i + 4], centre, lookup, rows, sums, seen)
-        i += 4
-    rows += rows1 + rows2 + rows3
-    sums += sums1 + sums2 + sums3
-    nan, pos_inf, neg_inf, others, lowest, highest = _count(values[fours:], centre, lookup, rows, sums, seen)
-    squares += squares1 + squares2 + squares3 + others
-    return nan, pos_inf, neg_inf, squares, min(low, lowest), max(high, highest)
+            find(codes[: block.size], cells, places)
+            for i in range(block.size):
+                rows[codes[i]] += 1
+                sums[codes[i]] += deviations[i]
 
 
 @compiled
-def _weigh(values, weights, centre, cells, sums, squares):  # type: ignore[no-untyped-def]
-    for i in range(values.size):
-        deviation = values[i] - centre
-        if np.isfinite(deviation):
-            cell = _cell(_code(deviation), cells)
-            sums[cell] += weights[i]
-            squares[cell] += weights[i] * weights[i]
+def _sum_turns(turns, first, last, rows, sums):  # type: ignore[no-untyped-def]
+    """Add the turns of the cells from `first` to `last` to their rows and sums, and leave zeros behind."""
+    for cell in range(first, last + 1):
+        for turn in range(4 * cell, 4 * cell + 4):
+            rows[cell] += np.int64(turns[turn, 0])
+            sums[cell] += turns[turn, 1]
+            turns[turn] = 0.0
+
+
+@compiled
+def _weigh(values, weights, centre, cells, scratch, sums, squares):  # type: ignore[no-untyped-def]
+    codes, places = scratch[3:]
+    for start in range(0, values.size, BLOCK):
+        block = values[start : start + BLOCK]
+        for i in range(block.size):
+            codes[i] = code_of(block[i] - centre)
+        find(codes[: block.size], cells, places)
+        for i in range(block.size):
+            if np.isfinite(block[i] - centre):
+                weight = weights[start + i]
+                sums[codes[i]] += weight
+                squares[codes[i]] += weight * weight
 
 
 @compiled
 def _count_spans(values, weights, starts, ends, centres, edges, first_edges, last_edges):  # type: ignore[no-untyped-def]
     spans, weighed = starts.size, weights.size > 0
-    room, width = 0, 0
+    room, width, in_turns = 0, 0, 0
     for span in range(spans):
-        cells_of = last_edges[span] - first_edges[span] + 1
-        room += min(ends[span] - starts[span], cells_of)
+        size, cells_of = ends[span] - starts[span], last_edges[span] - first_edges[span] + 1
+        room += min(size, cells_of)
         width = max(width, cells_of)
+        if _by_lookup(size, cells_of):
+            in_turns = max(in_turns, cells_of)
     index, to_rows, to_sums = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room)
     to_weight, to_weight2 = np.empty(room if weighed else 0), np.empty(room if weighed else 0)
     rows, sums = np.zeros(width, np.int64), np.zeros(width)
@@ -215,24 +208,27 @@ def _count_spans(values, weights, starts, ends, centres, edges, first_edges, las
         np.zeros(spans, np.int64),
     )  # fmt: skip
     mean, squares, low, high = np.zeros(spans), np.zeros(spans), np.zeros(spans), np.zeros(spans)
-    lookup = np.empty(CODES, np.uint16)
+    scratch = (
+        np.empty(_RUN), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK, np.uint16), np.empty(BLOCK, np.int64),
+    )  # fmt: skip
+    lookup, turns = np.empty(CODES, np.uint16), np.zeros((4 * in_turns, 2))
     end = 0
     for span in range(spans):
         mine, centre = values[starts[span] : ends[span]], centres[span]
-        cells = edges[first_edges[span] : last_edges[span]]
-        if mine.size >= _LOOKUP_FROM and cells.size < CODES - 1:
-            _lay_out(cells, lookup)
+        by_edges = edges[first_edges[span] : last_edges[span]]
+        cells = by_edges
+        if _by_lookup(mine.size, by_edges.size + 1):
+            _lay_out(by_edges, lookup)
             cells = lookup
-        if cells.size == CODES:
-            seen = _count_by_four(mine, centre, cells, rows, sums)
-        else:
-            seen = _count(mine, centre, cells, rows, sums, _NOTHING)
+        seen = _count(mine, centre, cells, scratch, turns, rows, sums)
         nan[span], pos_inf[span], neg_inf[span], about, low[span], high[span] = seen
         if weighed:
-            _weigh(mine, weights[starts[span] : ends[span]], centre, cells, weight, weight2)
+            _weigh(mine, weights[starts[span] : ends[span]], centre, cells, scratch, weight, weight2)
         if low[span] > high[span]:
             continue
-        first, last = _cell(_code(low[span] - centre), cells), _cell(_code(high[span] - centre), cells)
+        first, last = cell_of(code_of(low[span] - centre), by_edges), cell_of(code_of(high[span] - centre), by_edges)
+        if cells.size == CODES:
+            _sum_turns(turns, first, last, rows, sums)
         begin, end, total = end, sweep_up(dense, first, last, sparse, end), 0.0
         held[span] = end - begin
         for at in range(begin, end):

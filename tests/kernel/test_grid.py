@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from kernel.column_spec import ColumnSpec
+from kernel.counting import Spans, count_numbers
 from kernel.grid import CODES, MAX_CELLS, Grid, decode, encode
 from kernel.profile import ColumnProfile, Kind
 from kernel.profiling import profile_rows
@@ -121,3 +122,60 @@ def test_cells_of_latencies_are_narrower_than_one_percent() -> None:
 def test_the_centre_of_the_largest_values_is_one_of_them() -> None:
     for values in ([1.7e308, 1.7e308], [-1.7e308, -1.6e308, -1.5e308, -1.4e308]):
         assert min(values) <= Grid.fit(np.array(values)).centre <= max(values)
+
+
+SIZES = (1, 255, 256, 257, 2_047, 2_048, 2_049, 4_500)  # around what is counted at once
+
+
+@pytest.mark.parametrize("identity", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_counting_equals_a_plain_count_whatever_is_not_finite(size: int, identity: bool) -> None:
+    rng = np.random.default_rng(size)
+    grid = Grid.identity() if identity else Grid.fit(rng.normal(3.0, 2.0, 5_000))
+    values, weights = rng.normal(3.0, 2.0, size), rng.random(size)
+    ends = np.unique([at for at in (0, 254, 255, 256, 257, 2_047, 2_048, size - 1) if at < size])
+    for odd in ([], ends, ends[:1], ends[-1:], rng.choice(size, size // 3, replace=False), np.arange(size)):
+        values[odd] = rng.choice([np.nan, -np.nan, np.inf, -np.inf], len(odd))
+        counted = count_numbers(values, weights, Spans(np.array([0]), np.array([size])), [grid], np.array([0]))
+        column, finite = counted.columns[0], np.isfinite(values)
+        there, deviations = values[finite], values[finite] - grid.centre
+        cells = grid.lookup()[encode(there, grid.centre)]
+        found = np.unique(cells)
+        assert [int(column[name]) for name in ("nan", "pos_inf", "neg_inf", "count")] == [
+            np.isnan(values).sum(), (values == np.inf).sum(), (values == -np.inf).sum(), len(there),
+        ]  # fmt: skip
+        assert (column["low"], column["high"]) == (there.min(initial=np.inf), there.max(initial=-np.inf))
+        assert column["squares"] == pytest.approx(((there - there.mean()) ** 2).sum() if len(there) else 0.0)
+        assert (counted.cells.index.tolist(), counted.cells.rows.tolist()) == (
+            found.tolist(),
+            np.bincount(cells)[found].tolist(),
+        )
+        for got, summed in (
+            (counted.cells.sums, deviations),
+            (counted.cells.weight, weights[finite]),
+            (counted.cells.weight2, weights[finite] ** 2),
+        ):
+            assert got == pytest.approx(np.bincount(cells, summed)[found], rel=1e-12, abs=1e-12)
+
+
+def test_spans_counted_beside_each_other_are_counted_as_alone() -> None:
+    rng = np.random.default_rng(6)
+    values = rng.normal(size=10_000)
+    grids = [Grid.fit(values[:2_000]), Grid.fit(rng.lognormal(size=2_000)), Grid.identity()]
+    spans = Spans(np.array([0, 3_000, 3_003, 3_003, 6_000]), np.array([3_000, 3_003, 3_003, 6_000, 10_000]))
+    which = np.array([0, 1, 2, 2, 1])
+    together = count_numbers(values, None, spans, grids, which)
+    alone = [
+        count_numbers(values[start:end], None, Spans(np.array([0]), np.array([end - start])), [grids[g]], np.array([0]))
+        for start, end, g in zip(*spans, which, strict=True)
+    ]
+    assert together.columns.tobytes() == b"".join(counted.columns.tobytes() for counted in alone)
+    for name in ("index", "rows", "sums"):
+        parts = [getattr(counted.cells, name) for counted in alone]
+        assert getattr(together.cells, name).tobytes() == np.concatenate(parts).tobytes()
+
+
+def test_values_too_far_apart_to_be_subtracted_are_counted_as_infinite() -> None:
+    grid = Grid(-1e308, np.array([49_088], np.uint16))
+    counts = count(np.array([1e308, -1e308, 0.0]), grid)
+    assert (counts.values, counts.pos_inf, counts.high) == (2, 1, 0.0)
