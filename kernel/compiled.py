@@ -1,6 +1,6 @@
 """Compiling loops to machine code, kept on the disk from one process to the next where the disk takes it.
 
-Three things that numba's own cache does not do:
+Four things that numba's own cache does not do:
 
 - It goes on where nothing can be kept: in an installation that nobody may write to, as in most containers, or on a disk that
   fills up. That costs a compilation, some seconds a process, and nothing else.
@@ -9,12 +9,14 @@ Three things that numba's own cache does not do:
   Here the numbers are random (https://github.com/numba/numba/issues/10486).
 - It knows what it loads. A process that ends between writing an index and the code, or two that write at once, leave the code of
   another source or for other types under the name in the index. So the code says what it is of.
+- It sees when a compiled function in another file has changed, whose code is in that of its caller.
 """
 
 import logging
 import secrets
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
@@ -59,13 +61,32 @@ class _Cache(FunctionCache):  # type: ignore[misc]
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)
         name = f"{self._impl.filename_base}.marked"  # not numba's, which could not read it
-        self._cache_file = _Files(self._cache_path, name, self._impl.locator.get_source_stamp())
+        called = sorted(_stamp(file) for file in _files_of(function) - {function.__code__.co_filename})
+        self._cache_file = _Files(self._cache_path, name, (self._impl.locator.get_source_stamp(), *called))
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
             super().save_overload(sig, data)
         except OSError as error:
             _log.info("compiled code is not kept: %s", error)
+
+
+def _files_of(function: Callable[..., Any]) -> set[str]:
+    """The files of a function and of all compiled ones that it calls by their names."""
+    found, waiting = set(), [function]
+    while waiting:
+        one = waiting.pop()
+        found.add(one)
+        of_names = [one.__globals__.get(name) for name in one.__code__.co_names]
+        # What was written: of a dispatcher, of an intrinsic.
+        called = [getattr(of, "py_func", None) or getattr(of, "_defn", None) for of in of_names]
+        waiting += [inner for inner in called if inner is not None and inner not in found]
+    return {one.__code__.co_filename for one in found}
+
+
+def _stamp(file: str) -> tuple[float, int]:
+    status = Path(file).stat()
+    return status.st_mtime, status.st_size
 
 
 class _Files(IndexDataCacheFile):  # type: ignore[misc]

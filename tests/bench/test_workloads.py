@@ -7,29 +7,46 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from bench.benchmarks import BENCHMARKS
+from bench.benchmarks import BENCHMARKS, Benchmark
 from bench.child import ROOT, Subject, run
 from bench.size import SMALL, VARIABLE
 
 ON_KAFKA = {"kafka-arrow", "kafka-json", "ingest-processes"}
 TOO_LARGE = {"embeddings"}  # for its peer; ours is run alone
+HEAVY_PEERS = {"drift", "cbpe"}  # loading them takes longer than all the rest; ours is run alone, all by make test-long
 HERE = [benchmark for benchmark in BENCHMARKS if benchmark.name not in ON_KAFKA | TOO_LARGE]
-ROWS = [row.what for benchmark in HERE for row in benchmark.rows]
+QUICK = [benchmark for benchmark in HERE if benchmark.name not in HEAVY_PEERS]
+LONG = [benchmark for benchmark in HERE if benchmark.name in HEAVY_PEERS]
 WORKLOADS = ROOT / "bench" / "workloads"
 BESIDE_THE_TABLE = {"ingest_small", "ingest_fill", "label_fill"}  # run by hand, and before a log is read
 FOR_KAFKA = {"ingest_processes"}
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def _rows(benchmarks: Sequence[Benchmark]) -> list[str]:
+    return list(dict.fromkeys(row.what for benchmark in benchmarks for row in benchmark.rows))
 
 
 @pytest.fixture(scope="module")
-def table() -> dict[str, list[dict[str, Any]]]:
+def quick() -> Rows:
+    return _one_round(QUICK)
+
+
+@pytest.fixture(scope="module")
+def long() -> Rows:
+    return _one_round(LONG)
+
+
+def _one_round(benchmarks: Sequence[Benchmark]) -> Rows:
     """The rows of one round, by what they are about."""
-    only = [word for benchmark in HERE for word in ("--only", benchmark.name)]
+    only = [word for benchmark in benchmarks for word in ("--only", benchmark.name)]
     output = _small("-m", "bench", "--rounds", "1", "--json", *only)
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: Rows = {}
     for row in json.loads(output):
         found.setdefault(row["what"], []).append(row)
     return found
@@ -42,9 +59,19 @@ def _small(*words: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("what", dict.fromkeys(ROWS))
-def test_a_row_of_the_table_has_its_figures(what, table) -> None:
-    for row in table[what]:
+@pytest.mark.parametrize("what", _rows(QUICK))
+def test_a_row_of_the_table_has_its_figures(what, quick) -> None:
+    _look_at(quick[what])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("what", _rows(LONG))
+def test_a_row_with_heavy_peers_has_its_figures(what, long) -> None:
+    _look_at(long[what])
+
+
+def _look_at(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
         if "cannot be installed" in (row["problem"] or ""):
             pytest.skip(row["problem"])
         assert row["problem"] is None
@@ -59,6 +86,12 @@ def test_every_workload_is_run() -> None:
         "embeddings",
         "embeddings_alibi",
     }
+
+
+@pytest.mark.parametrize("module", ["drift_driftglass", "cbpe_driftglass"])
+def test_ours_is_measured_without_its_heavy_peers(module, monkeypatch) -> None:
+    monkeypatch.setenv(VARIABLE, SMALL)
+    assert run(Subject("ours", module))["seconds"] > 0
 
 
 @pytest.mark.parametrize("records", ["good", "bad"])

@@ -27,6 +27,14 @@ from kernel.compiled import compiled
 def more(x):
     return x + {}
 """
+CALLS = """
+from adds import more
+from kernel.compiled import compiled
+
+@compiled
+def twice(x):
+    return 2 * more(x)
+"""
 PROGRAM = """
 import resource, sys
 import numpy as np
@@ -76,6 +84,14 @@ def test_code_of_an_older_source_is_not_taken_for_that_of_a_newer(folder: Path) 
     (folder / "work.py").write_text(ADDS.format(1_000))
     assert said(folder, "more(1)", largest=4_000) == ["1001"]
     assert said(folder, "more(1)") == ["1001"]
+
+
+def test_code_is_not_taken_once_what_it_calls_in_another_file_has_changed(folder: Path) -> None:
+    (folder / "work.py").write_text(CALLS)
+    (folder / "adds.py").write_text(ADDS.format(1))
+    assert said(folder, "twice(1)") == ["4"]
+    (folder / "adds.py").write_text(ADDS.format(10))
+    assert said(folder, "twice(1)") == ["22"]
 
 
 def test_code_for_other_types_is_not_taken(folder: Path) -> None:
