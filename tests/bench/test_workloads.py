@@ -18,10 +18,14 @@ from bench.size import SMALL, VARIABLE
 
 ON_KAFKA = {"kafka-arrow", "kafka-json", "ingest-processes"}
 TOO_LARGE = {"embeddings"}  # for its peer; ours is run alone
-HEAVY_PEERS = {"drift", "cbpe"}  # loading them takes longer than all the rest; ours is run alone, all by make test-long
+HEAVY = {
+    "drift",
+    "cbpe",
+    "ingest-models",
+}  # longer than all the rest; one of ours of each is run alone, all by make test-long
 HERE = [benchmark for benchmark in BENCHMARKS if benchmark.name not in ON_KAFKA | TOO_LARGE]
-QUICK = [benchmark for benchmark in HERE if benchmark.name not in HEAVY_PEERS]
-LONG = [benchmark for benchmark in HERE if benchmark.name in HEAVY_PEERS]
+QUICK = [benchmark for benchmark in HERE if benchmark.name not in HEAVY]
+LONG = [benchmark for benchmark in HERE if benchmark.name in HEAVY]
 WORKLOADS = ROOT / "bench" / "workloads"
 BESIDE_THE_TABLE = {"ingest_small", "ingest_fill", "label_fill"}  # run by hand, and before a log is read
 FOR_KAFKA = {"ingest_processes"}
@@ -66,7 +70,7 @@ def test_a_row_of_the_table_has_its_figures(what, quick) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("what", _rows(LONG))
-def test_a_row_with_heavy_peers_has_its_figures(what, long) -> None:
+def test_a_row_of_a_heavy_one_has_its_figures(what, long) -> None:
     _look_at(long[what])
 
 
@@ -88,10 +92,12 @@ def test_every_workload_is_run() -> None:
     }
 
 
-@pytest.mark.parametrize("module", ["drift_driftglass", "cbpe_driftglass"])
-def test_ours_is_measured_without_its_heavy_peers(module, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("module", "arguments"), [("drift_driftglass", ()), ("cbpe_driftglass", ()), ("ingest_models", ("2", "1"))]
+)
+def test_ours_of_a_heavy_one_is_measured(module, arguments, monkeypatch) -> None:
     monkeypatch.setenv(VARIABLE, SMALL)
-    assert run(Subject("ours", module))["seconds"] > 0
+    assert min(run(Subject("ours", module, arguments=arguments)).values()) > 0
 
 
 @pytest.mark.parametrize("records", ["good", "bad"])
