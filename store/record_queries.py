@@ -19,11 +19,12 @@ RECORDS = "records"
 
 
 class RecordQueries:
-    """Runs queries, each on a connection of its own."""
+    """Runs queries, each on a connection of its own to one DuckDB, which takes longer to start than most of them."""
 
     def __init__(self, log: RecordLog, workspace: str) -> None:
         self._log = log
         self._workspace = workspace
+        self._duckdb: duckdb.DuckDBPyConnection | None = None
 
     def run(
         self,
@@ -48,8 +49,7 @@ class RecordQueries:
         Raises:
             UnavailableError: the record log is away.
         """
-        with duckdb.connect() as connection:
-            connection.execute("set TimeZone = 'UTC'")
+        with self._connection() as connection:
             try:
                 if not self._offer(connection, RECORDS, kind, files):
                     return None
@@ -60,7 +60,16 @@ class RecordQueries:
                     connection.register(name, more)
                 return connection.sql(query, params=values).to_arrow_table()
             except (duckdb.Error, DeltaError, OSError) as error:
+                self._duckdb = None  # after some errors it would answer nothing more
                 raise UnavailableError(f"the record log cannot be read: {error}") from error
+
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        if self._duckdb is None:
+            # It outlives a query, and is to hold nothing of the files that one has read.
+            self._duckdb = duckdb.connect(config={"enable_external_file_cache": False})
+        connection = self._duckdb.cursor()
+        connection.execute("set TimeZone = 'UTC'")
+        return connection
 
     def _offer(self, connection: duckdb.DuckDBPyConnection, name: str, kind: RecordKind, files: Choice) -> bool:
         """Give the queries a view of some files of a table, if there are any."""
@@ -78,7 +87,9 @@ def _view(
     """A view of these files alone; DuckDB reads those of a folder itself, in half of the time."""
     if isinstance(files, pafs.SubTreeFileSystem):
         names = ", ".join("'" + f"{files.base_path}{path}".replace("'", "''") + "'" for path in paths)
-        connection.execute(f"create view {name} as select * from read_parquet([{names}], hive_partitioning = false)")
+        connection.execute(
+            f"create temp view {name} as select * from read_parquet([{names}], hive_partitioning = false)"
+        )
         return
     schema = stored_schema(kind)
     schema = schema.remove(schema.get_field_index(PARTITION_COLUMN))

@@ -3,11 +3,13 @@
 import json
 import os
 import time
+from pathlib import Path
 
 import duckdb
 import pytest
 
 from kernel.clock import DAY_US
+from kernel.errors import UnavailableError
 from store.record_reads import RecordReader
 from store.record_upkeep import vacuum
 from store.records import RecordLog
@@ -98,6 +100,17 @@ def test_a_replay_in_progress_goes_on_over_a_merge_and_a_vacuum(filled) -> None:
     assert found + sum(batch.num_rows for batch in batches) == 100
     again = reader.predictions("flight-delay", START_US, START_US + DAY_US, {"delay": "numbers"})
     assert sum(batch.num_rows for batch in again) == 100
+
+
+def test_a_reader_that_met_a_broken_file_reads_again_once_it_is_whole(filled) -> None:
+    reader = RecordReader(RecordLog(str(filled.folder / "records")), "default")
+    file = Path(filled.table().file_uris()[0])
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UnavailableError, match="the record log cannot be read"):
+        list(reader.rows("flight-delay", START_US, START_US + DAY_US))
+    file.write_bytes(whole)
+    assert sum(day.num_rows for day in reader.rows("flight-delay", START_US, START_US + DAY_US)) == 100
 
 
 def test_a_replay_by_days_goes_on_over_merges_between_its_days(workspace, messages, prediction) -> None:
