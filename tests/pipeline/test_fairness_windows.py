@@ -106,7 +106,7 @@ def test_intervals_hold_for_the_declared_cluster_and_of_a_month_without_one_for_
     _hold_by(workspace, "1mo", sent + more, lambda row: row["ts"][:10])
 
 
-@pytest.mark.parametrize(("positive", "negative"), [("late", "ok"), (1, 0), (True, False)])
+@pytest.mark.parametrize(("positive", "negative"), [("late", "ok"), (1, 0), (True, False), ("9" * 39, "ok")])
 def test_what_predictions_add_up_to_is_what_their_rows_do(workspace, messages, positive, negative) -> None:
     traffic = traffic_of(workspace, messages)
     days = [a_biased_day(day, positive, negative)[:60] for day in range(2)]
