@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 
@@ -145,9 +146,12 @@ def test_a_join_is_not_waited_for_at_a_coordinator_that_hangs(cluster: KafkaClus
             cluster.wait_until_whole()
 
 
-def test_the_ends_are_told_while_a_partition_gets_another_leader(cluster: KafkaCluster) -> None:
+@pytest.mark.parametrize("client", ["kafka-python", "confluent"])
+def test_the_ends_are_told_while_a_partition_gets_another_leader(
+    cluster: KafkaCluster, client: Literal["kafka-python", "confluent"]
+) -> None:
     topic = group = f"moved-{uuid.uuid4().hex[:8]}"
-    kafka = KafkaSettings(bootstrap=cluster.bootstrap_servers, client="confluent", group=group)
+    kafka = KafkaSettings(bootstrap=cluster.bootstrap_servers, client=client, group=group)
     ensure_topics(kafka, [topic], partitions=1)
     partition = Partition(topic, 0)
     with closing(open_source(LogSettings(kind="kafka", kafka=kafka), [topic], Holder())) as source:
