@@ -13,11 +13,11 @@ from kernel.settings import KafkaSettings
 from stream.kafka_client import check_topics, connect, translated
 from stream.kafka_headers import our_headers
 from stream.kafka_join import finish_join, forget_hung_coordinator, forget_lost_coordinator
+from stream.kafka_offsets import list_offsets
 from stream.message import POLL_BYTES, Assignment, Message, Partition
 
 _SLICE_S = 0.2  # how long one wait may be before changes of the assignment are looked after
 _RECORDS = 2_000  # a step of reading; its bytes are counted after it
-_LIST_TIMEOUT_MS = 5_000
 _CLOSE_TIMEOUT_MS = 3_000
 _HEARTBEATS_PER_SESSION = 3
 
@@ -115,7 +115,7 @@ class KafkaSource:
             UnavailableError: Kafka does not answer.
         """
         with translated(self._settings):
-            ends = self._consumer.end_offsets([_theirs(p) for p in partitions], _LIST_TIMEOUT_MS)
+            ends = list_offsets(self._consumer, self._consumer.end_offsets, [_theirs(p) for p in partitions])
         return {partition: ends[_theirs(partition)] for partition in partitions}
 
     def trim(self, partition: Partition, before_offset: int) -> None:
@@ -181,7 +181,7 @@ class KafkaSource:
         if not partitions:
             return {}
         with translated(self._settings):
-            firsts = self._consumer.beginning_offsets([_theirs(p) for p in partitions], _LIST_TIMEOUT_MS)
+            firsts = list_offsets(self._consumer, self._consumer.beginning_offsets, [_theirs(p) for p in partitions])
         return {partition: firsts[_theirs(partition)] for partition in partitions}
 
 

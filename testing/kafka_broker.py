@@ -1,6 +1,7 @@
 """A real Apache Kafka broker, KRaft mode, one node on 127.0.0.1.
 
-Ready in about 2.5 s on two cores: the storage is formatted once, at installation, and the JVM compiles with C1 only.
+Ready in about two seconds on two cores: the storage is formatted and the classes are archived once, at installation, and the
+JVM compiles with C1 only.
 """
 
 import os

@@ -26,6 +26,7 @@ from testing.waiting import is_listening, kept_port, wait_until
 BROKERS = 3
 OFFSETS_TOPIC = "__consumer_offsets"
 _START_TIMEOUT_S = 90.0
+_LOOK_S = 0.2
 _PROPERTIES = {
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "inter.broker.listener.name": "PLAINTEXT",
@@ -36,6 +37,7 @@ _PROPERTIES = {
     "transaction.state.log.min.isr": "2",
     # A killed broker is given up after 3 s instead of 9 s; three JVMs on two cores need as much to be told from a dead one.
     "broker.session.timeout.ms": "3000",
+    "broker.heartbeat.interval.ms": "500",
     "controller.quorum.election.timeout.ms": "1000",
     "num.network.threads": "1",
     "num.io.threads": "2",
@@ -177,7 +179,7 @@ class KafkaCluster:
 
     def wait_until_whole(self) -> None:
         """Return once all brokers are in the cluster and every partition has all of its replicas in sync."""
-        wait_until(self._is_whole, timeout_s=_START_TIMEOUT_S, what="three brokers, all replicas in sync")
+        wait_until(self._is_whole, _START_TIMEOUT_S, "three brokers, all replicas in sync", every_s=_LOOK_S)
 
     def _is_whole(self) -> bool:
         if not all(broker.listens for broker in self.brokers):

@@ -14,6 +14,7 @@ JVM_OPTIONS = [
     "-Xmx256m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
+    f"-XX:SharedArchiveFile={INSTALLED}/classes.jsa",  # without it, or one of another JVM, a start only takes longer
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
 ]
 

@@ -12,10 +12,13 @@ KEPT_PORTS = range(20_000, 32_000)  # below those that Linux gives to outgoing c
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], timeout_s: float = 30.0, what: str = "the condition") -> T:
+def wait_until(
+    condition: Callable[[], T], timeout_s: float = 30.0, what: str = "the condition", every_s: float = POLL_INTERVAL_S
+) -> T:
     """Call ``condition`` until what it returns is true, and return that.
 
-    ``what`` completes the sentence "not within 30 s: ...". An exception of ``condition`` ends the wait.
+    ``what`` completes the sentence "not within 30 s: ...". An exception of ``condition`` ends the wait. ``every_s`` is for
+    conditions that cost whom they ask something.
 
     Raises:
         AssertionError: ``condition`` was still false after ``timeout_s`` seconds.
@@ -28,7 +31,7 @@ def wait_until(condition: Callable[[], T], timeout_s: float = 30.0, what: str = 
     while not (value := condition()):
         if time.monotonic() > deadline_s:
             raise AssertionError(f"not within {timeout_s:g} s: {what}")
-        time.sleep(POLL_INTERVAL_S)
+        time.sleep(every_s)
     return value
 
 

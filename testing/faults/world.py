@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ from testing.waiting import wait_until
 PARTITIONS = 4
 SESSION_MS = 4_000
 _CAUGHT_UP_S = 240.0
-_LOOK_S = 0.2
+_LOOK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,17 @@ class World:
     faults: int = 0
     collectors: Collectors = field(init=False)
     verdict_given: Verdict | None = None
+    _database: sa.Engine = field(init=False)
 
     def __post_init__(self) -> None:
         self.collectors = Collectors(self.environment, self.folder)
+        # Connections are kept, as a new one costs more than a look, and tried first, as scenarios end them.
+        self._database = sa.create_engine(self.database_url, pool_pre_ping=True)
+
+    def close(self) -> None:
+        """End what runs."""
+        self.collectors.close()
+        self._database.dispose()
 
     @property
     def log(self) -> LogSettings:
@@ -111,27 +119,15 @@ class World:
 
     def committed(self) -> dict[tuple[str, int], int]:
         """The offset of every partition as the database has it."""
-        engine = sa.create_engine(self.database_url)
-        try:
-            with engine.connect() as connection:
-                found = connection.execute(
-                    sa.text('select topic, "partition", next_offset from offsets where workspace = :w'),
-                    {"w": self.workspace},
-                ).all()
-        finally:
-            engine.dispose()
+        query = sa.text('select topic, "partition", next_offset from offsets where workspace = :w')
+        with self._database.connect() as connection:
+            found = connection.execute(query, {"w": self.workspace}).all()
         return {(topic, partition): offset for topic, partition, offset in found}
 
     def wait_for_commits(self, more: int = 1, timeout_s: float = _CAUGHT_UP_S) -> None:
         """Return once the offsets have moved by this many messages; every collector must live meanwhile."""
         goal = sum(self.committed().values()) + more
         self._wait(lambda: sum(self.committed().values()) >= goal, timeout_s, f"{more} more messages committed")
-
-    def lag(self) -> dict[tuple[str, int], int]:
-        """How many offsets of each partition are not committed; partitions without any are left out."""
-        ends, committed = self._ends(), self.committed()
-        behind = {place: end - committed.get(place, 0) for place, end in ends.items()}
-        return {place: left for place, left in behind.items() if left}
 
     def verdict(self, load: Load, fetch: Callable[[], object] = lambda: None) -> Verdict:
         """Wait until nothing is left to read, with no hand lent, then count everything.
@@ -143,7 +139,8 @@ class World:
             AssertionError: a collector ended by itself, or something was still left to read after minutes.
         """
         sent, began = load.finish(), time.monotonic()
-        self._wait(self._caught_up, _CAUGHT_UP_S, f"no lag in {self.workspace}")
+        with closing(KafkaConsumer(bootstrap_servers=self.cluster.direct_servers)) as log:
+            self._wait(lambda: self._is_caught_up(log), _CAUGHT_UP_S, f"no lag in {self.workspace}")
         caught_up_s = time.monotonic() - began
         fetch()
         found = views(self.database_url, self.workspace, self.records, sent)
@@ -153,28 +150,19 @@ class World:
     def _wait(self, condition: Callable[[], bool], timeout_s: float, what: str) -> None:
         """Wait with every collector alive; in vain, and the error says what each of their threads was doing."""
         try:
-            wait_until(lambda: self.collectors.require_alive() and condition(), timeout_s, what)
+            wait_until(lambda: self.collectors.require_alive() and condition(), timeout_s, what, every_s=_LOOK_S)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.collectors.autopsy()}") from error
 
-    def _caught_up(self) -> bool:
-        if not self.lag():
-            return True
-        time.sleep(_LOOK_S)  # a look costs the brokers something
-        return False
-
-    def _ends(self) -> dict[tuple[str, int], int]:
-        consumer = KafkaConsumer(bootstrap_servers=self.cluster.direct_servers)
-        try:
-            places = [
-                TopicPartition(topic, partition)
-                for topic in (self.topic(kind) for kind in RecordKind)
-                for partition in consumer.partitions_for_topic(topic) or ()
-            ]
-            ends = consumer.end_offsets(places)
-        finally:
-            consumer.close()
-        return {(place.topic, place.partition): end for place, end in ends.items()}
+    def _is_caught_up(self, log: KafkaConsumer) -> bool:
+        """Whether everything in the log is committed, as a consumer that reads nothing sees it."""
+        places = [
+            TopicPartition(topic, partition)
+            for topic in (self.topic(kind) for kind in RecordKind)
+            for partition in log.partitions_for_topic(topic) or ()
+        ]
+        ends, committed = log.end_offsets(places), self.committed()
+        return all(committed.get((place.topic, place.partition), 0) == end for place, end in ends.items())
 
 
 @contextmanager
@@ -193,7 +181,7 @@ def a_world(cluster: KafkaCluster, database_url: str, folder: Path, workspace: s
         try:
             yield world
         finally:
-            world.collectors.close()
+            world.close()
 
 
 def _environment(cluster: KafkaCluster, database_url: str, records: Path, workspace: str) -> dict[str, str]:

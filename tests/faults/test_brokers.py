@@ -5,6 +5,8 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
+from typing import Literal
 
 import pytest
 
@@ -15,6 +17,7 @@ from stream.kafka_client import ensure_topics
 from stream.kafka_source import KafkaSource
 from stream.message import Partition
 from stream.open import open_source
+from testing.faults.load import Load
 from testing.faults.scale import Scale
 from testing.faults.world import SESSION_MS, World
 from testing.kafka_broker import admin_client
@@ -25,6 +28,9 @@ COLLECTORS = 2
 JOIN_S = 90.0  # a join itself may last five minutes
 ROWS = 600
 MESSAGES = 300  # fewer than the rows make, and more than a flush that was under way may bring
+
+
+Victim = Callable[[World, random.Random], Broker]
 
 
 def any_broker(world: World, chance: random.Random) -> Broker:
@@ -39,60 +45,75 @@ def leader(world: World, _chance: random.Random) -> Broker:
     return world.cluster.leader(world.topic(RecordKind.PREDICTIONS), 0)
 
 
-@pytest.mark.parametrize("victim", [any_broker, coordinator])
-def test_a_broker_is_killed_and_comes_back_while_records_are_produced(
-    world: World, scale: Scale, victim: Callable[[World, random.Random], Broker]
+def is_killed_and_comes_back(broker: Broker, world: World, load: Load, _chance: random.Random) -> None:
+    world.fault(broker.kill)
+    load.wait_for(ROWS)
+    world.wait_for_commits(MESSAGES)
+    world.cluster.start(broker)
+    load.wait_for(ROWS)
+    world.cluster.wait_until_whole()
+
+
+def is_slow_then_hangs_then_loses_its_connections(
+    broker: Broker, world: World, load: Load, chance: random.Random
 ) -> None:
-    chance = random.Random(world.seed)
-    world.collectors.start(COLLECTORS)
-    with world.load() as load:
+    with world.during(broker.proxy.slowed(0.2)):
+        load.wait_for(ROWS)
         world.wait_for_commits()
-        for _ in range(scale(short=1, long=4)):
-            broker = victim(world, chance)
-            world.fault(broker.kill)
-            load.wait_for(ROWS)
-            world.wait_for_commits(MESSAGES)
-            world.cluster.start(broker)
-            load.wait_for(ROWS)
-            world.cluster.wait_until_whole()
-        verdict = world.verdict(load)
-    assert (verdict.lost, verdict.doubled, verdict.details) == (0, 0, ())
+    # While its leader is out of reach a partition takes nothing and gives nothing, so only time can pass.
+    with world.during(broker.proxy.stalled()):
+        time.sleep(chance.choice((0.5, 1.5)) * SESSION_MS / 1_000)
+    world.fault(broker.proxy.cut)
+    with world.during(broker.proxy.refusing()):
+        time.sleep(1.5 * SESSION_MS / 1_000)
+    load.wait_for(ROWS)
+    world.wait_for_commits()
 
 
-def test_a_broker_is_slow_then_hangs_then_loses_its_connections(world: World, scale: Scale) -> None:
+def stands_still_until_the_others_give_it_up(broker: Broker, world: World, load: Load, _chance: random.Random) -> None:
+    with world.during(broker.frozen()):
+        load.wait_for(ROWS)
+        world.wait_for_commits(MESSAGES)
+    load.wait_for(ROWS)
+    world.cluster.wait_until_whole()
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What becomes of a broker; of which one, in turns."""
+
+    happen: Callable[[Broker, World, Load, random.Random], None]
+    victims: tuple[Victim, ...]
+
+
+# What the long form does to a world each, the short one does to a single one.
+SCENARIOS: dict[str, Sequence[Trouble]] = Scale()(
+    short={
+        "everything": (
+            Trouble(is_killed_and_comes_back, (coordinator,)),
+            Trouble(is_slow_then_hangs_then_loses_its_connections, (leader,)),
+            Trouble(stands_still_until_the_others_give_it_up, (leader,)),
+        )
+    },
+    long={
+        "killed": (Trouble(is_killed_and_comes_back, (any_broker,)),),
+        "coordinator killed": (Trouble(is_killed_and_comes_back, (coordinator,)),),
+        "way": (Trouble(is_slow_then_hangs_then_loses_its_connections, (leader, coordinator, any_broker)),),
+        "standstill": (Trouble(stands_still_until_the_others_give_it_up, (leader, coordinator)),),
+    },
+)
+
+
+@pytest.mark.parametrize("troubles", SCENARIOS.values(), ids=SCENARIOS)
+def test_a_broker_fails_while_records_are_produced(world: World, scale: Scale, troubles: Sequence[Trouble]) -> None:
     chance = random.Random(world.seed)
     world.collectors.start(COLLECTORS)
     with world.load() as load:
         world.wait_for_commits()
         for number in range(scale(short=1, long=4)):
-            broker = (leader, coordinator, any_broker)[number % 3](world, chance)
-            with world.during(broker.proxy.slowed(0.2)):
-                load.wait_for(ROWS)
-                world.wait_for_commits()
-            # While its leader is out of reach a partition takes nothing and gives nothing, so only time can pass.
-            with world.during(broker.proxy.stalled()):
-                time.sleep(chance.choice((0.5, 1.5)) * SESSION_MS / 1_000)
-            world.fault(broker.proxy.cut)
-            with world.during(broker.proxy.refusing()):
-                time.sleep(1.5 * SESSION_MS / 1_000)
-            load.wait_for(ROWS)
-            world.wait_for_commits()
-        verdict = world.verdict(load)
-    assert (verdict.lost, verdict.doubled, verdict.details) == (0, 0, ())
-
-
-def test_a_broker_stands_still_until_the_others_give_it_up(world: World, scale: Scale) -> None:
-    chance = random.Random(world.seed)
-    world.collectors.start(COLLECTORS)
-    with world.load() as load:
-        world.wait_for_commits()
-        for number in range(scale(short=1, long=4)):
-            broker = (leader, coordinator)[number % 2](world, chance)
-            with world.during(broker.frozen()):
-                load.wait_for(ROWS)
-                world.wait_for_commits(MESSAGES)
-            load.wait_for(ROWS)
-            world.cluster.wait_until_whole()
+            for trouble in troubles:
+                victim = trouble.victims[number % len(trouble.victims)]
+                trouble.happen(victim(world, chance), world, load, chance)
         verdict = world.verdict(load)
     assert (verdict.lost, verdict.doubled, verdict.details) == (0, 0, ())
 
@@ -125,9 +146,12 @@ def test_a_join_is_not_waited_for_at_a_coordinator_that_hangs(cluster: KafkaClus
             cluster.wait_until_whole()
 
 
-def test_the_ends_are_told_while_a_partition_gets_another_leader(cluster: KafkaCluster) -> None:
+@pytest.mark.parametrize("client", ["kafka-python", "confluent"])
+def test_the_ends_are_told_while_a_partition_gets_another_leader(
+    cluster: KafkaCluster, client: Literal["kafka-python", "confluent"]
+) -> None:
     topic = group = f"moved-{uuid.uuid4().hex[:8]}"
-    kafka = KafkaSettings(bootstrap=cluster.bootstrap_servers, client="confluent", group=group)
+    kafka = KafkaSettings(bootstrap=cluster.bootstrap_servers, client=client, group=group)
     ensure_topics(kafka, [topic], partitions=1)
     partition = Partition(topic, 0)
     with closing(open_source(LogSettings(kind="kafka", kafka=kafka), [topic], Holder())) as source:

@@ -1,4 +1,6 @@
-"""Clocks are set by hours while collectors run, and collectors with clocks of their own take over: every id still counts once."""
+"""Clocks are set by hours while collectors run, are killed and leave, and others with clocks of their own take over: every id
+still counts once.
+"""
 
 import random
 import sys
@@ -55,19 +57,22 @@ def _every_partition_has_moved_since(world: World) -> Callable[[], bool]:
     return have_moved
 
 
-def test_clocks_are_set_by_hours_while_collectors_run_and_are_killed(world: World, scale: Scale) -> None:
+def test_clocks_are_set_by_hours_while_collectors_run_are_killed_and_leave(world: World, scale: Scale) -> None:
     chance = random.Random(world.seed)
     clocks = Clocks(world, chance)
     for _ in range(MEMBERS):
         clocks.start()
     with world.load() as load:
         world.wait_for_commits()
-        for _ in range(scale(short=2, long=30)):
+        for number in range(scale(short=2, long=30)):
             world.fault(lambda: clocks.set(chance.choice(world.collectors.running)))
-            load.wait_for(200)
+            load.wait_for(chance.randrange(60, 600))
             world.wait_for_commits()
             world.fault(lambda: world.collectors.kill(chance.choice(world.collectors.running)))
             clocks.start()
+            if number % 2:  # one leaves in peace while the group still looks for the dead one
+                world.collectors.stop(chance.choice(world.collectors.running))
+                clocks.start()
             wait_until(_every_partition_has_moved_since(world), 120, what="commits to every partition")
             load.wait_for(600)  # with copies of old records, for whoever took over
         verdict = world.verdict(load)

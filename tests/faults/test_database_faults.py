@@ -1,7 +1,9 @@
 """The database crashes, cuts its connections, and aborts transactions: the collectors stand by and go on, each record once."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import psycopg
 import pytest
@@ -9,6 +11,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from testing.durable_postgres import DurablePostgres, durable_postgres
+from testing.faults.load import Load
 from testing.faults.scale import Scale
 from testing.faults.world import World
 from testing.missing import ServiceMissingError
@@ -40,128 +43,154 @@ def _connect(world: World) -> psycopg.Connection[tuple[object, ...]]:
     return psycopg.connect(url.render_as_string(hide_password=False), autocommit=True)
 
 
-def _count(connection: psycopg.Connection[tuple[object, ...]], query: sql.SQL) -> int:
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return int(str(row[0]))
+def _wait_for_a_transaction(world: World, that: sql.SQL, what: str) -> None:
+    """Return while there is a transaction of which this holds; asked for on a connection of its own, so that new ones are seen."""
+    query = sql.SQL("select pid from pg_stat_activity where datname = current_database() and {}").format(that)
+    with _connect(world) as connection:
+        wait_until(lambda: connection.execute(query).fetchone(), 120, what)
 
 
 def _wait_for_a_write(world: World) -> None:
     """Return while a collector is inside of a transaction that has written."""
-    writing = sql.SQL(
-        "select count(*) from pg_stat_activity where datname = current_database() and backend_xid is not null"
+    _wait_for_a_transaction(world, sql.SQL("backend_xid is not null"), "a transaction of a collector that writes")
+
+
+def _wait_for_one_that_waits(world: World) -> None:
+    """Return while a collector waits for what somebody else has locked."""
+    _wait_for_a_transaction(world, sql.SQL("wait_event_type = 'Lock'"), "a collector that waits")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where the faults happen."""
+
+    world: World
+    server: DurablePostgres
+    load: Load
+    chance: random.Random
+
+
+Fault = Callable[[Scene], None]
+
+
+def _wait_between_writes(scene: Scene) -> None:
+    """Return at some moment within a later write than the last."""
+    scene.load.wait_for(scene.chance.randrange(60, 300))
+    _wait_for_a_write(scene.world)
+
+
+def _end_connections(world: World) -> None:
+    ending = (
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where datname = current_database() and pid <> pg_backend_pid()"
     )
     with _connect(world) as connection:
-        wait_until(lambda: _count(connection, writing), 120, what="a transaction of a collector that writes")
+        connection.execute(sql.SQL(ending))
 
 
-def _logs(world: World) -> str:
-    return "".join(collector.log for collector in world.collectors.running)
+def _make_serializable(world: World) -> None:
+    """Unless they are already: the transactions of all connections that are made from now on, which all are."""
+    isolation = "default_transaction_isolation"
+    with _connect(world) as connection:
+        row = connection.execute("select current_setting(%s)", [isolation]).fetchone()
+        if row == ("serializable",):
+            return
+        name = sql.Identifier(str(sa.make_url(world.database_url).database))
+        connection.execute(sql.SQL("alter database {} set {} = serializable").format(name, sql.Identifier(isolation)))
+    _end_connections(world)
 
 
-def test_the_database_is_crashed_and_restarted_in_the_middle_of_commits(
-    world: World, scale: Scale, server: DurablePostgres
+@contextmanager
+def _one_more_in_the_logs(world: World, message: str) -> Iterator[None]:
+    """Return from the block once a collector has said this once more."""
+
+    def said() -> int:
+        return "".join(collector.log for collector in world.collectors.running).count(message)
+
+    before = said()
+    yield
+    wait_until(lambda: said() > before, 60, what=f"one more {message!r} in the logs")
+
+
+def crash_in_a_commit(scene: Scene) -> None:
+    _wait_for_a_write(scene.world)
+    scene.world.fault(scene.server.crash)
+    scene.server.start()
+
+
+def restart_in_a_commit(scene: Scene) -> None:
+    _wait_for_a_write(scene.world)
+    scene.world.fault(scene.server.restart)
+
+
+def end_connections(scene: Scene) -> None:
+    _wait_between_writes(scene)
+    scene.world.fault(lambda: _end_connections(scene.world))
+
+
+def cut_connections(scene: Scene) -> None:
+    _wait_between_writes(scene)
+    scene.world.fault(scene.world.database_proxy.cut)
+
+
+def refuse_connections(scene: Scene) -> None:
+    _wait_between_writes(scene)
+    with scene.world.during(scene.world.database_proxy.refusing()):
+        scene.load.wait_for(300)
+
+
+def stall_connections(scene: Scene) -> None:
+    _wait_between_writes(scene)
+    with scene.world.during(scene.world.database_proxy.stalled()):
+        scene.load.wait_for(300)
+
+
+def deadlock(scene: Scene) -> None:
+    """Hold what a flush writes last, and once it waits for that, ask for what it has written first."""
+    told = _one_more_in_the_logs(scene.world, "deadlock detected")
+    with scene.world.during(told), _connect(scene.world) as connection, connection.transaction():
+        connection.execute("set local deadlock_timeout = '1h'")  # so that it is always the other who gives up
+        connection.execute("lock table windows in access exclusive mode")
+        _wait_for_one_that_waits(scene.world)
+        connection.execute("lock table offsets in access exclusive mode")
+
+
+def conflict(scene: Scene) -> None:
+    """Change what a flush changes last, after it has looked at the database and before it comes to that."""
+    _make_serializable(scene.world)
+    told = _one_more_in_the_logs(scene.world, "could not serialize access")
+    with scene.world.during(told), _connect(scene.world) as connection, connection.transaction():
+        connection.execute("set transaction isolation level read committed")
+        connection.execute("set local deadlock_timeout = '1h'")  # so that it is always the other who gives up
+        connection.execute("update windows set rows = rows")
+        _wait_for_one_that_waits(scene.world)
+
+
+CRASHES = (crash_in_a_commit, crash_in_a_commit, restart_in_a_commit)
+CONNECTIONS = (end_connections, cut_connections, refuse_connections, stall_connections)
+
+# What the long form does to a world each, the short one does to a single one. The last leaves it serializable.
+SCENARIOS: dict[str, tuple[Sequence[Fault], int]] = Scale()(
+    short={"everything": ((crash_in_a_commit, restart_in_a_commit, *CONNECTIONS, deadlock, conflict), 1)},
+    long={
+        "crashes": (CRASHES, 10),
+        "connections": (CONNECTIONS, 15),
+        "conflicts": ((conflict,), 40),
+        "deadlocks": ((deadlock,), 20),
+    },
+)
+
+
+@pytest.mark.parametrize(("faults", "times"), SCENARIOS.values(), ids=SCENARIOS)
+def test_the_database_fails_in_the_midst_of_commits(
+    world: World, server: DurablePostgres, faults: Sequence[Fault], times: int
 ) -> None:
     world.collectors.start(MEMBERS)
     with world.load() as load:
+        scene = Scene(world, server, load, random.Random(world.seed))
         world.wait_for_commits()
-        for number in range(scale(short=3, long=30)):
-            _wait_for_a_write(world)
-            if number % 3 == 2:
-                world.fault(server.restart)
-            else:
-                world.fault(server.crash)
-                server.start()
-            world.wait_for_commits()
-        verdict = world.verdict(load)
-    assert (verdict.lost, verdict.doubled, verdict.details) == (0, 0, ())
-
-
-def test_connections_to_the_database_are_ended_cut_refused_and_stalled(world: World, scale: Scale) -> None:
-    chance = random.Random(world.seed)
-
-    def end() -> None:
-        ending = (
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where datname = current_database() and pid <> pg_backend_pid()"
-        )
-        with _connect(world) as connection:
-            connection.execute(sql.SQL(ending))
-
-    def refuse() -> None:
-        with world.database_proxy.refusing():
-            load.wait_for(300)
-
-    def stall() -> None:
-        with world.database_proxy.stalled():
-            load.wait_for(300)
-
-    kinds: list[Callable[[], object]] = [end, world.database_proxy.cut, refuse, stall]
-    world.collectors.start(MEMBERS)
-    with world.load() as load:
-        world.wait_for_commits()
-        for number in range(scale(short=4, long=60)):
-            load.wait_for(chance.randrange(60, 300))
-            _wait_for_a_write(world)
-            world.fault(kinds[number % len(kinds)])
-            world.wait_for_commits()
-        verdict = world.verdict(load)
-    assert (verdict.lost, verdict.doubled, verdict.details) == (0, 0, ())
-
-
-def test_transactions_that_cannot_be_serialized_are_begun_again(world: World, scale: Scale) -> None:
-    name = sql.Identifier(str(sa.make_url(world.database_url).database))
-    with _connect(world) as connection:
-        connection.execute(
-            sql.SQL("alter database {} set default_transaction_isolation to 'serializable'").format(name)
-        )
-    waiting = sql.SQL(
-        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-    )
-
-    def conflict() -> None:
-        """Change what a flush changes last, after it has looked at the database and before it comes to that."""
-        with _connect(world) as connection, connection.transaction():
-            connection.execute("set transaction isolation level read committed")
-            connection.execute("set local deadlock_timeout = '1h'")  # so that it is always the other who gives up
-            connection.execute("update windows set rows = rows")
-            wait_until(lambda: _count(connection, waiting), 120, what="a collector that waits")
-
-    world.collectors.start(MEMBERS)
-    with world.load() as load:
-        world.wait_for_commits()
-        for number in range(scale(short=3, long=40)):
-            world.fault(conflict)
-            wait_until(
-                lambda n=number: _logs(world).count("could not serialize access") > n,
-                60,
-                what="a serialization failure in the logs",
-            )
-            world.wait_for_commits()
-        verdict = world.verdict(load)
-    assert (verdict.lost, verdict.doubled, verdict.details) == (0, 0, ())
-
-
-def test_a_collector_that_loses_a_deadlock_begins_its_transaction_again(world: World, scale: Scale) -> None:
-    waiting = sql.SQL(
-        "select count(*) from pg_locks where not granted and pid <> pg_backend_pid() "
-        "and database = (select oid from pg_database where datname = current_database())"
-    )
-
-    def deadlock() -> None:
-        """Hold what a flush writes last, and once it waits for that, ask for what it has written first."""
-        with _connect(world) as connection, connection.transaction():
-            connection.execute("set local deadlock_timeout = '1h'")  # so that it is always the other who gives up
-            connection.execute("lock table windows in access exclusive mode")
-            wait_until(lambda: _count(connection, waiting), 120, what="a collector that waits")
-            connection.execute("lock table offsets in access exclusive mode")
-
-    world.collectors.start(MEMBERS)
-    with world.load() as load:
-        world.wait_for_commits()
-        for number in range(scale(short=2, long=20)):
-            world.fault(deadlock)
-            wait_until(lambda n=number: _logs(world).count("deadlock detected") > n, 60, what="a deadlock in the logs")
+        for inject in [*faults] * times:
+            inject(scene)
             world.wait_for_commits()
         verdict = world.verdict(load)
     assert (verdict.lost, verdict.doubled, verdict.details) == (0, 0, ())

@@ -2,12 +2,15 @@
 
 import random
 
+import pytest
+
 from testing.faults.scale import Scale
 from testing.faults.world import World
 
 MEMBERS = 3
 
 
+@pytest.mark.long  # of which test_clocks.py is the shorter form
 def test_collectors_are_killed_at_random_moments_while_others_join_and_leave(world: World, scale: Scale) -> None:
     chance = random.Random(world.seed)
     kills = scale(short=4, long=50)
