@@ -39,7 +39,7 @@ archive() {
         --override controller.quorum.voters="1@127.0.0.1:${ports[1]}" >"$folder/log" 2>&1 &
     broker=$!
     for _ in {1..300}; do
-        grep -q "Kafka Server started" "$folder/log" && break
+        grep -qs "Kafka Server started" "$folder/log" && break
         kill -0 "$broker" 2>/dev/null || break
         sleep 0.2
     done
