@@ -1,4 +1,5 @@
-"""Every page in a real browser, what draws most in both themes: what people see, and that nothing fails on the way."""
+"""Every page in a real browser: what people see, and that nothing fails on the way. What draws most is seen in both themes, the
+dark one by `make test-long`."""
 
 import re
 from collections.abc import Iterator
@@ -21,7 +22,9 @@ def browser(chromium: Path) -> Iterator[Browser]:
         yield running
 
 
-in_both_themes = pytest.mark.parametrize("theme", ["light", "dark"], indirect=True)
+in_both_themes = pytest.mark.parametrize(
+    "theme", ["light", pytest.param("dark", marks=pytest.mark.long)], indirect=True
+)
 
 
 @pytest.fixture
@@ -121,7 +124,7 @@ def test_a_retired_model_shows_what_was_measured(tab: Page, dashboard: str) -> N
     expect(tab.get_by_text("Retired since 27 Nov 2013 10:00 UTC")).to_contain_text("No prediction has come since")
 
 
-@in_both_themes
+@pytest.mark.parametrize("theme", ["light", "dark"], indirect=True)
 def test_the_theme_is_the_readers(tab: Page, dashboard: str, theme: str) -> None:
     tab.goto(dashboard)
     heading(tab, "Fleet")
