@@ -13,14 +13,15 @@ from tempfile import TemporaryDirectory
 
 from service.cli import main
 
-_IMPORTED = [
-    "testing.command_line",
+# Nothing that imports polars or ONNX Runtime: both start threads when they are imported, and a fork has none of them.
+_IMPORTED = (
     "service.commands",
     "service.put_reference",
     "service.label_plan",
-    "service.demo.run",
-]
-_IMPORTED += ["service.shadow_run", "collector.run", "collector.gateway", "api.app", "detectors.evaluate", "pytest"]
+    "service.shadow_run",
+    __name__,
+    "pytest",
+)
 _PATIENCE_S = 240.0
 
 
@@ -33,7 +34,7 @@ def run_command(
         TimeoutError: it does not end.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_IMPORTED)
+    context.set_forkserver_preload(list(_IMPORTED))
     with TemporaryDirectory() as told:
         files = Path(told, "out"), Path(told, "err")
         process = context.Process(target=_become, args=(arguments, folder, dict(environment), *files))
