@@ -234,10 +234,10 @@ def reference(
     as_json: Json = False,
 ) -> None:
     """Hold a model against a file's rows, each with an optional label, or against earlier windows; all are measured again."""
-    from service import put_reference
-
     if sum(map(bool, (file, rolling, lag))) != 1:
         raise typer.BadParameter("name one of FILE, --rolling and --lag")
+    from service import put_reference
+
     with ExitStack() as closing:
         if file is None:
             answer = put_reference.of_earlier_windows(_wiring(closing), model, rolling, lag)
@@ -274,14 +274,15 @@ def label_plan(
     as_json: Json = False,
 ) -> None:
     """Choose the predictions whose labels would say most about how often a model is wrong."""
-    from api.label_planning import Asked
     from api.moments import read_moment
-    from service import label_plan as planning
 
     try:
         span = [read_moment(text) if text else None for text in (start, end)]
     except ValueError as error:
         raise typer.BadParameter(f"--start and --end {error}") from error
+    from api.label_planning import Asked
+    from service import label_plan as planning
+
     with ExitStack() as closing:
         answer = planning.run(_wiring(closing), model, Asked(count, version, *span), send=send)
     _say(answer, planning.as_text(answer), as_json)

@@ -193,16 +193,16 @@ def _retired(rows: Rows) -> None:
         measure(rows, "old_*prices*", "", "1d", START_US + day * DAY_US, "rows", value=900.0 + day)
 
 
-def fill(url: str) -> None:
-    """Migrate a database and fill it."""
+def fill(url: str, rows: Rows) -> None:
+    """Migrate a database, and fill it with the rows."""
     db = Database(url)
     migrate(db)
-    seed(db)
+    rows.insert(db)
     db.close()
 
 
-def seed(db: Database) -> None:
-    """Fill a migrated database."""
+def made_rows() -> Rows:
+    """The rows, for any migrated database."""
     rng = np.random.default_rng(20130201)
     rows = Rows()
     add_model(rows, "flight-delay", rng, 1.0, 0)
@@ -218,4 +218,4 @@ def seed(db: Database) -> None:
     _retired(rows)
     _alerts(rows)
     _shadow(rows)
-    rows.insert(db)
+    return rows

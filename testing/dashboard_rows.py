@@ -45,11 +45,12 @@ class Rows:
         self.tables.setdefault(table, []).append({"workspace": WORKSPACE, **values})
 
     def insert(self, db: Database) -> None:
-        """Write all rows in one transaction."""
+        """Write all rows in one transaction; the database knows at its end how many there are, as one does that has run a while."""
         with db.write() as connection:
             for name, rows in self.tables.items():
                 for _, alike in itertools.groupby(rows, key=lambda row: list(row)):
                     connection.execute(tables.metadata.tables[name].insert(), list(alike))
+            connection.exec_driver_sql("ANALYZE")
 
 
 def _dep_delay(rng: np.random.Generator, day: int) -> Any:

@@ -12,16 +12,23 @@ import pytest
 from dashboard.run import command
 from store.database import Database
 from store.migrate import migrate
-from testing.dashboard_database import fill
+from testing.dashboard_database import fill, made_rows
 from testing.dashboard_records import write_records
+from testing.dashboard_rows import Rows
 from testing.waiting import free_port, is_listening, wait_until
 
 
 @pytest.fixture(scope="session")
-def seeded_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rows() -> Rows:
+    """The made-up rows, for every database alike."""
+    return made_rows()
+
+
+@pytest.fixture(scope="session")
+def seeded_sqlite(rows: Rows, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a seeded SQLite database; read only, or copy it."""
     path = tmp_path_factory.mktemp("dashboard") / "driftglass.db"
-    fill(f"sqlite:///{path}")
+    fill(f"sqlite:///{path}", rows)
     return path
 
 
@@ -34,9 +41,9 @@ def db(seeded_sqlite: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def seeded_postgres(postgres_url: str) -> Iterator[Database]:
+def seeded_postgres(rows: Rows, postgres_url: str) -> Iterator[Database]:
     """The same rows in PostgreSQL."""
-    fill(postgres_url)
+    fill(postgres_url, rows)
     database = Database(postgres_url)
     yield database
     database.close()

@@ -1,7 +1,9 @@
-"""Every page in a real browser, what draws most in both themes: what people see, and that nothing fails on the way."""
+"""Every page in a real browser: what people see, and that nothing fails on the way. What draws most is seen in both themes, the
+dark one by `make test-long`."""
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,7 +23,9 @@ def browser(chromium: Path) -> Iterator[Browser]:
         yield running
 
 
-in_both_themes = pytest.mark.parametrize("theme", ["light", "dark"], indirect=True)
+in_both_themes = pytest.mark.parametrize(
+    "theme", ["light", pytest.param("dark", marks=pytest.mark.long)], indirect=True
+)
 
 
 @pytest.fixture
@@ -31,6 +35,13 @@ def theme(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def tab(browser: Browser, theme: str) -> Iterator[Page]:
+    """A tab of this test alone."""
+    with clean_tab(browser, theme) as page:
+        yield page
+
+
+@contextmanager
+def clean_tab(browser: Browser, theme: str) -> Iterator[Page]:
     """A tab far from UTC; at the end nothing may have failed, on the page or behind it, or been asked of another host."""
     context = browser.new_context(
         viewport={"width": 1440, "height": 1600}, color_scheme=theme, timezone_id="America/New_York"
@@ -49,6 +60,31 @@ def tab(browser: Browser, theme: str) -> Iterator[Page]:
         expect(page.locator(FAILURE)).to_have_count(0)
     assert thrown == []
     assert {host.split(":")[0] for host in hosts} == {"127.0.0.1"}
+
+
+class Shown:
+    """Pages that are opened once, for all tests that only look at them."""
+
+    def __init__(self, browser: Browser, dashboard: str, closing: ExitStack) -> None:
+        self._browser = browser
+        self._dashboard = dashboard
+        self._closing = closing
+        self._pages: dict[tuple[str, str], Page] = {}
+
+    def __call__(self, model: str, query: str = "", theme: str = "light") -> Page:
+        """The page of a model."""
+        key = f"{self._dashboard}/model?model={model}{query}", theme
+        if key not in self._pages:
+            self._pages[key] = self._closing.enter_context(clean_tab(self._browser, theme))
+            self._pages[key].goto(key[0])
+        heading(self._pages[key], model)
+        return self._pages[key]
+
+
+@pytest.fixture(scope="module")
+def shown(browser: Browser, dashboard: str) -> Iterator[Shown]:
+    with ExitStack() as closing:
+        yield Shown(browser, dashboard, closing)
 
 
 def heading(page: Page, text: str) -> None:
@@ -121,7 +157,7 @@ def test_a_retired_model_shows_what_was_measured(tab: Page, dashboard: str) -> N
     expect(tab.get_by_text("Retired since 27 Nov 2013 10:00 UTC")).to_contain_text("No prediction has come since")
 
 
-@in_both_themes
+@pytest.mark.parametrize("theme", ["light", "dark"], indirect=True)
 def test_the_theme_is_the_readers(tab: Page, dashboard: str, theme: str) -> None:
     tab.goto(dashboard)
     heading(tab, "Fleet")
@@ -139,8 +175,8 @@ def test_a_row_of_the_fleet_opens_its_model(tab: Page, dashboard: str) -> None:
 
 
 @in_both_themes
-def test_drift_opens_the_column_in_need(tab: Page, dashboard: str) -> None:
-    open_model(tab, dashboard)
+def test_drift_opens_the_column_in_need(shown: Shown, theme: str) -> None:
+    tab = shown("flight-delay", theme=theme)
     expect(tab.get_by_text("reference 5f0c8a51, 27,000 rows")).to_be_visible()
     drawn(tab, "PSI of every column over time")
     heading(tab, "temp, 27 Nov 2013, beside the reference")
@@ -249,8 +285,8 @@ def test_performance_shows_every_metric_and_the_labels(tab: Page, dashboard: str
         ("search", ["NDCG", "MRR", "Label coverage"]),
     ],
 )
-def test_performance_shows_what_the_task_has(tab: Page, dashboard: str, model: str, names: list[str]) -> None:
-    tab.goto(f"{dashboard}/model?model={model}&section=Performance")
+def test_performance_shows_what_the_task_has(shown: Shown, model: str, names: list[str]) -> None:
+    tab = shown(model, "&section=Performance")
     for name in names:
         heading(tab, name)
     charts = tab.locator("[data-testid=stVegaLiteChart][aria-label*='over time']")
@@ -268,8 +304,8 @@ def test_where_no_labels_have_come_performance_is_what_scores_say(tab: Page, das
     heading(tab, "Confidence")
 
 
-def test_a_version_stands_beside_another_that_serves_with_it(tab: Page, dashboard: str) -> None:
-    open_model(tab, dashboard, "&section=Performance&version=4")
+def test_a_version_stands_beside_another_that_serves_with_it(shown: Shown) -> None:
+    tab = shown("flight-delay", "&section=Performance&version=4")
     heading(tab, "Version 4 beside version 3")
     expect(tab.get_by_text("hold whenever one looks, from 10 windows on")).to_be_visible()
 
@@ -281,13 +317,16 @@ def test_figures_of_the_business_stand_beside_what_goes_together_with_them(tab: 
     drawn(tab, "revenue by window")
     drawn(tab, "Accuracy beside revenue")
     expect(tab.get_by_text("Spearman's rank correlation")).to_be_visible()
-    tab.goto(f"{dashboard}/model?model=house-price&section=Performance")
+
+
+def test_where_no_figures_have_come_it_is_told_how_to_send_them(shown: Shown) -> None:
+    tab = shown("house-price", "&section=Performance")
     expect(tab.get_by_text("No figures yet: send revenue")).to_be_visible()
 
 
 @in_both_themes
-def test_drift_shows_many_columns_at_once(tab: Page, dashboard: str) -> None:
-    open_model(tab, dashboard)
+def test_drift_shows_many_columns_at_once(shown: Shown, theme: str) -> None:
+    tab = shown("flight-delay", theme=theme)
     heading(tab, "Features together")
     heading(tab, "Vectors: embedding")
     for name in ("Area of the domain classifier", "Reconstruction error", "Squared MMD"):
@@ -317,24 +356,24 @@ def test_nothing_is_told_where_no_crossing_is_in_sight(tab: Page, dashboard: str
     expect(tab.get_by_text("At this pace")).to_have_count(0)
 
 
-def test_concept_drift_is_told_under_the_error_that_rose(tab: Page, dashboard: str) -> None:
+def test_concept_drift_is_told_under_the_error_that_rose(shown: Shown) -> None:
     told = re.compile(r"^Concept drift: three of five detectors had called a rise of the error by \d+ Nov 2013\.$")
-    tab.goto(f"{dashboard}/model?model=house-price&section=Performance")
+    tab = shown("house-price", "&section=Performance")
     heading(tab, "MAE")
     expect(tab.get_by_text(told)).to_have_count(1)
-    tab.goto(f"{dashboard}/model?model=search&section=Performance")
+    tab = shown("search", "&section=Performance")
     heading(tab, "NDCG")
     expect(tab.get_by_text(re.compile("^Concept drift: "))).to_have_count(0)
 
 
-def test_the_calls_of_each_detector_are_drawn_and_where_there_are_none_it_is_told(tab: Page, dashboard: str) -> None:
-    tab.goto(f"{dashboard}/model?model=house-price&section=Performance")
+def test_the_calls_of_each_detector_are_drawn_and_where_there_are_none_it_is_told(shown: Shown) -> None:
+    tab = shown("house-price", "&section=Performance")
     heading(tab, "Detectors of concept drift, MAE")
     drawn(tab, "Calls of each detector by window")
-    tab.goto(f"{dashboard}/model?model=search&section=Performance")
+    tab = shown("search", "&section=Performance")
     heading(tab, "Detectors of concept drift, NDCG")
     expect(tab.get_by_text("None has called in these windows; they have read 90 days with labels.")).to_be_visible()
-    open_model(tab, dashboard, "&section=Performance&version=4")
+    tab = shown("flight-delay", "&section=Performance&version=4")
     expect(tab.get_by_text("They have read 30 days with labels; the first 30 say what is usual")).to_be_visible()
 
 

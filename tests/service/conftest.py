@@ -2,12 +2,13 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+
+from testing.command_line import run_command
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -21,17 +22,10 @@ def in_folder(tmp_path: Path) -> Run:
     }
     (tmp_path / "driftglass.yaml").write_text(yaml.safe_dump(settings))
     clean = {name: value for name, value in os.environ.items() if not name.startswith("DRIFTGLASS_")}
+    environment = clean | {"DRIFTGLASS_CONFIG": str(tmp_path / "driftglass.yaml")}
 
     def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "service.cli", *arguments],
-            cwd=tmp_path,
-            env={**clean, "DRIFTGLASS_CONFIG": str(tmp_path / "driftglass.yaml")},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return run_command(arguments, tmp_path, environment)
 
     assert command("migrate").returncode == 0
     return command

@@ -13,6 +13,7 @@ import httpx
 import pytest
 import yaml
 
+from testing.command_line import run_command
 from testing.waiting import is_listening
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -40,15 +41,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(folder: Path) -> Run:
     def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "service.cli", *arguments],
-            cwd=folder,
-            env=environment(folder, **variables),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return run_command(arguments, folder, environment(folder, **variables))
 
     return command
 

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from store.database import Database
 from store.models import Model
 from store.record_reads import RecordReader
 from store.tables import windows as window_rows
+from testing.command_line import run_command
 
 WORKSPACE, MODEL = "acme", "flight-delay"
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -36,10 +36,7 @@ def run(tmp_path: Path, db: Database) -> Run:
     }
 
     def command(*arguments: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "service.cli", "shadow", *map(str, arguments)],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False,
-        )  # fmt: skip
+        return run_command(("shadow", *map(str, arguments)), tmp_path, environment)
 
     return command
 
