@@ -262,19 +262,19 @@ class Look:
     before: pa.Table
     now: pa.Table
 
-    @cached_property
+    @property
     def found(self) -> Found:
         """As they came."""
-        return self.subject.measured(self.before, self.now)
+        return self.twice[0]
 
     @cached_property
-    def again(self) -> tuple[Found, bool]:
-        """The same measured twice of the same inputs, with the global seed changed between; and whether these kept every bit."""
+    def twice(self) -> tuple[Found, Found, bool]:
+        """Measured twice of the same inputs, with the global seed changed between; and whether these kept every bit."""
         inputs = self.subject.inputs(self.before, self.now, profile_rows)
         held = copy.deepcopy(inputs)
-        by_metric(self.subject.measure(inputs))
+        found = by_metric(self.subject.measure(inputs))
         np.random.seed(3)
-        return by_metric(self.subject.measure(inputs)), alike(inputs, held)
+        return found, by_metric(self.subject.measure(inputs)), alike(inputs, held)
 
     @cached_property
     def in_parts(self) -> Found:

@@ -53,7 +53,7 @@ def test_the_interval_holds_at_its_level_around_days_of_the_week_and_a_trend(wee
     assert np.mean(beyond) > 0.05 * 0.6
 
 
-@pytest.mark.parametrize("mean", [2, 5, 8, 20, 100])
+@pytest.mark.parametrize("mean", [2, 20, *(pytest.param(mean, marks=pytest.mark.long) for mean in (5, 8, 100))])
 def test_counts_are_never_taken_to_be_surer_than_poissons_law(mean) -> None:
     rng = np.random.default_rng(mean)
     alpha = 1e-3

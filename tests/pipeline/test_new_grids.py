@@ -301,7 +301,13 @@ STEPS = ("fold", "record", "commit", "done")
 ORDERS = [(count, swap) for swap in range(4) for count in range(swap + 1)]
 
 
-@pytest.mark.parametrize("partition", [PREDICTIONS, OTHER], ids=["a partition read before", "a new one"])
+@pytest.mark.parametrize(
+    "partition",
+    [
+        pytest.param(PREDICTIONS, id="a partition read before"),
+        pytest.param(OTHER, id="a new one", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize(("count", "swap"), ORDERS, ids=[f"{STEPS[c]}-{STEPS[s]}" for c, s in ORDERS])
 def test_a_collector_that_runs_meanwhile_neither_loses_nor_doubles_a_row(
     anywhere, messages, partition: Partition, count: int, swap: int
