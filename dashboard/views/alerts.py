@@ -31,7 +31,7 @@ def show() -> None:
     else:
         _totals(opened)
         incidents.name_of_reader(opened)
-    for name, of_model in groupby(_by_model(opened)[:_DRAWN], key=lambda one: one.incident.model):
+    for name, of_model in groupby(drawn(opened), key=lambda one: one.incident.model):
         found = list(of_model)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader(plain(name), anchor=False, width="content")
@@ -44,10 +44,11 @@ def show() -> None:
     table("Resolved", reads.alerts(RESOLVED), models=True)
 
 
-def _by_model(opened: Sequence[OpenIncident]) -> list[OpenIncident]:
-    """Models in the order of their most urgent incident, each with its own in the order given."""
-    order = {name: at for at, name in enumerate(dict.fromkeys(one.incident.model for one in opened))}
-    return sorted(opened, key=lambda one: order[one.incident.model])
+def drawn(opened: Sequence[OpenIncident]) -> list[OpenIncident]:
+    """The most urgent of all models: these in the order of their most urgent incident, each with its own in the order given."""
+    chosen = opened[:_DRAWN]
+    order = {name: at for at, name in enumerate(dict.fromkeys(one.incident.model for one in chosen))}
+    return sorted(chosen, key=lambda one: order[one.incident.model])
 
 
 def _totals(opened: Sequence[OpenIncident]) -> None:
