@@ -25,6 +25,7 @@ _MOST = 8_064  # windows; as many of five minutes as four weeks have
 _STILL = 1e-9  # a deviation of cube roots under this is none
 _CLIPPED = 3.0  # deviations
 _RECURRING = 3  # rises in a past
+_POISSON = 1 / 3  # the deviation of the cube root of a count of mean 1; of mean m that times m ** (-1 / 6)
 _OF_A_MEDIAN = math.pi / 2  # its variance to that of a mean, of normal values
 _NORMAL_MAD = 1.4826  # a normal deviation to the median of the deviations from the median
 
@@ -97,11 +98,14 @@ def usual(
     freedom = past.size - len(codes) - 1
     apart = days - (np.bincount(place, days) / np.bincount(place))[place]
     spread = float(apart @ apart)
-    off, _ = _clipped(roots - _medians(roots, place)[place], freedom)
+    middle = _medians(roots, place)[place]
+    # A count of a steady mean scatters by Poisson's law at least: a series that hardly does would take an outage for a trend.
+    least = _POISSON / np.sqrt(np.maximum(middle, 1.0)) if side.counts else np.zeros(1)
+    off, _ = _clipped(roots - middle, freedom, least)
     slope = float(apart @ off) / spread if spread > 0 else 0.0
     level = _medians(roots - slope * days, place)
     rest = roots - slope * days - level[place]
-    _, deviation = _clipped(rest, freedom)
+    _, deviation = _clipped(rest, freedom, least)
     ahead = float(days[group == own].mean())
     predicted = max(0.0, float(level[np.searchsorted(codes, own)]))
     widened = 1 + _OF_A_MEDIAN / same + (ahead**2 / spread if spread > 0 else 0.0)
@@ -176,8 +180,8 @@ def _medians(values: FloatArray, place: npt.NDArray[np.intp]) -> FloatArray:
     return middle
 
 
-def _clipped(off: FloatArray, freedom: int) -> tuple[FloatArray, float]:
-    """Residuals (windows,) within 3 robust deviations, and the deviation of what remains."""
-    scale = _NORMAL_MAD * float(np.median(np.abs(off))) * math.sqrt(off.size / freedom)
-    held = np.clip(off, -_CLIPPED * scale, _CLIPPED * scale) if scale > _STILL else off
+def _clipped(off: FloatArray, freedom: int, least: FloatArray) -> tuple[FloatArray, float]:
+    """Residuals (windows,) within 3 robust deviations, at least so large ones; and the deviation of what remains."""
+    scale = np.maximum(_NORMAL_MAD * float(np.median(np.abs(off))) * math.sqrt(off.size / freedom), least)
+    held = np.where(scale > _STILL, np.clip(off, -_CLIPPED * scale, _CLIPPED * scale), off)
     return held, math.sqrt(float(held @ held) / freedom)

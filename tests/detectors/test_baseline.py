@@ -145,6 +145,16 @@ def test_an_outage_is_called_for_as_long_as_it_lasts_and_blinds_nobody_afterward
     assert calls(values, window, step=step) == [i for i in expected if (values.size - 1 - i) % step == 0]
 
 
+@pytest.mark.parametrize(("rows", "before"), [(300, 45), (400, 35), (60, 90), (1_000_000, 45)])
+def test_an_outage_of_a_series_that_never_varies_is_no_trend(rows, before) -> None:
+    values = np.append(np.full(before, float(rows)), np.zeros(7))
+    assert calls(values) == list(range(before, values.size))
+    starts = MONDAY_US + np.arange(values.size) * DAY_US
+    last = usual(0.0, int(starts[-1]), starts[:-1], values[:-1], DAY, LESS, ALPHA)
+    assert last is not None
+    assert last.expected == pytest.approx(rows, rel=0.15)
+
+
 def spiky(at: list[int], height: float = 30.0, days: int = 90) -> np.ndarray:
     """A latency of about 5 that jumps on some days."""
     values = np.random.default_rng(3).normal(5.0, 0.3, days)
