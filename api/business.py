@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.caller import Admin, Viewer
 from api.listing import Items
+from api.metric_names import require_metric
 from api.moments import Asked, Moment
 from api.numbers import Number
 from api.window_lengths import asked_length
 from detectors.business import READ, correlations
-from detectors.metrics import METRICS
 from kernel.clock import to_rfc3339
 from kernel.errors import ContractError, NotFoundError
 from store import business, models
@@ -101,8 +101,7 @@ def correlated(
 ) -> Items[CorrelationOut]:
     """Which metrics go together with the figures, the surest first. It says nothing of what causes what."""
     known = models.one(caller.db, caller.workspace, model)
-    if metric is not None and metric not in METRICS:
-        raise ContractError("metric", f"no metric has the name {metric!r}; docs/statistics.md lists them")
+    require_metric(metric)
     values = business.figures(caller.db, caller.workspace, model, name, start or 0)
     if not values.num_rows:
         raise NotFoundError(f"{model!r} has no figures named {name!r}: send them with POST /v1/models/{model}/business")

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from api.caller import Viewer
 from api.listing import Limit, Page
+from api.metric_names import require_metric
 from api.moments import Asked, Moment
 from api.numbers import Name, Number
 from store.measurements import StoredMeasurement, Wanted, page
@@ -77,6 +78,7 @@ def measurements(
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
 ) -> Page[MeasurementOut]:
     """Measurements by model, metric and column, each series by its windows. Walk on with `next` until it is null."""
+    require_metric(metric)
     wanted = Wanted(model, version, window, metric, column, segment, start, end)
     rows, following = page(caller.db, caller.workspace, wanted, limit, cursor)
     return Page(items=[MeasurementOut.of(row) for row in rows], next=following)

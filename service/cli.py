@@ -220,7 +220,7 @@ def apply(
     with ExitStack() as closing:
         wiring = Wiring(load(Settings, file), SystemClock(), closing)
         names = commands.apply(wiring)
-    _say({"models": names}, f"Declared {len(names)} models: {', '.join(names) or 'none'}.", as_json)
+    _say({"models": names}, f"Declared: {', '.join(names) or 'no model'}.", as_json)
 
 
 @app.command()

@@ -226,8 +226,9 @@ def _ports(settings: Settings, *, dashboard: bool) -> dict[str, tuple[str, int]]
 
 def addresses(settings: Settings, *, dashboard: bool) -> list[str]:
     """Where the parts listen, for people."""
+    taken = ", ".join(f"/v1/{kind}" for kind in RecordKind)
     lines = [
-        f"gateway    http://{settings.gateway.host}:{settings.gateway.port}   POST /v1/predictions, /v1/labels, /v1/events",
+        f"gateway    http://{settings.gateway.host}:{settings.gateway.port}   POST {taken}",
         f"api        http://{settings.api.host}:{settings.api.port}/docs",
     ]
     if dashboard:

@@ -93,6 +93,12 @@ def test_filters(api: Any, measured: Any) -> None:
     assert [item["window_start"] for item in before] == ["2013-03-01T00:00:00Z"]
 
 
+def test_a_metric_that_is_none_is_refused(api: Any) -> None:
+    answer = api.http.get("/v1/measurements", params={"metric": "psii"})
+    assert answer.status_code == 422
+    assert answer.json()["error"].startswith("metric: no metric has the name 'psii'")
+
+
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_a_walk_meets_every_row_once_while_rows_are_added(api: Any, measured: Any, limit: int) -> None:
     for day in range(4):
