@@ -9,7 +9,8 @@ Four things that numba's own cache does not do:
   Here the numbers are random (https://github.com/numba/numba/issues/10486).
 - It knows what it loads. A process that ends between writing an index and the code, or two that write at once, leave the code of
   another source or for other types under the name in the index. So the code says what it is of.
-- It sees when a compiled function in another file has changed, whose code is in that of its caller.
+- It sees when a compiled function in another file has changed, whose code is in that of its caller, if the caller names it. Not
+  when a constant of another file has: after such an edit remove __pycache__.
 """
 
 import logging
@@ -45,7 +46,7 @@ def compiled(function: Callable[..., Any]) -> Any:
         return made
     try:
         made._cache = _Cache(function)
-    except RuntimeError as error:  # no folder of numba's choice may be written to
+    except (RuntimeError, OSError) as error:  # no folder of numba's choice may be written to, or the source is no file
         _log.info("%s is compiled by each process: %s", function.__name__, error)
     return made
 

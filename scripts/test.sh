@@ -17,7 +17,7 @@ said="$(mktemp)"
 OMP_NUM_THREADS=1 setsid nice -n 10 bash -c '{ echo 10 > /proc/self/autogroup; } 2>/dev/null || true; exec "$@"' - \
     "${pytest[@]}" -n 2 --dist loadfile -m "not long and not ($in_front)" >"$said" 2>&1 &
 beside=$!
-trap 'kill "$beside" 2>/dev/null || true; rm -f "$said"' EXIT
+trap 'kill -- -"$beside" 2>/dev/null || true; rm -f "$said"' EXIT
 
 failed=0
 "${pytest[@]}" -m "not long and ($in_front)" || failed=$?

@@ -16,6 +16,10 @@ from store.records import RecordLog
 from stream.codecs.topics import RecordKind
 
 RECORDS = "records"
+_KEPT: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_file_cache": False,  # nothing of the files that a query has read outlives it
+    "async_threads": 0,  # eight a reader that are no use here
+}
 
 
 class RecordQueries:
@@ -25,6 +29,7 @@ class RecordQueries:
         self._log = log
         self._workspace = workspace
         self._duckdb: duckdb.DuckDBPyConnection | None = None
+        self._memory = ""
 
     def run(
         self,
@@ -58,16 +63,20 @@ class RecordQueries:
                         connection.register(f"{other.value}_log", stored_schema(other).empty_table())
                 for name, more in (beside or {}).items():
                     connection.register(name, more)
-                return connection.sql(query, params=values).to_arrow_table()
+                found = connection.sql(query, params=values).to_arrow_table()
             except (duckdb.Error, DeltaError, OSError) as error:
                 self._duckdb = None  # after some errors it would answer nothing more
                 raise UnavailableError(f"the record log cannot be read: {error}") from error
+            # To be told its limit once more has it give back what it holds and does not use.
+            connection.execute(f"set global memory_limit = '{self._memory}'")
+            return found
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        if self._duckdb is None:
-            # It outlives a query, and is to hold nothing of the files that one has read.
-            self._duckdb = duckdb.connect(config={"enable_external_file_cache": False})
-        connection = self._duckdb.cursor()
+        kept = self._duckdb
+        if kept is None:
+            kept = self._duckdb = duckdb.connect(config=_KEPT)
+            [(self._memory,)] = kept.execute("select current_setting('memory_limit')").fetchall()
+        connection = kept.cursor()
         connection.execute("set TimeZone = 'UTC'")
         return connection
 

@@ -26,7 +26,7 @@ fetch() {
 
 # Runs a broker once, to keep the classes that it loads as the JVM wants them; a start with them costs little more than half.
 archive() {
-    local folder ports broker
+    local folder ports broker status
     say "Archiving the classes of a broker"
     folder="$(mktemp -d)"
     trap "rm -rf '$folder'" EXIT
@@ -44,8 +44,10 @@ archive() {
         sleep 0.2
     done
     kill -TERM "$broker" 2>/dev/null || true
-    wait "$broker" || true
-    mv "$folder/classes.jsa" "$target/classes.jsa" 2>/dev/null || say "Going on without: brokers start, but more slowly."
+    wait "$broker" && status=0 || status=$?
+    # Only whole, as of a broker that stopped when it was asked to: half an archive crashes whoever starts with it.
+    { ((status == 143)) && mv "$folder/classes.jsa" "$target/classes.fresh" && mv "$target/classes.fresh" "$target/classes.jsa"; } ||
+        say "Going on without: brokers start, but more slowly."
 }
 
 [[ -n "${DRIFTGLASS_TEST_KAFKA:-}" ]] && exit 0

@@ -15,6 +15,7 @@ from kernel.settings import KafkaSettings, LogSettings
 from store.database import Database
 from store.migrate import migrate
 from stream.codecs.topics import RecordKind, topic_of
+from stream.kafka_offsets import list_offsets
 from stream.open import ensure_topics
 from testing.faults.collectors import Collectors
 from testing.faults.count import View, views
@@ -161,7 +162,7 @@ class World:
             for topic in (self.topic(kind) for kind in RecordKind)
             for partition in log.partitions_for_topic(topic) or ()
         ]
-        ends, committed = log.end_offsets(places), self.committed()
+        ends, committed = list_offsets(log, log.end_offsets, places), self.committed()
         return all(committed.get((place.topic, place.partition), 0) == end for place, end in ends.items())
 
 

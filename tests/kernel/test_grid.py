@@ -158,19 +158,28 @@ def test_counting_equals_a_plain_count_whatever_is_not_finite(size: int, identit
             assert got == pytest.approx(np.bincount(cells, summed)[found], rel=1e-12, abs=1e-12)
 
 
-def test_spans_counted_beside_each_other_are_counted_as_alone() -> None:
+@pytest.mark.parametrize("weighed", [False, True])
+def test_spans_counted_beside_each_other_are_counted_as_alone(weighed) -> None:
     rng = np.random.default_rng(6)
     values = rng.normal(size=10_000)
     grids = [Grid.fit(values[:2_000]), Grid.fit(rng.lognormal(size=2_000)), Grid.identity()]
     spans = Spans(np.array([0, 3_000, 3_003, 3_003, 6_000]), np.array([3_000, 3_003, 3_003, 6_000, 10_000]))
     which = np.array([0, 1, 2, 2, 1])
-    together = count_numbers(values, None, spans, grids, which)
+    values[rng.integers(0, values.size, 300)] = rng.choice([np.nan, np.inf, -np.inf], 300)
+    weights = rng.random(values.size) if weighed else None
+    together = count_numbers(values, weights, spans, grids, which)
     alone = [
-        count_numbers(values[start:end], None, Spans(np.array([0]), np.array([end - start])), [grids[g]], np.array([0]))
+        count_numbers(
+            values[start:end],
+            None if weights is None else weights[start:end],
+            Spans(np.array([0]), np.array([end - start])),
+            [grids[g]],
+            np.array([0]),
+        )
         for start, end, g in zip(*spans, which, strict=True)
     ]
     assert together.columns.tobytes() == b"".join(counted.columns.tobytes() for counted in alone)
-    for name in ("index", "rows", "sums"):
+    for name in ("index", "rows", "sums", *(("weight", "weight2") if weighed else ())):
         parts = [getattr(counted.cells, name) for counted in alone]
         assert getattr(together.cells, name).tobytes() == np.concatenate(parts).tobytes()
 
