@@ -15,7 +15,7 @@ from kernel.settings import KafkaSettings, LogSettings
 from stream.codecs.topics import RecordKind
 from stream.kafka_client import ensure_topics
 from stream.kafka_source import KafkaSource
-from stream.message import Partition
+from stream.message import Partition, Source
 from stream.open import open_source
 from testing.faults.load import Load
 from testing.faults.scale import Scale
@@ -154,11 +154,24 @@ def test_the_ends_are_told_while_a_partition_gets_another_leader(
     kafka = KafkaSettings(bootstrap=cluster.bootstrap_servers, client=client, group=group)
     ensure_topics(kafka, [topic], partitions=1)
     partition = Partition(topic, 0)
-    with closing(open_source(LogSettings(kind="kafka", kafka=kafka), [topic], Holder())) as source:
+    with closing(opened(LogSettings(kind="kafka", kafka=kafka), topic)) as source:
         assert source.ends([partition]) == {partition: 0}
         for _ in cluster.brokers:  # a client that knows a leader asks it first
             cluster.move_leader(topic, 0)
             assert source.ends([partition]) == {partition: 0}
+
+
+def opened(log: LogSettings, topic: str) -> Source:
+    """A reader of a topic that was made a moment ago, of which not every broker may have heard yet."""
+    found: list[Source] = []
+
+    def opens() -> bool:
+        with suppress(UnavailableError):
+            found.append(open_source(log, [topic], Holder()))
+        return bool(found)
+
+    wait_until(opens, JOIN_S, "a topic that the brokers know")
+    return found[0]
 
 
 def poll_until(condition: Callable[[], bool], *sources: KafkaSource) -> None:
