@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import pytest
@@ -13,9 +14,9 @@ import pytest
 from kernel.errors import UnavailableError
 from kernel.settings import KafkaSettings, LogSettings
 from stream.codecs.topics import RecordKind
-from stream.kafka_client import ensure_topics
+from stream.kafka_client import check_topics, ensure_topics
 from stream.kafka_source import KafkaSource
-from stream.message import Partition, Source
+from stream.message import Partition
 from stream.open import open_source
 from testing.faults.load import Load
 from testing.faults.scale import Scale
@@ -134,7 +135,7 @@ class Holder:
 def test_a_join_is_not_waited_for_at_a_coordinator_that_hangs(cluster: KafkaCluster) -> None:
     topic = group = f"hang-{uuid.uuid4().hex[:8]}"
     settings = KafkaSettings(bootstrap=cluster.bootstrap_servers, group=group, session_timeout_ms=SESSION_MS)
-    ensure_topics(settings, [topic], partitions=4)
+    make_topic(cluster, settings, topic, partitions=4)
     holders = Holder(), Holder()
     with closing(KafkaSource(settings, [topic], holders[0])) as first:
         poll_until(lambda: len(holders[0].held) == 4, first)
@@ -152,26 +153,27 @@ def test_the_ends_are_told_while_a_partition_gets_another_leader(
 ) -> None:
     topic = group = f"moved-{uuid.uuid4().hex[:8]}"
     kafka = KafkaSettings(bootstrap=cluster.bootstrap_servers, client=client, group=group)
-    ensure_topics(kafka, [topic], partitions=1)
+    make_topic(cluster, kafka, topic, partitions=1)
     partition = Partition(topic, 0)
-    with closing(opened(LogSettings(kind="kafka", kafka=kafka), topic)) as source:
+    with closing(open_source(LogSettings(kind="kafka", kafka=kafka), [topic], Holder())) as source:
         assert source.ends([partition]) == {partition: 0}
         for _ in cluster.brokers:  # a client that knows a leader asks it first
             cluster.move_leader(topic, 0)
             assert source.ends([partition]) == {partition: 0}
 
 
-def opened(log: LogSettings, topic: str) -> Source:
-    """A reader of a topic that was made a moment ago, of which not every broker may have heard yet."""
-    found: list[Source] = []
+def make_topic(cluster: KafkaCluster, settings: KafkaSettings, topic: str, partitions: int) -> None:
+    """Make a topic, and return once every broker has heard of it."""
 
-    def opens() -> bool:
+    def knows(broker: Broker) -> bool:
         with suppress(UnavailableError):
-            found.append(open_source(log, [topic], Holder()))
-        return bool(found)
+            check_topics(settings.model_copy(update={"bootstrap": broker.address}), [topic])
+            return True
+        return False
 
-    wait_until(opens, JOIN_S, "a topic that the brokers know")
-    return found[0]
+    ensure_topics(settings, [topic], partitions=partitions)
+    for broker in cluster.brokers:
+        wait_until(partial(knows, broker), JOIN_S, "a broker that knows the topic")
 
 
 def poll_until(condition: Callable[[], bool], *sources: KafkaSource) -> None:
