@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from kernel.clock import DAY_US, HOUR_US
-from store.database import Database
-from store.migrate import migrate
 from testing.dashboard_labels import add_canary, add_figures, add_lists, add_numbers, add_scored
 from testing.dashboard_rows import DAYS, START_US, Rows, add_model, measure
+from testing.migrated import open_migrated
 
 
 def _alerts(rows: Rows) -> None:
@@ -195,8 +194,7 @@ def _retired(rows: Rows) -> None:
 
 def fill(url: str, rows: Rows) -> None:
     """Migrate a database, and fill it with the rows."""
-    db = Database(url)
-    migrate(db)
+    db = open_migrated(url)
     rows.insert(db)
     db.close()
 

@@ -26,9 +26,7 @@ def open_migrated(url: str) -> Database:
 def _migrated_file() -> bytes:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "migrated.db"
-        db = Database(f"sqlite:///{file}")
-        migrate(db)
-        db.close()
+        _migrate(f"sqlite:///{file}")
         return file.read_bytes()
 
 
@@ -36,7 +34,11 @@ def _migrated_file() -> bytes:
 def migrated_template(server_url: str) -> Iterator[str]:
     """Yield the URL of a migrated PostgreSQL database to copy; at the end it is dropped."""
     with new_database(server_url) as url:
-        db = Database(url)
-        migrate(db)
-        db.close()
+        _migrate(url)
         yield url
+
+
+def _migrate(url: str) -> None:
+    db = Database(url)
+    migrate(db)
+    db.close()

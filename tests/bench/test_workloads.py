@@ -18,11 +18,8 @@ from bench.size import SMALL, VARIABLE
 
 ON_KAFKA = {"kafka-arrow", "kafka-json", "ingest-processes"}
 TOO_LARGE = {"embeddings"}  # for its peer; ours is run alone
-HEAVY = {
-    "drift",
-    "cbpe",
-    "ingest-models",
-}  # longer than all the rest; one of ours of each is run alone, all by make test-long
+# They take longer than all the rest: of each one of ours is run alone, and make test-long runs them whole.
+HEAVY = {"drift", "cbpe", "ingest-models"}
 HERE = [benchmark for benchmark in BENCHMARKS if benchmark.name not in ON_KAFKA | TOO_LARGE]
 QUICK = [benchmark for benchmark in HERE if benchmark.name not in HEAVY]
 LONG = [benchmark for benchmark in HERE if benchmark.name in HEAVY]
