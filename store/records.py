@@ -9,6 +9,7 @@ import os
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 
@@ -139,23 +140,30 @@ class RecordLog:
         return version
 
     def _create(self, workspace: str, kind: RecordKind) -> DeltaTable:
+        """The table as version 0 made it, by this process or by one that came first.
+
+        One attempt: with more, delta-rs commits the schema of the later maker as version 1, a change at which every commit
+        that is under way is refused.
+        """
         uri = self._uri(workspace, kind)
         if "://" not in uri:
             Path(uri).mkdir(parents=True, exist_ok=True)
         try:
-            DeltaTable.create(
-                uri,
-                stored_schema(kind),
-                mode="ignore",
-                partition_by=[PARTITION_COLUMN],
-                configuration=_PROPERTIES,
-                storage_options=self._options,
-            )
+            with suppress(CommitFailedError):
+                DeltaTable.create(
+                    uri,
+                    stored_schema(kind),
+                    mode="ignore",
+                    partition_by=[PARTITION_COLUMN],
+                    configuration=_PROPERTIES,
+                    storage_options=self._options,
+                    commit_properties=CommitProperties(max_commit_retries=0),
+                )
         except (DeltaError, OSError) as error:
             raise UnavailableError(f"the record log {uri} cannot be made: {_why(error)}") from error
         table = self.table(workspace, kind)
         if table is None:
-            raise UnavailableError(f"the record log {uri} was made but cannot be read")
+            raise UnavailableError(f"the record log {uri} was made, by this or another process, but cannot be read")
         return table
 
     def _uri(self, workspace: str, kind: RecordKind) -> str:

@@ -88,6 +88,26 @@ def test_two_collectors_that_commit_at_once_lose_and_double_nothing(store: Objec
     assert [log.end("default", KIND, partition) for partition in PLACES] == [10, 10]
 
 
+def test_two_collectors_that_write_first_at_once_make_one_table(store: ObjectStore, root: str) -> None:
+    together, workspaces = threading.Barrier(2), [f"team-{number}" for number in range(10)]
+
+    def write(partition: Partition) -> None:
+        log = RecordLog(root, store.options())
+        for workspace in workspaces:
+            together.wait(60)
+            log.append(workspace, KIND, [records(partition, 0)], {partition: (0, 1)})
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(write, partition) for partition in PLACES]:
+            done.result()
+    log = RecordLog(root, store.options())
+    for workspace in workspaces:
+        table = log.table(workspace, KIND)
+        assert table is not None
+        assert [entry["operation"] for entry in table.history()].count("CREATE TABLE") == 1
+        assert [log.end(workspace, KIND, partition) for partition in PLACES] == [1, 1]
+
+
 def test_of_two_that_write_the_same_partition_at_once_one_is_fenced(store: ObjectStore, root: str, tmp_path) -> None:
     together, partition = threading.Barrier(2), PLACES[0]
     RecordLog(root, store.options()).append("default", KIND, [records(partition, 0)], {partition: (0, 1)})
