@@ -76,9 +76,12 @@ def test_a_configuration_that_the_client_refuses_is_a_settings_error():
     "kinds", [("kafka-python", "confluent"), ("confluent", "kafka-python")], ids=lambda kinds: " to ".join(kinds)
 )
 def test_a_group_goes_over_from_one_client_to_the_other_member_by_member(make_kafka_log, listener, kinds):
-    old = make_kafka_log(kinds[0])
-    settings = old.settings.kafka.model_copy(update={"client": kinds[1]})
-    new = dataclasses.replace(old, settings=LogSettings(kind="kafka", kafka=settings))
+    made = make_kafka_log(kinds[0])
+    patient = {"session_timeout_ms": 6_000}  # a starved member that the group gives up hands nothing over
+    old, new = (
+        dataclasses.replace(made, settings=LogSettings(kind="kafka", kafka=made.settings.kafka.model_copy(update=of)))
+        for of in (patient, patient | {"client": kinds[1]})
+    )
     appender, one = old.appender(), listener()
 
     def send(numbers):
