@@ -1,5 +1,6 @@
 """Stage 6: what is in an outbox goes out, at least once; it is recorded as sent only after the sending succeeded."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from kernel.clock import SECOND_US, Clock
 from store.database import Database
 from store.outbox import Claim, Outbox
 
+_log = logging.getLogger("driftglass.alerting")
 _BATCH = 20
 
 
@@ -39,6 +41,7 @@ class Delivery:
     Attributes:
         outbox: where the messages are.
         send: sends one; raises RetryableError or FinalError.
+        about: who is told, and of what: errors begin with it.
         jitter: a number in [0, 1] each time.
     """
 
@@ -46,6 +49,7 @@ class Delivery:
     workspace: str
     outbox: Outbox
     send: Callable[[Claim], None]
+    about: Callable[[Claim], str]
     settings: RetrySettings
     clock: Clock
     jitter: Callable[[], float]
@@ -58,11 +62,12 @@ class Delivery:
         return Delivered(outcomes.count("sent"), outcomes.count("put off"), outcomes.count("failed"))
 
     def _deliver(self, claim: Claim) -> str:
+        if not self.outbox.hold(self.db, self.workspace, claim, self.settings.lease):
+            return "lost"  # those before it took long, and another process has sent it, and maybe what follows it
         try:
             self.send(claim)
         except FinalError as error:
-            self.outbox.mark_failed(self.db, self.workspace, claim, str(error))
-            return "failed"
+            return self._fail(claim, str(error))
         except RetryableError as error:
             return self._put_off(claim, error)
         self.outbox.mark_sent(self.db, self.workspace, claim, self.clock.now_us())
@@ -72,7 +77,14 @@ class Delivery:
         wait = max(wait_us(self.settings, claim.attempts, self.jitter()), round(error.retry_after_s * SECOND_US))
         next_try_us = self.clock.now_us() + wait
         if next_try_us > claim.created_us + self.settings.give_up_after:
-            self.outbox.mark_failed(self.db, self.workspace, claim, f"given up: {error}")
-            return "failed"
-        self.outbox.postpone(self.db, self.workspace, claim, str(error), next_try_us)
+            return self._fail(claim, f"given up: {error}")
+        said = f"{self.about(claim)}: {error}"
+        _log.warning("%s; trying again in %.0f s", said, wait / SECOND_US)
+        self.outbox.postpone(self.db, self.workspace, claim, said, next_try_us)
         return "put off"
+
+    def _fail(self, claim: Claim, reason: str) -> str:
+        said = f"{self.about(claim)}: {reason}"
+        _log.error("%s; it is not tried again", said)
+        self.outbox.mark_failed(self.db, self.workspace, claim, said)
+        return "failed"

@@ -88,9 +88,11 @@ class Alerting:
         self._teller = Teller(workspace, settings)
         self._webhook = RetrainingWebhook(settings.retraining) if settings.retraining.webhook else None
         self._deliver_messages = Delivery(
-            db, workspace, notifications.OUTBOX, self._notify, settings.retry, clock, jitter
+            db, workspace, notifications.OUTBOX, self._notify, _of_message, settings.retry, clock, jitter
         )
-        self._deliver_requests = Delivery(db, workspace, retraining.OUTBOX, self._post, settings.retry, clock, jitter)
+        self._deliver_requests = Delivery(
+            db, workspace, retraining.OUTBOX, self._post, _of_request, settings.retry, clock, jitter
+        )
 
     def step(self) -> StepReport:
         """One pass over what changed, and over what is due.
@@ -215,6 +217,15 @@ class Alerting:
         if self._webhook is None:
             raise FinalError("no retraining webhook is configured any more; see alerting.retraining in driftglass.yaml")
         self._webhook.post(claim.key, claim.payload)
+
+
+def _of_message(claim: Claim) -> str:
+    message = Message.from_payload(claim.payload)
+    return f"{claim.target}, {message.happening} of incident {message.incident} ({message.title})"
+
+
+def _of_request(claim: Claim) -> str:
+    return f"retraining request {claim.key} of {claim.payload['model']}"
 
 
 def _save(tx: Transaction, workspace: str, changes: list[Change]) -> None:

@@ -63,7 +63,18 @@ def test_a_refusal_is_final(webhook, place, status):
 
 
 @PLACES
-@pytest.mark.parametrize(("header", "seconds"), [("37", 37.0), ("soon", 0.0), ("", 0.0)])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("37", 37.0),
+        ("9" * 400, 86_400.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400.0),
+        ("Tue, 01 Mar 2013 00:00:00 GMT", 0.0),
+        ("soon", 0.0),
+        ("²", 0.0),
+        ("", 0.0),
+    ],
+)
 def test_retry_after_is_honoured(webhook, place, header, seconds):
     webhook.answer(429, Retry_After=header)
 
