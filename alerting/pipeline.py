@@ -1,7 +1,7 @@
 """Alerting, one pass at a time.
 
     decisions -> match -> fold and revise -> hold -> lapse -> gather -> tell, request retraining     one transaction a model
-              -> escalate -> settle                                                       one transaction each
+              -> escalate -> acknowledge -> settle                                        one transaction each
               -> deliver notifications, deliver retraining requests                       the outboxes
 
 Every stage may run twice on the same input: decisions are read again for a while, keys are derived from what they name, and an
@@ -102,6 +102,7 @@ class Alerting:
         """
         report = self._follow_decisions()
         report = replace(report, escalated=self._escalate())
+        self._acknowledge()
         self._settle()
         return replace(report, notifications=self._deliver_messages.step(), requests=self._deliver_requests.step())
 
@@ -189,6 +190,17 @@ class Alerting:
                 return 0
         with self._db.write() as tx:
             return escalate(tx, self._workspace, self._settings, self._teller, now_us)
+
+    def _acknowledge(self) -> None:
+        """Say that people took incidents on, to whoever keeps count of that."""
+        with self._db.read() as tx:
+            taken = ledger.taken_incidents(tx, self._workspace)
+            models = sorted({incident.model for incident in taken if self._teller.unaware(tx, incident)})
+        for model in models:
+            with self._db.write() as tx:
+                ledger.lock(tx, self._workspace, model)
+                for incident in ledger.taken_incidents(tx, self._workspace, model):
+                    self._teller.acknowledges(tx, incident, self._clock.now_us())
 
     def _settle(self) -> None:
         """Close the incidents that are over, whoever ended them, and say so."""

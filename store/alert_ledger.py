@@ -93,13 +93,22 @@ def save_incident(tx: Transaction, workspace: str, incident: Incident) -> None:
 
 def calm_incidents(tx: Transaction, workspace: str, model: str | None = None) -> list[Incident]:
     """Open incidents none of whose alerts is live any more; of one model, or of all."""
-    live = sa.exists().where(
-        t.c.workspace == i.c.workspace,
-        t.c.model == i.c.model,
-        t.c.incident == i.c.incident,
-        t.c.state.in_((FIRING, ACKNOWLEDGED)),
-    )
-    query = sa.select(*INCIDENT_COLUMNS).where(i.c.workspace == workspace, i.c.state == OPEN, ~live)
+    return _open(tx, workspace, model, ~_has(FIRING, ACKNOWLEDGED))
+
+
+def taken_incidents(tx: Transaction, workspace: str, model: str | None = None) -> list[Incident]:
+    """Open incidents of which somebody took on all that fires; of one model, or of all."""
+    return _open(tx, workspace, model, ~_has(FIRING), _has(ACKNOWLEDGED))
+
+
+def _has(*states: str) -> sa.ColumnElement[bool]:
+    """Whether an incident has an alert in one of these states."""
+    same = [t.c[name] == i.c[name] for name in ("workspace", "model", "incident")]
+    return sa.exists().where(*same, t.c.state.in_(states))
+
+
+def _open(tx: Transaction, workspace: str, model: str | None, *where: sa.ColumnElement[bool]) -> list[Incident]:
+    query = sa.select(*INCIDENT_COLUMNS).where(i.c.workspace == workspace, i.c.state == OPEN, *where)
     if model is not None:
         query = query.where(i.c.model == model)
     return [Incident(*row) for row in tx.execute(query.order_by(i.c.opened_us, i.c.incident))]

@@ -9,14 +9,14 @@ from slack_sdk.webhook import WebhookClient
 
 from alerting.errors import RetryableError, require_success
 from alerting.message import Finding, Message
-from kernel.settings import Section
+from alerting.notifiers.contract import NotifierSection
 
 _HEADER_CHARS, _SECTION_CHARS = 150, 3_000  # Slack's limits of a block
 _FINDINGS = 10  # what a person reads in a channel; the rest is behind the link
 _MARKS = {"P0": ":rotating_light:", "P1": ":warning:", "P2": ":information_source:"}
 
 
-class SlackSettings(Section):
+class SlackSettings(NotifierSection):
     """A Slack channel."""
 
     kind: Literal["slack"] = "slack"
