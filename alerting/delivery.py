@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from alerting.errors import FinalError, RetryableError
+from alerting.errors import FinalError, RetryableError, UnansweredError
 from alerting.settings import RetrySettings
 from kernel.clock import SECOND_US, Clock
 from store.database import Database
@@ -55,13 +55,16 @@ class Delivery:
     jitter: Callable[[], float]
 
     def step(self) -> Delivered:
-        """Send everything that is due now."""
+        """Send everything that is due now; who does not answer is asked once, and holds up nobody else."""
         outcomes: list[str] = []
+        silent: dict[str, UnansweredError] = {}
         while claims := self.outbox.claim(self.db, self.workspace, self.clock.now_us(), self.settings.lease, _BATCH):
-            outcomes += [self._deliver(claim) for claim in claims]
+            outcomes += [self._deliver(claim, silent) for claim in claims]
         return Delivered(outcomes.count("sent"), outcomes.count("put off"), outcomes.count("failed"))
 
-    def _deliver(self, claim: Claim) -> str:
+    def _deliver(self, claim: Claim, silent: dict[str, UnansweredError]) -> str:
+        if claim.target in silent:
+            return self._put_off(claim, silent[claim.target])
         if not self.outbox.hold(self.db, self.workspace, claim, self.settings.lease):
             return "lost"  # those before it took long, and another process has sent it, and maybe what follows it
         try:
@@ -69,6 +72,8 @@ class Delivery:
         except FinalError as error:
             return self._fail(claim, str(error))
         except RetryableError as error:
+            if isinstance(error, UnansweredError):
+                silent[claim.target] = error
             return self._put_off(claim, error)
         self.outbox.mark_sent(self.db, self.workspace, claim, self.clock.now_us())
         return "sent"

@@ -2,8 +2,9 @@
 
 DriftglassError
 └── DeliveryError
-    ├── RetryableError   the other side is busy or away; may say how long to wait
-    └── FinalError       the other side refused; the same message will be refused again
+    ├── RetryableError      the other side is busy or away; may say how long to wait
+    │   └── UnansweredError it says nothing at all
+    └── FinalError          the other side refused; the same message will be refused again
 """
 
 from collections.abc import Mapping
@@ -29,6 +30,10 @@ class RetryableError(DeliveryError):
     def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class UnansweredError(RetryableError):
+    """Nobody answers, or not in time: asking for the next message would take as long again."""
 
 
 class FinalError(DeliveryError):

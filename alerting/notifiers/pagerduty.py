@@ -11,7 +11,7 @@ import httpx
 import msgspec
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 
-from alerting.errors import RetryableError, require_success
+from alerting.errors import UnansweredError, require_success
 from alerting.message import Finding, Happening, Message, show
 from alerting.notifiers.contract import NotifierSection
 from alerting.rules import Tier
@@ -77,7 +77,7 @@ class PagerDutyNotifier:
         try:
             answer = self._client.post("v2/enqueue", content=body, headers={"Content-Type": "application/json"})
         except httpx.HTTPError as error:
-            raise RetryableError(f"PagerDuty does not answer: {error}") from error
+            raise UnansweredError(f"PagerDuty does not answer: {error}") from error
         require_success("PagerDuty", answer.status_code, answer.headers, answer.text.replace(key, "***"))
 
 

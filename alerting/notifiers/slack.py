@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr, field_validator
 from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
 
-from alerting.errors import RetryableError, require_success
+from alerting.errors import UnansweredError, require_success
 from alerting.message import Finding, Message
 from alerting.notifiers.contract import NotifierSection
 
@@ -47,7 +47,7 @@ class SlackNotifier:
         try:
             answer = self._client.send(text=_headline(message), blocks=blocks(message))
         except (OSError, HTTPException, SlackClientError) as error:
-            raise RetryableError(f"Slack does not answer: {error}") from error
+            raise UnansweredError(f"Slack does not answer: {error}") from error
         headers = {name.lower(): str(value) for name, value in answer.headers.items()}
         require_success("Slack", answer.status_code, headers, answer.body)
 

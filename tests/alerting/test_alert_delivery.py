@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from alerting.delivery import wait_us
-from alerting.errors import FinalError, RetryableError
+from alerting.errors import FinalError, RetryableError, UnansweredError
 from alerting.settings import RetrySettings
 from kernel.clock import DAY_US, SECOND_US
 from store.alerts import incidents
@@ -118,6 +118,22 @@ def test_one_channel_that_is_away_does_not_hold_up_another(lab, make_recorder):
     lab.alerting(away=away, well=well).step()
 
     assert (away.told, well.told) == ([], [("firing", "P1")])
+
+
+def test_a_channel_that_does_not_answer_is_asked_once_a_pass(lab, make_recorder):
+    """Each try may take as long as the channel's time-out."""
+    silent, well = make_recorder([UnansweredError("timed out")] * 2), make_recorder()
+    for model in ("fraud", "loans", "prices"):
+        lab.decide("d", model=model)
+    alerting = lab.alerting(silent=silent, well=well)
+    first = alerting.step()
+    lab.later(5)
+    alerting.step()
+    lab.later(10)
+    third = alerting.step()
+
+    assert (first.notifications.put_off, third.notifications.sent) == (3, 3)
+    assert (silent.tries, len(silent.sent), len(well.sent)) == (2 + 3, 3, 3)
 
 
 def test_columns_that_join_before_the_message_is_out_are_in_it(lab):
