@@ -194,13 +194,13 @@ class Alerting:
     def _acknowledge(self) -> None:
         """Say that people took incidents on, to whoever keeps count of that."""
         with self._db.read() as tx:
-            taken = ledger.taken_incidents(tx, self._workspace)
-            models = sorted({incident.model for incident in taken if self._teller.unaware(tx, incident)})
+            unaware = self._teller.unaware(tx, ledger.taken_incidents(tx, self._workspace))
+            models = sorted({incident.model for incident, *_ in unaware})
         for model in models:
             with self._db.write() as tx:
                 ledger.lock(tx, self._workspace, model)
-                for incident in ledger.taken_incidents(tx, self._workspace, model):
-                    self._teller.acknowledges(tx, incident, self._clock.now_us())
+                taken = ledger.taken_incidents(tx, self._workspace, model)
+                self._teller.acknowledges(tx, taken, self._clock.now_us())
 
     def _settle(self) -> None:
         """Close the incidents that are over, whoever ended them, and say so."""

@@ -7,10 +7,12 @@ from alerting.message import Happening, compose
 from alerting.settings import AlertingSettings
 from store import alert_ledger as ledger
 from store import notifications
-from store.alert_groups import groups, heads
+from store.alert_groups import groups
 from store.alert_rows import Alert, Incident
 from store.database import Transaction
 from store.notifications import NewNotification, notification_key
+
+_OPENING: tuple[Happening, ...] = ("escalated", "firing")  # what a notifier first hears of an incident
 
 
 class Teller:
@@ -49,23 +51,24 @@ class Teller:
             if notifier in hearing:
                 self._follow(tx, incident, "escalated", notifier, alerts, now_us)
 
-    def acknowledges(self, tx: Transaction, incident: Incident, now_us: int) -> None:
-        """Tell whoever was not told yet that somebody took on all that fires."""
-        alerts = _live(tx, self._workspace, incident)
-        for notifier in self.unaware(tx, incident):
-            self._enqueue(tx, incident, "acknowledged", notifier, alerts, now_us, _taken(alerts))
+    def acknowledges(self, tx: Transaction, taken: Sequence[tuple[Incident, int]], now_us: int) -> None:
+        """Tell whoever was told of these incidents that somebody took on all that fires, and when last; each time once."""
+        for incident, taken_us, notifier in self.unaware(tx, taken):
+            alerts = [a for a in ledger.alerts_of_incident(tx, self._workspace, incident) if a.is_live]
+            self._enqueue(tx, incident, "acknowledged", notifier, alerts, now_us, str(taken_us))
 
-    def unaware(self, tx: Transaction, incident: Incident) -> list[str]:
-        """Of the notifiers that were told of an incident, those that are to hear that it was taken on, and did not yet."""
-        hearing = self._hearing("acknowledged", incident)
-        if not hearing:
-            return []
-        more = _taken(_live(tx, self._workspace, incident))
-        return [
-            notifier
-            for notifier in hearing
-            if self._knows(tx, incident, notifier) and not self._told(tx, incident, "acknowledged", notifier, more)
+    def unaware(self, tx: Transaction, taken: Sequence[tuple[Incident, int]]) -> list[tuple[Incident, int, str]]:
+        """Of incidents that were taken on, those with a notifier that was told of them, is to hear of that, and did not yet."""
+        asked = [
+            (incident, taken_us, notifier)
+            for incident, taken_us in taken
+            for notifier in self._hearing("acknowledged", incident)
         ]
+        opening = [[_key(one, happening, notifier) for happening in _OPENING] for one, _, notifier in asked]
+        heard = [_key(one, "acknowledged", notifier, str(taken_us)) for one, taken_us, notifier in asked]
+        written = notifications.written(tx, self._workspace, [*heard, *(key for keys in opening for key in keys)])
+        found = zip(asked, opening, heard, strict=True)
+        return [one for one, keys, key in found if not written.isdisjoint(keys) and key not in written]
 
     def resolves(self, tx: Transaction, incident: Incident, now_us: int) -> None:
         """Tell whoever was told that it fires, or that it escalated, that it is over."""
@@ -78,18 +81,15 @@ class Teller:
         return [name for name, one in self._settings.notifiers.items() if one.hears(happening, incident.tier)]
 
     def _knows(self, tx: Transaction, incident: Incident, notifier: str) -> bool:
-        return any(self._told(tx, incident, happening, notifier) for happening in ("firing", "escalated"))
+        return any(self._told(tx, incident, happening, notifier) for happening in _OPENING)
 
     def _notifiers_of(self, alert: Alert) -> tuple[str, ...]:
         """Nobody, once its rule is gone from the settings."""
         rule = self._rules.get(alert.rule)
         return self._settings.notifiers_of(rule) if rule else ()
 
-    def _told(
-        self, tx: Transaction, incident: Incident, happening: Happening, notifier: str, more: str = ""
-    ) -> tuple[str, int] | None:
-        key = notification_key(incident.incident, incident.opened_us, happening, notifier, more)
-        return notifications.told(tx, self._workspace, key)
+    def _told(self, tx: Transaction, incident: Incident, happening: Happening, notifier: str) -> tuple[str, int] | None:
+        return notifications.told(tx, self._workspace, _key(incident, happening, notifier))
 
     def _follow(
         self,
@@ -119,16 +119,20 @@ class Teller:
     ) -> bool:
         """A message that goes out after those before it, those of when the incident was open before too: later by a microsecond."""
         message = compose(self._workspace, incident, happening, alerts, self._settings.dashboard_url, now_us)
-        key = notification_key(incident.incident, incident.opened_us, happening, notifier, more)
+        key = _key(incident, happening, notifier, more)
         filed, last_us = self._file(tx, incident, notifier)
         new = NewNotification(key, filed, happening, notifier, message.to_payload(), max(now_us, last_us + 1))
         return notifications.enqueue(tx, self._workspace, new)
 
     def _file(self, tx: Transaction, incident: Incident, notifier: str) -> tuple[str, int]:
         """What an incident's messages are filed under, and the moment of the newest of them that is known."""
-        before = [self._told(tx, incident, happening, notifier) for happening in ("escalated", "firing")]
+        before = [self._told(tx, incident, happening, notifier) for happening in _OPENING]
         filed, told_us = next((b for b in before if b), (incident.incident, 0))
         return filed, max(told_us, notifications.last_pending_us(tx, self._workspace, filed, notifier))
+
+
+def _key(incident: Incident, happening: Happening, notifier: str, more: str = "") -> str:
+    return notification_key(incident.incident, incident.opened_us, happening, notifier, more)
 
 
 def _unheard(alerts: Sequence[Alert], known: Sequence[Alert], gathered: Gathered) -> list[Alert]:
@@ -137,15 +141,6 @@ def _unheard(alerts: Sequence[Alert], known: Sequence[Alert], gathered: Gathered
     told = {_cause(alert) for alert in known if alert.alert not in fired}
     new = [(head, held) for head, held in groups(alerts) if head.alert in fired and _cause(head) in told]
     return [alert for head, held in new for alert in (head, *held)]
-
-
-def _live(tx: Transaction, workspace: str, incident: Incident) -> list[Alert]:
-    return [alert for alert in ledger.alerts_of_incident(tx, workspace, incident) if alert.is_live]
-
-
-def _taken(alerts: Sequence[Alert]) -> str:
-    """Names the newest acknowledgement by a person: what came under an acknowledged alert is acknowledged by itself."""
-    return str(max((alert.acknowledged_us or 0 for alert in heads(alerts)), default=0))
 
 
 def _cause(alert: Alert) -> tuple[str, str, str]:

@@ -1,12 +1,13 @@
 """Notifications: who is to be told what about an incident, and whether that was done."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from store.alert_rows import derived_key
-from store.database import Database, Transaction, upsert
+from store.database import Database, Transaction, in_parts, upsert
 from store.outbox import Outbox
 from store.tables import notifications as t
 
@@ -52,6 +53,7 @@ class NewNotification:
     created_us: int
 
 
+_KEYS_A_QUERY = 500
 _COLUMNS = [t.c[name] for name in Notification.__slots__]
 
 
@@ -83,6 +85,13 @@ def told(tx: Transaction, workspace: str, key: str) -> tuple[str, int] | None:
     row = tx.execute(sa.select(t.c.alert, t.c.created_us).where(t.c.workspace == workspace, t.c.notification == key))
     found = row.first()
     return (found.alert, found.created_us) if found else None
+
+
+def written(tx: Transaction, workspace: str, keys: Sequence[str]) -> set[str]:
+    """Those of some keys that a message was written with."""
+    query = sa.select(t.c.notification).where(t.c.workspace == workspace)
+    parts = in_parts(keys, _KEYS_A_QUERY)
+    return {row[0] for part in parts for row in tx.execute(query.where(t.c.notification.in_(part)))}
 
 
 def last_pending_us(tx: Transaction, workspace: str, filed: str, notifier: str) -> int:
