@@ -256,6 +256,21 @@ def test_only_its_tiers_are_told_until_they_are_over(pager, lab):
     assert pager.heard == ["trigger critical", "resolve critical"]
 
 
+def test_what_it_was_not_told_of_is_neither_acknowledged_nor_resolved(pager, lab):
+    pager.more = {"tiers": ["P0"]}
+    alerting = pager.alerting()
+    lab.decide("d")
+    alerting.step()
+    lab.later()
+    acknowledge(lab.db, WORKSPACE, lab.alerts()[0].alert, "ana", lab.clock.now_us())
+    alerting.step()
+    lab.decide("oo", first=1)
+    alerting.step()
+
+    assert [one.state for one in lab.alerts()] == ["resolved"]
+    assert pager.heard == []
+
+
 def test_a_person_may_end_it(pager, lab):
     alerting = pager.alerting()
     lab.decide("d")
