@@ -11,7 +11,7 @@ from kernel.clock import to_rfc3339
 from store.alert_groups import also, groups
 from store.alert_rows import RETIRED, Alert, Incident
 
-Happening = Literal["firing", "escalated", "resolved"]
+Happening = Literal["firing", "escalated", "acknowledged", "resolved"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,12 @@ class Message:
 
     Attributes:
         incident: its id; the same in every message about it.
-        happening: firing, escalated or resolved.
+        happening: firing, escalated, acknowledged or resolved.
         tier: P0, P1 or P2.
         title: one line.
         findings: its alerts, less those that fire under another of them; never empty.
         link: the dashboard's page.
+        told_us: when it was written, by the wall clock; 0 where nobody said.
     """
 
     workspace: str
@@ -74,6 +75,7 @@ class Message:
     title: str
     findings: tuple[Finding, ...]
     link: str
+    told_us: int = 0
 
     def to_payload(self) -> dict[str, Any]:
         """The message as JSON; `from_payload` gives it back."""
@@ -133,7 +135,12 @@ def title(model: str, alerts: Sequence[Alert]) -> str:
 
 
 def compose(
-    workspace: str, incident: Incident, happening: Happening, alerts: Sequence[Alert], dashboard_url: str
+    workspace: str,
+    incident: Incident,
+    happening: Happening,
+    alerts: Sequence[Alert],
+    dashboard_url: str,
+    told_us: int = 0,
 ) -> Message:
     """The message about some alerts of an incident: the worst tier first, then the furthest from what was expected."""
     told = sorted(groups(alerts), key=lambda g: (g[0].tier, -g[0].distance, g[0].alert))
@@ -148,4 +155,5 @@ def compose(
         title=f"{headline} (the model was retired)" if over else headline,
         findings=tuple(finding(head, held) for head, held in told),
         link=f"{dashboard_url.rstrip('/')}/model?model={quote(incident.model, safe='')}",
+        told_us=told_us,
     )

@@ -1,7 +1,7 @@
 """Alerting, one pass at a time.
 
     decisions -> match -> fold and revise -> hold -> lapse -> gather -> tell, request retraining     one transaction a model
-              -> escalate -> settle                                                       one transaction each
+              -> escalate -> acknowledge -> settle                                        one transaction each
               -> deliver notifications, deliver retraining requests                       the outboxes
 
 Every stage may run twice on the same input: decisions are read again for a while, keys are derived from what they name, and an
@@ -88,9 +88,11 @@ class Alerting:
         self._teller = Teller(workspace, settings)
         self._webhook = RetrainingWebhook(settings.retraining) if settings.retraining.webhook else None
         self._deliver_messages = Delivery(
-            db, workspace, notifications.OUTBOX, self._notify, settings.retry, clock, jitter
+            db, workspace, notifications.OUTBOX, self._notify, _of_message, settings.retry, clock, jitter
         )
-        self._deliver_requests = Delivery(db, workspace, retraining.OUTBOX, self._post, settings.retry, clock, jitter)
+        self._deliver_requests = Delivery(
+            db, workspace, retraining.OUTBOX, self._post, _of_request, settings.retry, clock, jitter
+        )
 
     def step(self) -> StepReport:
         """One pass over what changed, and over what is due.
@@ -100,6 +102,7 @@ class Alerting:
         """
         report = self._follow_decisions()
         report = replace(report, escalated=self._escalate())
+        self._acknowledge()
         self._settle()
         return replace(report, notifications=self._deliver_messages.step(), requests=self._deliver_requests.step())
 
@@ -188,6 +191,17 @@ class Alerting:
         with self._db.write() as tx:
             return escalate(tx, self._workspace, self._settings, self._teller, now_us)
 
+    def _acknowledge(self) -> None:
+        """Say that people took incidents on, to whoever keeps count of that."""
+        with self._db.read() as tx:
+            unaware = self._teller.unaware(tx, ledger.taken_incidents(tx, self._workspace))
+            models = sorted({incident.model for incident, *_ in unaware})
+        for model in models:
+            with self._db.write() as tx:
+                ledger.lock(tx, self._workspace, model)
+                taken = ledger.taken_incidents(tx, self._workspace, model)
+                self._teller.acknowledges(tx, taken, self._clock.now_us())
+
     def _settle(self) -> None:
         """Close the incidents that are over, whoever ended them, and say so."""
         with self._db.read() as tx:
@@ -215,6 +229,15 @@ class Alerting:
         if self._webhook is None:
             raise FinalError("no retraining webhook is configured any more; see alerting.retraining in driftglass.yaml")
         self._webhook.post(claim.key, claim.payload)
+
+
+def _of_message(claim: Claim) -> str:
+    message = Message.from_payload(claim.payload)
+    return f"{claim.target}, {message.happening} of incident {message.incident} ({message.title})"
+
+
+def _of_request(claim: Claim) -> str:
+    return f"retraining request {claim.key} of {claim.payload['model']}"
 
 
 def _save(tx: Transaction, workspace: str, changes: list[Change]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from alerting.errors import RetryableError, require_success
+from alerting.errors import UnansweredError, require_success
 from alerting.gathering import Gathered
 from alerting.rules import Rule
 from alerting.settings import RetrainingSettings
@@ -82,7 +82,7 @@ class RetrainingWebhook:
                 self._url, json={"request": request, **payload}, headers={"Idempotency-Key": request}
             )
         except httpx.HTTPError as error:
-            raise RetryableError(f"the retraining webhook does not answer: {error}") from error
+            raise UnansweredError(f"the retraining webhook does not answer: {error}") from error
         require_success("the retraining webhook", answer.status_code, answer.headers, answer.text)
 
     def close(self) -> None:

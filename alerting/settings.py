@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, HttpUrl, model_validator
 
 from alerting.notifiers.console import ConsoleSettings
+from alerting.notifiers.pagerduty import PagerDutySettings
 from alerting.notifiers.slack import SlackSettings
 from alerting.rules import P0, DurationUs, Rule, default_rules
 from kernel.clock import DAY_US, MINUTE_US, SECOND_US
@@ -12,7 +13,7 @@ from kernel.settings import Section
 from kernel.settings_problem import PlacedError
 from kernel.yaml_file import Way
 
-NotifierSettings = Annotated[ConsoleSettings | SlackSettings, Field(discriminator="kind")]
+NotifierSettings = Annotated[ConsoleSettings | SlackSettings | PagerDutySettings, Field(discriminator="kind")]
 
 
 class RetrySettings(Section):
@@ -60,15 +61,19 @@ class AlertingSettings(Section):
             if rule.name in names[:at]:
                 raise PlacedError(("rules", at, "name"), f"rules need names of their own; {rule.name} is there twice")
             for place, notifier in enumerate(rule.notify or ()):
-                self._require_notifier(rule, notifier, ("rules", at, "notify", place))
+                rises = rule.escalate_after is not None and rule.escalate_to == P0
+                self._require_notifier(rule, notifier, ("rules", at, "notify", place), rises=rises)
             if rule.escalate_to != P0:
                 self._require_notifier(rule, rule.escalate_to, ("rules", at, "escalate_to"))
         return self
 
-    def _require_notifier(self, rule: Rule, notifier: str, way: Way) -> None:
+    def _require_notifier(self, rule: Rule, notifier: str, way: Way, *, rises: bool = False) -> None:
         if notifier not in self.notifiers:
             known = ", ".join(sorted(self.notifiers)) or "none"
             raise PlacedError(way, f"rule {rule.name} names the notifier {notifier!r}; there are: {known}")
+        tiers = (rule.tier, P0) if rises else (rule.tier,)
+        if not any(self.notifiers[notifier].hears("firing", tier) for tier in tiers):
+            raise PlacedError(way, f"rule {rule.name} is {rule.tier}, which {notifier} is not told of; see its tiers")
 
     def notifiers_of(self, rule: Rule) -> tuple[str, ...]:
         """The names of those a rule tells."""

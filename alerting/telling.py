@@ -12,6 +12,8 @@ from store.alert_rows import Alert, Incident
 from store.database import Transaction
 from store.notifications import NewNotification, notification_key
 
+_OPENING: tuple[Happening, ...] = ("escalated", "firing")  # what a notifier first hears of an incident
+
 
 class Teller:
     """Writes messages.
@@ -35,24 +37,51 @@ class Teller:
         known = ledger.alerts_of_incident(tx, self._workspace, incident)
         # One pass over the past may see an alert fire and resolve.
         alerts = [alert for alert in known if alert.is_live or alert in gathered.fired]
-        for notifier in self._settings.notifiers:
+        for notifier in self._hearing("firing", incident):
             mine = [alert for alert in alerts if notifier in self._notifiers_of(alert)]
-            if mine and not self._enqueue(tx, incident, "firing", notifier, mine, mine[0].alert, now_us):
+            if mine and not self._enqueue(tx, incident, "firing", notifier, mine, now_us):
                 self._follow(tx, incident, "firing", notifier, _unheard(mine, known, gathered), now_us)
 
     def escalates(
         self, tx: Transaction, incident: Incident, alerts: Sequence[Alert], notifiers: Iterable[str], now_us: int
     ) -> None:
         """Tell notifiers that nobody took these alerts on, each alert once."""
+        hearing = self._hearing("escalated", incident)
         for notifier in notifiers:
-            self._follow(tx, incident, "escalated", notifier, alerts, now_us)
+            if notifier in hearing:
+                self._follow(tx, incident, "escalated", notifier, alerts, now_us)
+
+    def acknowledges(self, tx: Transaction, taken: Sequence[tuple[Incident, int]], now_us: int) -> None:
+        """Tell whoever was told of these incidents that somebody took on all that fires, and when last; each time once."""
+        for incident, taken_us, notifier in self.unaware(tx, taken):
+            alerts = [a for a in ledger.alerts_of_incident(tx, self._workspace, incident) if a.is_live]
+            self._enqueue(tx, incident, "acknowledged", notifier, alerts, now_us, str(taken_us))
+
+    def unaware(self, tx: Transaction, taken: Sequence[tuple[Incident, int]]) -> list[tuple[Incident, int, str]]:
+        """Of incidents that were taken on, those with a notifier that was told of them, is to hear of that, and did not yet."""
+        asked = [
+            (incident, taken_us, notifier)
+            for incident, taken_us in taken
+            for notifier in self._hearing("acknowledged", incident)
+        ]
+        opening = [[_key(one, happening, notifier) for happening in _OPENING] for one, _, notifier in asked]
+        heard = [_key(one, "acknowledged", notifier, str(taken_us)) for one, taken_us, notifier in asked]
+        written = notifications.written(tx, self._workspace, [*heard, *(key for keys in opening for key in keys)])
+        found = zip(asked, opening, heard, strict=True)
+        return [one for one, keys, key in found if not written.isdisjoint(keys) and key not in written]
 
     def resolves(self, tx: Transaction, incident: Incident, now_us: int) -> None:
         """Tell whoever was told that it fires, or that it escalated, that it is over."""
         alerts = ledger.alerts_of_incident(tx, self._workspace, incident)
-        for notifier in self._settings.notifiers:
-            if self._told(tx, incident, "firing", notifier) or self._told(tx, incident, "escalated", notifier):
+        for notifier in self._hearing("resolved", incident):
+            if self._knows(tx, incident, notifier):
                 self._follow(tx, incident, "resolved", notifier, alerts, now_us)
+
+    def _hearing(self, happening: Happening, incident: Incident) -> list[str]:
+        return [name for name, one in self._settings.notifiers.items() if one.hears(happening, incident.tier)]
+
+    def _knows(self, tx: Transaction, incident: Incident, notifier: str) -> bool:
+        return any(self._told(tx, incident, happening, notifier) for happening in _OPENING)
 
     def _notifiers_of(self, alert: Alert) -> tuple[str, ...]:
         """Nobody, once its rule is gone from the settings."""
@@ -60,8 +89,7 @@ class Teller:
         return self._settings.notifiers_of(rule) if rule else ()
 
     def _told(self, tx: Transaction, incident: Incident, happening: Happening, notifier: str) -> tuple[str, int] | None:
-        key = notification_key(incident.incident, incident.opened_us, happening, notifier)
-        return notifications.told(tx, self._workspace, key)
+        return notifications.told(tx, self._workspace, _key(incident, happening, notifier))
 
     def _follow(
         self,
@@ -72,14 +100,12 @@ class Teller:
         alerts: Sequence[Alert],
         now_us: int,
     ) -> None:
-        """A message that goes out after those before it: filed under the same alert, and later by a microsecond at least."""
+        """A message about these alerts, unless there are none; what came after the first of its happening is one more."""
         if not alerts:
             return
         again = happening != "resolved" and self._told(tx, incident, happening, notifier)
         more = ",".join(sorted(f"{alert.alert} {alert.fired_us}" for alert in alerts)) if again else ""
-        before = [self._told(tx, incident, "escalated", notifier), self._told(tx, incident, "firing", notifier)]
-        lead, told_us = next((b for b in before if b), (alerts[0].alert, now_us - 1))
-        self._enqueue(tx, incident, happening, notifier, alerts, lead, max(now_us, told_us + 1), more)
+        self._enqueue(tx, incident, happening, notifier, alerts, now_us, more)
 
     def _enqueue(
         self,
@@ -88,14 +114,25 @@ class Teller:
         happening: Happening,
         notifier: str,
         alerts: Sequence[Alert],
-        lead: str,
-        created_us: int,
+        now_us: int,
         more: str = "",
     ) -> bool:
-        message = compose(self._workspace, incident, happening, alerts, self._settings.dashboard_url)
-        key = notification_key(incident.incident, incident.opened_us, happening, notifier, more)
-        new = NewNotification(key, lead, happening, notifier, message.to_payload(), created_us)
+        """A message that goes out after those before it, those of when the incident was open before too: later by a microsecond."""
+        message = compose(self._workspace, incident, happening, alerts, self._settings.dashboard_url, now_us)
+        key = _key(incident, happening, notifier, more)
+        filed, last_us = self._file(tx, incident, notifier)
+        new = NewNotification(key, filed, happening, notifier, message.to_payload(), max(now_us, last_us + 1))
         return notifications.enqueue(tx, self._workspace, new)
+
+    def _file(self, tx: Transaction, incident: Incident, notifier: str) -> tuple[str, int]:
+        """What an incident's messages are filed under, and the moment of the newest of them that is known."""
+        before = [self._told(tx, incident, happening, notifier) for happening in _OPENING]
+        filed, told_us = next((b for b in before if b), (incident.incident, 0))
+        return filed, max(told_us, notifications.last_pending_us(tx, self._workspace, filed, notifier))
+
+
+def _key(incident: Incident, happening: Happening, notifier: str, more: str = "") -> str:
+    return notification_key(incident.incident, incident.opened_us, happening, notifier, more)
 
 
 def _unheard(alerts: Sequence[Alert], known: Sequence[Alert], gathered: Gathered) -> list[Alert]:

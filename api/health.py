@@ -4,7 +4,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
+from api.metrics import unsent_text
+from kernel.errors import UnavailableError
 from store.migrate import require_current
+from store.notifications import unsent
 
 router = APIRouter(tags=["health"])
 
@@ -32,5 +35,10 @@ def readyz(request: Request) -> Health:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 def metrics(request: Request) -> PlainTextResponse:
-    """Prometheus' text format."""
-    return PlainTextResponse(request.app.state.parts.metrics.text(), media_type=_METRICS_TYPE)
+    """Prometheus' text format; without what the database knows while it is away."""
+    parts = request.app.state.parts
+    try:
+        further = unsent_text(unsent(parts.db))
+    except UnavailableError:
+        further = ""
+    return PlainTextResponse(parts.metrics.text() + further, media_type=_METRICS_TYPE)

@@ -2,11 +2,13 @@
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _NO_ROUTE = "other"  # one name for whatever strangers ask for
+_UNSENT = {"pending": "Messages to a notifier that wait.", "failed": "Messages to a notifier that were given up."}
 
 
 class ApiMetrics:
@@ -32,8 +34,8 @@ class ApiMetrics:
             }
             seconds = {f'method="{method}",route="{route}"': f"{s:.6f}" for (method, route), s in self._seconds.items()}
         lines = [
-            *_counter("driftglass_api_requests_total", "Requests answered.", counts),
-            *_counter("driftglass_api_seconds_total", "Seconds spent on answers.", seconds),
+            *_family("driftglass_api_requests_total", "counter", "Requests answered.", counts),
+            *_family("driftglass_api_seconds_total", "counter", "Seconds spent on answers.", seconds),
         ]
         return "\n".join(lines) + "\n"
 
@@ -65,6 +67,28 @@ class Counted:
             self._metrics.request(scope["method"], route, status, perf_counter() - began)
 
 
-def _counter(name: str, description: str, values: dict[str, str]) -> list[str]:
+def unsent_text(unsent: Mapping[tuple[str, str, str], int]) -> str:
+    """The messages that were not sent, by workspace, notifier and state."""
+    lines = []
+    for state, description in _UNSENT.items():
+        counts = {
+            f'workspace="{_escaped(workspace)}",notifier="{_escaped(notifier)}"': str(n)
+            for (workspace, notifier, one), n in unsent.items()
+            if one == state
+        }
+        lines += _family(f"driftglass_notifications_{state}", "gauge", description, counts)
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(label: str) -> str:
+    """A label's value: a notifier may be named as one likes.
+
+    >>> _escaped('a"b')
+    'a\\\\"b'
+    """
+    return label.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _family(name: str, kind: str, description: str, values: dict[str, str]) -> list[str]:
     samples = [f"{name}{{{labels}}} {value}" for labels, value in sorted(values.items())]
-    return [f"# HELP {name} {description}", f"# TYPE {name} counter", *samples]
+    return [f"# HELP {name} {description}", f"# TYPE {name} {kind}", *samples]

@@ -24,7 +24,7 @@ DEFAULT_CONFIG = Path("driftglass.yaml")
 class Section(BaseModel):
     """A part of the settings tree: frozen, and strict about names, so that a misspelt one is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 class StoreSettings(Section):
@@ -103,6 +103,7 @@ class SettingsTree(BaseSettings):
         env_nested_delimiter="__",
         frozen=True,
         extra="forbid",
+        hide_input_in_errors=True,  # it may be a secret
     )
 
     @classmethod

@@ -26,6 +26,8 @@ from store.tables import alerts as t
 from store.tables import incidents as i
 from store.tables import leases
 
+_OF_INCIDENT = [t.c[name] == i.c[name] for name in ("workspace", "model", "incident")]
+
 
 def lock(tx: Transaction, workspace: str, model: str) -> None:
     """Queue behind every other writer of this model's alerts until the transaction ends."""
@@ -93,13 +95,26 @@ def save_incident(tx: Transaction, workspace: str, incident: Incident) -> None:
 
 def calm_incidents(tx: Transaction, workspace: str, model: str | None = None) -> list[Incident]:
     """Open incidents none of whose alerts is live any more; of one model, or of all."""
-    live = sa.exists().where(
-        t.c.workspace == i.c.workspace,
-        t.c.model == i.c.model,
-        t.c.incident == i.c.incident,
-        t.c.state.in_((FIRING, ACKNOWLEDGED)),
-    )
-    query = sa.select(*INCIDENT_COLUMNS).where(i.c.workspace == workspace, i.c.state == OPEN, ~live)
-    if model is not None:
-        query = query.where(i.c.model == model)
+    query = sa.select(*INCIDENT_COLUMNS).where(*_open(workspace, model), ~_has(FIRING, ACKNOWLEDGED))
     return [Incident(*row) for row in tx.execute(query.order_by(i.c.opened_us, i.c.incident))]
+
+
+def taken_incidents(tx: Transaction, workspace: str, model: str | None = None) -> list[tuple[Incident, int]]:
+    """Open incidents of which somebody took on all that fires, and when last; of one model, or of all.
+
+    What came under an alert that was acknowledged before is acknowledged from the moment it fired, by nobody.
+    """
+    by_somebody = sa.select(sa.func.max(t.c.acknowledged_us)).where(*_OF_INCIDENT, t.c.acknowledged_us != t.c.fired_us)
+    taken_us = sa.func.coalesce(by_somebody.correlate(i).scalar_subquery(), 0)
+    query = sa.select(*INCIDENT_COLUMNS, taken_us).where(*_open(workspace, model), ~_has(FIRING), _has(ACKNOWLEDGED))
+    return [(Incident(*row[:-1]), row[-1]) for row in tx.execute(query.order_by(i.c.opened_us, i.c.incident))]
+
+
+def _has(*states: str) -> sa.ColumnElement[bool]:
+    """Whether an incident has an alert in one of these states."""
+    return sa.exists().where(*_OF_INCIDENT, t.c.state.in_(states))
+
+
+def _open(workspace: str, model: str | None) -> list[sa.ColumnElement[bool]]:
+    where = [i.c.workspace == workspace, i.c.state == OPEN]
+    return where if model is None else [*where, i.c.model == model]

@@ -1,12 +1,13 @@
 """Notifications: who is to be told what about an incident, and whether that was done."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from store.alert_rows import derived_key
-from store.database import Database, Transaction, upsert
+from store.database import Database, Transaction, in_parts, upsert
 from store.outbox import Outbox
 from store.tables import notifications as t
 
@@ -18,8 +19,8 @@ class Notification:
     """One message to one notifier.
 
     Attributes:
-        alert: the incident's alert under which its messages are filed, so that they go out in order.
-        happening: firing, escalated or resolved.
+        alert: what the messages of one incident are filed under, so that they go out in order: the incident.
+        happening: firing, escalated, acknowledged or resolved.
         state: pending, sent or failed.
     """
 
@@ -52,6 +53,7 @@ class NewNotification:
     created_us: int
 
 
+_KEYS_A_QUERY = 500
 _COLUMNS = [t.c[name] for name in Notification.__slots__]
 
 
@@ -79,10 +81,31 @@ def enqueue(tx: Transaction, workspace: str, new: NewNotification) -> bool:
 
 
 def told(tx: Transaction, workspace: str, key: str) -> tuple[str, int] | None:
-    """The alert and the moment (created_us) that a message was written with; None when there is none."""
+    """What a message is filed under and the moment (created_us) that it was written with; None when there is none."""
     row = tx.execute(sa.select(t.c.alert, t.c.created_us).where(t.c.workspace == workspace, t.c.notification == key))
     found = row.first()
     return (found.alert, found.created_us) if found else None
+
+
+def written(tx: Transaction, workspace: str, keys: Sequence[str]) -> set[str]:
+    """Those of some keys that a message was written with."""
+    query = sa.select(t.c.notification).where(t.c.workspace == workspace)
+    parts = in_parts(keys, _KEYS_A_QUERY)
+    return {row[0] for part in parts for row in tx.execute(query.where(t.c.notification.in_(part)))}
+
+
+def last_pending_us(tx: Transaction, workspace: str, filed: str, notifier: str) -> int:
+    """The moment (created_us) of the newest message to a notifier that is filed there and waits; 0 when none does."""
+    same = (t.c.workspace == workspace, t.c.alert == filed, t.c.notifier == notifier, t.c.state == "pending")
+    return tx.scalar(sa.select(sa.func.max(t.c.created_us)).where(*same)) or 0
+
+
+def unsent(db: Database) -> dict[tuple[str, str, str], int]:
+    """How many messages are pending, and how many failed, by workspace, notifier and state; the states of which there are some."""
+    by = (t.c.workspace, t.c.notifier, t.c.state)
+    query = sa.select(*by, sa.func.count()).where(t.c.state.in_(("pending", "failed"))).group_by(*by)
+    with db.read() as connection:
+        return {(row[0], row[1], row[2]): row[3] for row in connection.execute(query)}
 
 
 def notifications(db: Database, workspace: str, state: str | None = None, limit: int = 100) -> list[Notification]:

@@ -86,6 +86,10 @@ class Outbox:
             due.append(~sa.exists().where(*same, earlier.c.state == "pending", earlier.c.created_us < t.c.created_us))
         return due
 
+    def hold(self, db: Database, workspace: str, claim: Claim, lease_us: int) -> bool:
+        """Lease it anew, for one that waited behind others; False when the lease was lost meanwhile."""
+        return self._change(db, workspace, claim, {"until_us": database_now_us() + lease_us})
+
     def mark_sent(self, db: Database, workspace: str, claim: Claim, now_us: int) -> bool:
         """Record that it was sent; False when the lease was lost meanwhile."""
         return self._close(db, workspace, claim, {"state": self.sent, self.sent_us: now_us, "last_error": ""})
@@ -99,7 +103,10 @@ class Outbox:
         return self._close(db, workspace, claim, {"next_try_us": next_try_us, "last_error": error})
 
     def _close(self, db: Database, workspace: str, claim: Claim, values: dict[str, Any]) -> bool:
+        return self._change(db, workspace, claim, {"token": "", "until_us": 0, **values})
+
+    def _change(self, db: Database, workspace: str, claim: Claim, values: dict[str, Any]) -> bool:
         t = self.table
         ours = (t.c.workspace == workspace, t.c[self.key] == claim.key, t.c.token == claim.token)
         with db.write() as tx:
-            return tx.execute(sa.update(t).where(*ours).values(token="", until_us=0, **values)).rowcount == 1
+            return tx.execute(sa.update(t).where(*ours).values(values)).rowcount == 1

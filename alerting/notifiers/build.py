@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from alerting.notifiers.console import ConsoleNotifier, ConsoleSettings
 from alerting.notifiers.contract import Notifier
-from alerting.notifiers.slack import SlackNotifier
+from alerting.notifiers.pagerduty import PagerDutyNotifier, PagerDutySettings
+from alerting.notifiers.slack import SlackNotifier, SlackSettings
 from alerting.settings import NotifierSettings
 
 
@@ -14,4 +15,10 @@ def build_notifiers(settings: Mapping[str, NotifierSettings]) -> dict[str, Notif
 
 
 def _build(settings: NotifierSettings) -> Notifier:
-    return ConsoleNotifier() if isinstance(settings, ConsoleSettings) else SlackNotifier(settings)
+    match settings:
+        case ConsoleSettings():
+            return ConsoleNotifier()
+        case SlackSettings():
+            return SlackNotifier(settings)
+        case PagerDutySettings():
+            return PagerDutyNotifier(settings)

@@ -7,12 +7,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from alerting.message import Message, show
-from kernel.settings import Section
+from alerting.notifiers.contract import NotifierSection
 
 _COLOURS = {"P0": "bold red", "P1": "yellow", "P2": "cyan"}
 
 
-class ConsoleSettings(Section):
+class ConsoleSettings(NotifierSection):
     """The terminal."""
 
     kind: Literal["console"] = "console"

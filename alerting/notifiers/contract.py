@@ -2,7 +2,16 @@
 
 from typing import Protocol
 
-from alerting.message import Message
+from alerting.message import Happening, Message
+from kernel.settings import Section
+
+
+class NotifierSection(Section):
+    """What is common to the settings of all notifiers."""
+
+    def hears(self, happening: Happening, tier: str) -> bool:  # noqa: ARG002 - some look at it
+        """Whether it is told of such a happening: of all but an acknowledgement, which is for those that keep a state."""
+        return happening != "acknowledged"
 
 
 class Notifier(Protocol):

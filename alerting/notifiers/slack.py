@@ -7,16 +7,16 @@ from pydantic import Field, SecretStr, field_validator
 from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
 
-from alerting.errors import RetryableError, require_success
+from alerting.errors import UnansweredError, require_success
 from alerting.message import Finding, Message
-from kernel.settings import Section
+from alerting.notifiers.contract import NotifierSection
 
 _HEADER_CHARS, _SECTION_CHARS = 150, 3_000  # Slack's limits of a block
 _FINDINGS = 10  # what a person reads in a channel; the rest is behind the link
 _MARKS = {"P0": ":rotating_light:", "P1": ":warning:", "P2": ":information_source:"}
 
 
-class SlackSettings(Section):
+class SlackSettings(NotifierSection):
     """A Slack channel."""
 
     kind: Literal["slack"] = "slack"
@@ -47,7 +47,7 @@ class SlackNotifier:
         try:
             answer = self._client.send(text=_headline(message), blocks=blocks(message))
         except (OSError, HTTPException, SlackClientError) as error:
-            raise RetryableError(f"Slack does not answer: {error}") from error
+            raise UnansweredError(f"Slack does not answer: {error}") from error
         headers = {name.lower(): str(value) for name, value in answer.headers.items()}
         require_success("Slack", answer.status_code, headers, answer.body)
 

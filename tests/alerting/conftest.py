@@ -155,6 +155,7 @@ class Webhook:
         self.answers: list[Answer] = []
         self.posted: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
 
     def answer(self, status: int, **headers: str) -> None:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -170,6 +171,7 @@ def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Webhook]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             hook.posted.append(json.loads(body))
+            hook.paths.append(self.path)
             hook.headers.append({name.lower(): value for name, value in self.headers.items()})
             answer = hook.answers.pop(0) if hook.answers else Answer(200)
             self.send_response(answer.status)

@@ -8,6 +8,7 @@ from pydantic import HttpUrl, SecretStr
 
 from alerting.errors import FinalError, RetryableError
 from alerting.message import Finding, Message
+from alerting.notifiers.pagerduty import PagerDutyNotifier, PagerDutySettings
 from alerting.notifiers.slack import SlackNotifier, SlackSettings, blocks
 from alerting.retraining import RetrainingWebhook
 from alerting.settings import RetrainingSettings
@@ -22,12 +23,17 @@ def slack(url: str) -> Callable[[], None]:
     return lambda: notifier.send(MESSAGE)
 
 
+def pagerduty(url: str) -> Callable[[], None]:
+    settings = PagerDutySettings(routing_key=SecretStr("k" * 32), base_url=HttpUrl(url), timeout_s=1)
+    return lambda: PagerDutyNotifier(settings).send(MESSAGE)
+
+
 def retraining(url: str) -> Callable[[], None]:
     hook = RetrainingWebhook(RetrainingSettings(webhook=HttpUrl(url), timeout_s=1))
     return lambda: hook.post("r1", {"model": "flight-delay"})
 
 
-PLACES = pytest.mark.parametrize("place", [slack, retraining])
+PLACES = pytest.mark.parametrize("place", [slack, pagerduty, retraining])
 
 
 @PLACES
@@ -63,7 +69,18 @@ def test_a_refusal_is_final(webhook, place, status):
 
 
 @PLACES
-@pytest.mark.parametrize(("header", "seconds"), [("37", 37.0), ("soon", 0.0), ("", 0.0)])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("37", 37.0),
+        ("9" * 400, 86_400.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400.0),
+        ("Tue, 01 Mar 2013 00:00:00 GMT", 0.0),
+        ("soon", 0.0),
+        ("²", 0.0),
+        ("", 0.0),
+    ],
+)
 def test_retry_after_is_honoured(webhook, place, header, seconds):
     webhook.answer(429, Retry_After=header)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from pydantic import SecretStr
+from pydantic import HttpUrl, SecretStr
 from rich.console import Console
 
 from alerting.errors import DeliveryError, FinalError, RetryableError
@@ -13,6 +13,7 @@ from alerting.message import Finding, Message
 from alerting.notifiers.build import build_notifiers
 from alerting.notifiers.console import ConsoleNotifier, ConsoleSettings
 from alerting.notifiers.contract import Notifier
+from alerting.notifiers.pagerduty import PagerDutyNotifier, PagerDutySettings
 from alerting.notifiers.slack import SlackNotifier, SlackSettings
 from kernel.clock import DAY_US
 
@@ -38,7 +39,12 @@ def slack_to_text(webhook) -> tuple[Notifier, Callable[[], str]]:
     return SlackNotifier(SlackSettings(url=SecretStr(webhook.url))), lambda: str(webhook.posted)
 
 
-NOTIFIERS = {"console": console_to_text, "slack": slack_to_text}
+def pagerduty_to_text(webhook) -> tuple[Notifier, Callable[[], str]]:
+    settings = PagerDutySettings(routing_key=SecretStr("k" * 32), base_url=HttpUrl(webhook.url))
+    return PagerDutyNotifier(settings), lambda: str(webhook.posted)
+
+
+NOTIFIERS = {"console": console_to_text, "slack": slack_to_text, "pagerduty": pagerduty_to_text}
 
 
 @pytest.fixture(params=NOTIFIERS)
@@ -65,7 +71,7 @@ def test_a_message_says_what_a_person_needs(channel):
     assert [word for word in needed if word not in text()] == []
 
 
-@pytest.mark.parametrize("happening", ["firing", "escalated", "resolved"])
+@pytest.mark.parametrize("happening", ["firing", "escalated", "acknowledged", "resolved"])
 @pytest.mark.parametrize("tier", ["P0", "P1", "P2"])
 def test_every_happening_of_every_tier_is_told(channel, happening, tier):
     notifier, text = channel
@@ -120,6 +126,13 @@ def test_errors_say_whether_to_try_again():
 
 
 def test_every_kind_in_the_settings_has_its_notifier():
-    built = build_notifiers({"terminal": ConsoleSettings(), "oncall": SlackSettings(url=SecretStr("https://a.b/c"))})
+    built = build_notifiers(
+        {
+            "terminal": ConsoleSettings(),
+            "channel": SlackSettings(url=SecretStr("https://a.b/c")),
+            "oncall": PagerDutySettings(routing_key=SecretStr("k" * 32)),
+        }
+    )
 
-    assert {name: type(one) for name, one in built.items()} == {"terminal": ConsoleNotifier, "oncall": SlackNotifier}
+    kinds = {"terminal": ConsoleNotifier, "channel": SlackNotifier, "oncall": PagerDutyNotifier}
+    assert {name: type(one) for name, one in built.items()} == kinds

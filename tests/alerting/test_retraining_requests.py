@@ -70,5 +70,6 @@ def test_a_webhook_that_refuses_is_not_asked_again(lab, webhook):
     alerting.close()
 
     [failed] = retraining_requests(lab.db, WORKSPACE, state="failed")
-    assert failed.last_error == "the retraining webhook answered 400: said so"
+    about = f"retraining request {failed.request} of flight-delay: "
+    assert failed.last_error == about + "the retraining webhook answered 400: said so"
     assert len(webhook.posted) == 1

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from store.notifications import OUTBOX, NewNotification, enqueue
+
 
 def test_healthy_ready_and_counted(api: Any) -> None:
     assert api.get("/healthz").json() == {"status": "ok"}
@@ -17,12 +19,29 @@ def test_healthy_ready_and_counted(api: Any) -> None:
     assert "/anything" not in text
 
 
+def test_messages_that_were_not_sent_are_counted_by_notifier(api: Any) -> None:
+    with api.db.write() as tx:
+        for number, notifier in enumerate(("team", "team", 'on "call"', "pager")):
+            enqueue(tx, "acme", NewNotification(str(number), str(number), "firing", notifier, {}, number))
+    first, _, _, last = OUTBOX.claim(api.db, "acme", 4, 1_000_000, 10)
+    OUTBOX.mark_sent(api.db, "acme", first, 5)
+    OUTBOX.mark_failed(api.db, "acme", last, "PagerDuty answered 400: nothing")
+
+    told = [line for line in api.get("/metrics").text.splitlines() if line.startswith("driftglass_notifications_")]
+    assert told == [
+        r'driftglass_notifications_pending{workspace="acme",notifier="on \"call\""} 1',
+        'driftglass_notifications_pending{workspace="acme",notifier="team"} 1',
+        'driftglass_notifications_failed{workspace="acme",notifier="pager"} 1',
+    ]
+
+
 def test_not_ready_without_a_schema(serve: Callable[..., Any]) -> None:
     api = serve(migrated=False)
     assert api.get("/healthz").status_code == 200
     answer = api.get("/readyz")
     assert "driftglass migrate" in api.refused(503, answer)
     assert answer.headers["retry-after"] == "2"
+    assert 'route="/readyz",status="503"} 1' in api.get("/metrics").text
     assert api.get("/v1/models").status_code == 503
 
 
