@@ -6,7 +6,7 @@ from alerting.gathering import Gathered
 from alerting.message import Happening, compose
 from alerting.settings import AlertingSettings
 from store import alert_ledger as ledger
-from store import notifications
+from store import notifications, versions
 from store.alert_groups import groups
 from store.alert_rows import Alert, Incident
 from store.database import Transaction
@@ -92,7 +92,8 @@ class Teller:
         created_us: int,
         more: str = "",
     ) -> bool:
-        message = compose(self._workspace, incident, happening, alerts, self._settings.dashboard_url)
+        several = versions.has_several(tx, self._workspace, incident.model)
+        message = compose(self._workspace, incident, happening, alerts, self._settings.dashboard_url, several=several)
         key = notification_key(incident.incident, incident.opened_us, happening, notifier, more)
         new = NewNotification(key, lead, happening, notifier, message.to_payload(), created_us)
         return notifications.enqueue(tx, self._workspace, new)
