@@ -485,6 +485,12 @@ def test_a_shadow_run_shows_its_verdict_and_why(tab: Page, dashboard: str) -> No
         drawn(tab, label)
 
 
+def test_a_run_that_names_no_version_is_of_all_of_them(tab: Page, dashboard: str) -> None:
+    tab.goto(f"{dashboard}/shadow?run=run-5")
+    expect(tab.get_by_text("against flight-delay, all versions · finished")).to_be_visible()
+    expect(cell(tab, "flight-delay, version 3")).to_be_attached()
+
+
 def test_a_failed_run_says_why(browser: Browser, dashboard: str) -> None:
     with browser.new_page() as page:
         page.goto(f"{dashboard}/shadow?run=run-4", timeout=TIMEOUT_MS)
