@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from kernel.clock import to_rfc3339
+from kernel.versions import OF_ALL_VERSIONS, version_words
+from kernel.windows import span_words
 from store.alert_groups import also, groups
 from store.alert_rows import RETIRED, Alert, Incident
 
@@ -16,9 +17,10 @@ Happening = Literal["firing", "escalated", "acknowledged", "resolved"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One alert in a message; column "" for the whole model, version and segment "" for all; numbers in the metric's unit.
+    """One alert in a message; column "" for the whole model, segment "" for all rows; numbers in the metric's unit.
 
     Attributes:
+        several: whether the model has versions to tell apart; what version "" is then, kernel/versions.py says.
         also: where else the same fires, for people; "" for nowhere.
     """
 
@@ -34,13 +36,14 @@ class Finding:
     window_end_us: int
     resolution: str = ""
     also: str = ""
+    several: bool = False
 
     @property
     def subject(self) -> str:
-        """What moved, for people."""
-        where = "/".join(part for part in (self.version, self.segment) if part)
-        name = self.column or "whole model"
-        return f"{name} ({where})" if where else name
+        """What moved, for people; "" where it is all that the model has."""
+        pooled = self.metric in OF_ALL_VERSIONS
+        version = version_words(self.version, pooled=pooled, several=self.several)
+        return ", ".join(part for part in (self.column, version, self.segment) if part)
 
     @property
     def numbers(self) -> str:
@@ -50,7 +53,7 @@ class Finding:
     @property
     def window(self) -> str:
         """The last abnormal window, for people."""
-        return f"{to_rfc3339(self.window_start_us)} to {to_rfc3339(self.window_end_us)}"
+        return span_words((self.window_start_us, self.window_end_us))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ def show(number: float | None) -> str:
     return "-" if number is None else f"{number:.4g}"
 
 
-def finding(alert: Alert, held: Sequence[Alert] = ()) -> Finding:
+def finding(alert: Alert, held: Sequence[Alert] = (), *, several: bool) -> Finding:
     """An alert as a message tells it, with those that fire under it."""
     return Finding(
         rule=alert.rule,
@@ -116,13 +119,14 @@ def finding(alert: Alert, held: Sequence[Alert] = ()) -> Finding:
         window_end_us=alert.details.last_window_end_us,
         resolution=alert.details.resolution,
         also=also(alert, held),
+        several=several,
     )
 
 
-def summary(alert: Alert) -> str:
+def summary(alert: Alert, *, several: bool) -> str:
     """One line about one alert."""
-    told = finding(alert)
-    return f"{alert.model}: {told.subject}: {told.numbers}"
+    told = finding(alert, several=several)
+    return ": ".join(part for part in (alert.model, told.subject, told.numbers) if part)
 
 
 def title(model: str, alerts: Sequence[Alert]) -> str:
@@ -141,8 +145,14 @@ def compose(
     alerts: Sequence[Alert],
     dashboard_url: str,
     told_us: int = 0,
+    *,
+    several: bool,
 ) -> Message:
-    """The message about some alerts of an incident: the worst tier first, then the furthest from what was expected."""
+    """The message about some alerts of an incident: the worst tier first, then the furthest from what was expected.
+
+    Args:
+        several: whether the model has versions to tell apart.
+    """
     told = sorted(groups(alerts), key=lambda g: (g[0].tier, -g[0].distance, g[0].alert))
     over = happening == "resolved" and any(alert.details.resolution == RETIRED for alert in alerts)
     headline = title(incident.model, [head for head, _ in told])
@@ -153,7 +163,7 @@ def compose(
         tier=incident.tier,
         model=incident.model,
         title=f"{headline} (the model was retired)" if over else headline,
-        findings=tuple(finding(head, held) for head, held in told),
+        findings=tuple(finding(head, held, several=several) for head, held in told),
         link=f"{dashboard_url.rstrip('/')}/model?model={quote(incident.model, safe='')}",
         told_us=told_us,
     )

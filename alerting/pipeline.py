@@ -29,7 +29,7 @@ from alerting.telling import Teller
 from kernel.clock import Clock
 from kernel.column_spec import SCORE
 from store import alert_ledger as ledger
-from store import columns, decision_feed, notifications, retiring, retraining
+from store import columns, decision_feed, notifications, retiring, retraining, versions
 from store.alert_rows import RESOLVED, Alert
 from store.database import Database, Transaction
 from store.decision_feed import Decision
@@ -133,10 +133,12 @@ class Alerting:
             decisions = decision_feed.changed(tx, self._workspace, model, since_us)
             matched = match(self._settings.rules, decisions)
             known = self._touched(tx, model, matched)
+            worth_folding = self._worth_folding(known, matched)
+            several = bool(worth_folding) and versions.has_several(tx, self._workspace, model)
             changes = [
                 change
-                for series, changed in self._worth_folding(known, matched)
-                for change in self._revise(tx, series, changed, now_us)
+                for series, changed in worth_folding
+                for change in self._revise(tx, series, changed, now_us, several_versions=several)
             ]
             changes = self._holder(tx, model, changes).place(changes, known)
             changed = {change.before.alert for change in changes if change.before}
@@ -173,14 +175,16 @@ class Alerting:
             if series.fingerprint in touched or any(self._rules[series.rule].when(d) is not False for d in changed)
         ]
 
-    def _revise(self, tx: Transaction, series: Series, changed: list[Decision], now_us: int) -> list[Change]:
+    def _revise(
+        self, tx: Transaction, series: Series, changed: list[Decision], now_us: int, *, several_versions: bool
+    ) -> list[Change]:
         rule = self._rules[series.rule]
         first = min(changed, key=lambda d: d.window_start_us)
         lookback = rule.policy.lookback(series.size)
         seen = windows(rule, decision_feed.history(tx, self._workspace, first, series.metrics, lookback))
         from_us = min([first.window_start_us, *(window.start_us for window in seen[:1])])
         alerts = ledger.of_fingerprint(tx, self._workspace, series.fingerprint, from_us)
-        context = Context(self._workspace, series, rule.tier, now_us)
+        context = Context(self._workspace, series, rule.tier, now_us, several_versions)
         return revise(context, rule.policy, alerts, seen, first.window_start_us)
 
     def _escalate(self) -> int:

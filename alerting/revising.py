@@ -52,12 +52,14 @@ class Context:
     Attributes:
         workspace, series, tier: copied into a new alert.
         now_us: the wall clock.
+        several_versions: whether the model has versions to tell apart.
     """
 
     workspace: str
     series: Series
     tier: str
     now_us: int
+    several_versions: bool = False
 
 
 def revise(
@@ -180,7 +182,7 @@ def _told(context: Context, alert: Alert, episodes: Sequence[Episode]) -> Alert:
         # What it fired on was taken back: it goes on from the first window that is left, and from no window before it.
         fired_window_us = max(alert.details.fired_window_us, episodes[0].first_us)
     moved = replace(
-        _with_evidence(alert, last),
+        _with_evidence(context, alert, last),
         first_window_us=episodes[0].first_us,
         last_window_us=last.last_us,
         seen_window_us=last.seen_us,
@@ -190,13 +192,13 @@ def _told(context: Context, alert: Alert, episodes: Sequence[Episode]) -> Alert:
     return _in_state(context, replace(moved, details=details), last)
 
 
-def _with_evidence(alert: Alert, episode: Episode) -> Alert:
+def _with_evidence(context: Context, alert: Alert, episode: Episode) -> Alert:
     if not episode.evidence:
         return alert
     evidence = tuple(Evidence(d.metric, d.value, d.expected, d.p_value, d.status) for d in episode.evidence)
     lead = next((e for e in evidence if e.metric == alert.metric), evidence[0])
     moved = replace(alert, value=lead.value, expected=lead.expected, details=replace(alert.details, evidence=evidence))
-    return replace(moved, summary=summary(moved))
+    return replace(moved, summary=summary(moved, several=context.several_versions))
 
 
 def _in_state(context: Context, alert: Alert, episode: Episode) -> Alert:

@@ -6,7 +6,7 @@ from alerting.gathering import Gathered
 from alerting.message import Happening, compose
 from alerting.settings import AlertingSettings
 from store import alert_ledger as ledger
-from store import notifications
+from store import notifications, versions
 from store.alert_groups import groups
 from store.alert_rows import Alert, Incident
 from store.database import Transaction
@@ -118,7 +118,8 @@ class Teller:
         more: str = "",
     ) -> bool:
         """A message that goes out after those before it, those of when the incident was open before too: later by a microsecond."""
-        message = compose(self._workspace, incident, happening, alerts, self._settings.dashboard_url, now_us)
+        several, url = versions.has_several(tx, self._workspace, incident.model), self._settings.dashboard_url
+        message = compose(self._workspace, incident, happening, alerts, url, now_us, several=several)
         key = _key(incident, happening, notifier, more)
         filed, last_us = self._file(tx, incident, notifier)
         new = NewNotification(key, filed, happening, notifier, message.to_payload(), max(now_us, last_us + 1))

@@ -10,6 +10,7 @@ from api.listing import Items
 from api.metric_names import require_metric
 from api.moments import Asked, Moment
 from api.numbers import Number
+from api.version_names import LEFT_OUT, asked_version
 from api.window_lengths import asked_length
 from detectors.business import READ, correlations
 from kernel.clock import to_rfc3339
@@ -92,7 +93,7 @@ def correlated(
     model: str,
     name: str,
     caller: Viewer,
-    version: Annotated[str, Query(description="Empty for what is of all versions together.")] = "",
+    version: Annotated[str | None, Query(description=LEFT_OUT)] = None,
     segment: Annotated[str, Query(description="As COLUMN=VALUE; empty for all rows.")] = "",
     metric: Annotated[str | None, Query(description="Left out: performance, estimates and health.")] = None,
     window: Annotated[str | None, Query(description="Length of the windows; the model's by default.")] = None,
@@ -105,6 +106,7 @@ def correlated(
     values = business.figures(caller.db, caller.workspace, model, name, start or 0)
     if not values.num_rows:
         raise NotFoundError(f"{model!r} has no figures named {name!r}: send them with POST /v1/models/{model}/business")
+    version = asked_version(caller, model, version)
     scope = Scope(model, version, asked_length(known, window).text, segment)
     metrics = READ if metric is None else (metric,)
     measured = series(caller.db, caller.workspace, scope, metrics, start or 0, "")

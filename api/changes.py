@@ -120,6 +120,6 @@ def performance_change(
     earlier = version if before_version is None else before_version
     with caller.parts.log_lock:
         reader = RecordReader(caller.parts.log, caller.workspace)
-        before, after = Time((before_start, before_end), earlier), Time((start, end), version)
+        before, after = Time((before_start, before_end), earlier or None), Time((start, end), version or None)
         times = explaining.read(caller.db, reader, caller.workspace, known, before, after)
     return ChangeOut.of(explaining.explain(times, known, metric), version, earlier)

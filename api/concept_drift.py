@@ -9,6 +9,7 @@ from api.caller import Viewer
 from api.listing import Items
 from api.moments import Moment
 from api.numbers import Name
+from api.version_names import LEFT_OUT, asked_version
 from api.window_lengths import asked_length
 from detectors.concept_series import READ, USUALLY, Called, called, past_us
 from kernel.errors import ContractError
@@ -23,7 +24,7 @@ class ConceptDriftOut(BaseModel):
 
     detector: str = Field(description="`agreed`: three of the others within 30 windows.")
     metric: str
-    version: Name = Field(description="null for all versions together.")
+    version: Name = Field(description="null where the records name none.")
     window: str = Field(description="Length of the windows.")
     called: list[Moment] = Field(description="Starts of the windows at which it called.")
     windows: int = Field(description="How many it has read; with 30 or fewer nothing is called.")
@@ -45,7 +46,7 @@ class ConceptDriftOut(BaseModel):
 def concept_drift(
     model: str,
     caller: Viewer,
-    version: Annotated[str, Query(description="Empty for all versions together.")] = "",
+    version: Annotated[str | None, Query(description=LEFT_OUT)] = None,
     metric: Annotated[str | None, Query(description="Left out: accuracy, else mae, else ndcg.")] = None,
     segment: Annotated[str, Query(description="As COLUMN=VALUE; empty for all rows.")] = "",
     window: Annotated[str | None, Query(description="Length of the windows; the model's by default.")] = None,
@@ -59,6 +60,6 @@ def concept_drift(
         raise ContractError("metric", f"{metric!r} is no error that is read; there are: {', '.join(READ)}")
     size = asked_length(known, window)
     metrics = USUALLY if metric is None else (metric,)
-    scope = Scope(model, version, size.text, segment)
+    scope = Scope(model, asked_version(caller, model, version), size.text, segment)
     table = newest_series(caller.db, caller.workspace, scope, metrics, past_us(size), "")
     return Items(items=[ConceptDriftOut.of(found, scope) for found in called(table, metrics)])

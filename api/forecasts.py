@@ -10,11 +10,13 @@ from api.listing import Items
 from api.model_answers import duration
 from api.moments import Moment
 from api.numbers import Name, Number
+from api.version_names import LEFT_OUT, asked_version
 from api.window_lengths import asked_length
 from detectors.forecast import HORIZON_US
 from detectors.forecasting import Ahead, Limits, forecasts, past_us
 from detectors.limits import LIMITED
 from kernel.errors import ContractError
+from kernel.versions import OF_ALL_VERSIONS
 from store import models, references
 from store.series import Scope, newest_series
 
@@ -26,7 +28,9 @@ class ForecastOut(BaseModel):
 
     metric: str
     column: Name = Field(description="null for the whole model.")
-    version: Name = Field(description="null for all versions together.")
+    version: Name = Field(
+        description="null where the records name none, and of what is of all versions together: traffic."
+    )
     window: str = Field(description="Length of the windows.")
     limit: Number = Field(description="In the metric's unit; null where the series has none.")
     direction: Literal["above", "below"] | None = Field(description="Which way it is crossed; null without a limit.")
@@ -48,7 +52,7 @@ class ForecastOut(BaseModel):
         return cls(
             metric=ahead.metric,
             column=ahead.column,
-            version=scope.version,
+            version="" if ahead.metric in OF_ALL_VERSIONS else scope.version,
             window=scope.size,
             limit=limit and limit.value,
             direction=limit and ("above" if limit.above else "below"),
@@ -69,7 +73,7 @@ def model_forecasts(
     caller: Viewer,
     metric: Annotated[str | None, Query(description="Left out: psi, and what the reference has labels for.")] = None,
     column: Annotated[str | None, Query(description="Empty for the whole model.")] = None,
-    version: Annotated[str, Query(description="Empty for all versions together.")] = "",
+    version: Annotated[str | None, Query(description=f"{LEFT_OUT} Traffic is that of all versions.")] = None,
     window: Annotated[
         str | None, Query(description="Length of the windows, such as 1d; the model's by default.")
     ] = None,
@@ -90,7 +94,7 @@ def model_forecasts(
     metrics = ("psi", *limits.reference) if metric is None else (metric,)
     if limit is None and not {*LIMITED, *limits.reference} >= {*metrics}:
         raise ContractError("metric", f"{metric!r} has no limit of its own here: give one as limit")
-    scope = Scope(model, version, size.text)
+    scope = Scope(model, asked_version(caller, model, version), size.text)
     table = newest_series(caller.db, caller.workspace, scope, metrics, past_us(size), column)
     found = forecasts(table, size, limits)
     if metric is None:

@@ -10,6 +10,7 @@ from api.listing import Limit, Page
 from api.metric_names import require_metric
 from api.moments import Asked, Moment
 from api.numbers import Name, Number
+from api.window_lengths import require_measured
 from store.measurements import StoredMeasurement, Wanted, page
 
 router = APIRouter(prefix="/v1/measurements", tags=["measurements"])
@@ -19,7 +20,10 @@ class MeasurementOut(BaseModel):
     """One metric of one window."""
 
     model: str
-    version: Name = Field(description="null where the records name none.")
+    version: Name = Field(
+        description="null where the records name none, and of what is of all versions together: traffic, the figures of GPUs and "
+        "service levels."
+    )
     window: str = Field(description="Length of the window.")
     window_start: Moment
     window_end: Moment
@@ -67,7 +71,7 @@ class MeasurementOut(BaseModel):
 def measurements(
     caller: Viewer,
     model: str | None = None,
-    version: str | None = None,
+    version: Annotated[str | None, Query(description="Left out: any. Empty: those that are null.")] = None,
     window: Annotated[str | None, Query(description="Length of the window, such as 1d.")] = None,
     metric: str | None = None,
     column: Annotated[str | None, Query(description="Empty for the whole model.")] = None,
@@ -77,8 +81,12 @@ def measurements(
     limit: Limit = 100,
     cursor: Annotated[str | None, Query(description="`next` of the page before.")] = None,
 ) -> Page[MeasurementOut]:
-    """Measurements by model, metric and column, each series by its windows. Walk on with `next` until it is null."""
+    """Measurements by model, metric and column, each series by its windows. Walk on with `next` until it is null.
+
+    A model that is not known, or a length of windows that nothing is measured at, is a mistake, and no empty list.
+    """
     require_metric(metric)
+    require_measured(caller, model, window)
     wanted = Wanted(model, version, window, metric, column, segment, start, end)
     rows, following = page(caller.db, caller.workspace, wanted, limit, cursor)
     return Page(items=[MeasurementOut.of(row) for row in rows], next=following)

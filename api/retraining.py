@@ -21,7 +21,7 @@ class RetrainingOut(BaseModel):
 
     request: str
     model: str
-    version: Name
+    version: Name = Field(description="null where several drifted, and where the records name none.")
     alert: Name = Field(description="What asked for it; null when a person did.")
     reason: str
     payload: dict[str, Any] = Field(description="What is posted to the webhook.")

@@ -17,7 +17,7 @@ from detectors.version_series import COMPARED, Compared, compare_series
 from kernel.clock import SystemClock
 from kernel.settings import load
 from kernel.windows import WindowSize
-from store import alert_view, business, retiring
+from store import alert_view, business, retiring, versions
 from store import alerts as ledger
 from store import column_view as columns
 from store import fleet as fleets
@@ -69,6 +69,13 @@ def retired() -> list[retiring.Retired]:
 def model_card(model: str) -> models.ModelCard:
     """What is known of a model."""
     return models.model_card(database(), workspace(), model)
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def has_several_versions(model: str) -> bool:
+    """Whether a model has versions to tell apart."""
+    with database().read() as connection:
+        return versions.has_several(connection, workspace(), model)
 
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)

@@ -73,6 +73,7 @@ METRICS: Mapping[str, str] = {
     "estimated_mape": "MAPE, estimated",
     "estimated_value_per_row": "Value of a row, estimated",
     "estimate_error": "Error of the estimate",
+    "rows": "Rows",
     "traffic": "Traffic",
     "burn_1h": "Burn rate, 1 hour",
     "burn_6h": "Burn rate, 6 hours",
@@ -238,6 +239,24 @@ def named(names: Sequence[str], longest: int) -> str:
         shown.pop()
     more = f" +{len(names) - len(shown)}" if len(shown) < len(names) else ""
     return f"{len(names)}: {', '.join(shown)}{more}" if names else "0"
+
+
+def joined(*parts: str) -> str:
+    """Those that say something, one after the other.
+
+    >>> joined("Traffic", "all versions"), joined("Traffic", "")
+    ('Traffic, all versions', 'Traffic')
+    """
+    return ", ".join(part for part in parts if part)
+
+
+def sentence(text: str) -> str:
+    """With a capital letter at its beginning.
+
+    >>> sentence("no version beside version A")
+    'No version beside version A'
+    """
+    return text[:1].upper() + text[1:]
 
 
 def short(name: str) -> str:

@@ -24,10 +24,10 @@ _READ = (Kind.NUMERIC, Kind.BOOLEAN, Kind.CATEGORICAL)
 
 @dataclass(frozen=True, slots=True)
 class Time:
-    """A time [start, end) of a version; "" for all versions together."""
+    """A time [start, end) of a version; None for all versions together."""
 
     span: Span
-    version: str
+    version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +74,4 @@ def _rows(reader: RecordReader, model: Model, time: Time, more: JoinedColumns) -
     found = reader.labelled(model.name, [time.span], more, most=_MOST_ROWS)
     if found is None:
         raise NotFoundError(f"the record log has no prediction of {model.name!r}")
-    return found.filter(pc.equal(found["version"], time.version)) if time.version else found
+    return found if time.version is None else found.filter(pc.equal(found["version"], time.version))

@@ -1,6 +1,6 @@
 """The names of all metrics; docs/statistics.md says what each is."""
 
-from kernel.measurement import SERVICE_LEVELS
+from kernel.measurement import GPU, SERVICE_LEVELS
 
 DISTANCES = (
     "js_distance",
@@ -22,8 +22,6 @@ HEALTH = (
     "rows", "traffic", "throughput", "error_rate",
     "latency_p50", "latency_p90", "latency_p99", "queue_p50", "queue_p90", "queue_p99", "cost_per_1000",
 )  # fmt: skip
-GPU_SHARES = ("gpu_utilization", "gpu_idle_share", "gpu_memory_share")
-GPU = (*GPU_SHARES, "gpu_power_w", "energy_per_1000", "gpu_errors")
 OF_CLASSES = (
     "accuracy", "precision", "recall", "f1", "precision_weighted", "recall_weighted", "f1_weighted", "roc_auc", "pr_auc",
     "log_loss", "brier", "brier_reliability", "brier_resolution", "brier_uncertainty", "calibration_error",

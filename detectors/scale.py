@@ -9,13 +9,13 @@ from detectors.metrics import (
     CONFUSION,
     DUPLICATES,
     ESTIMATED_PREFIX,
-    GPU_SHARES,
     OF_WORTH,
     PERFORMANCE,
     QUALITY,
     TEMPERATURE,
 )
 from detectors.pair import FloatArray
+from kernel.measurement import GPU_SHARES
 
 _SIGNED = frozenset(
     {"bias", "r2", "brier_resolution", "error_budget", "parity_difference", "opportunity_gap", *OF_WORTH}

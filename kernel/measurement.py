@@ -29,11 +29,13 @@ DECISIVE = (Status.OK.value, *ABNORMAL)
 SERVICE_LEVELS = ("burn_1h", "burn_6h", "burn_3d", "error_budget", "uptime")
 """Metrics of five minutes of a model's service, whatever its windows are."""
 SERVICE_SPAN_US = 5 * MINUTE_US
+GPU_SHARES = ("gpu_utilization", "gpu_idle_share", "gpu_memory_share")
+GPU = (*GPU_SHARES, "gpu_power_w", "energy_per_1000", "gpu_errors")
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesKey:
-    """What windows are measured of: a model's version and segment ("" for all) at one window length."""
+    """What windows are measured of: a model's version (kernel/versions.py) and segment ("" for all) at one window length."""
 
     model: str
     version: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernel.clock import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+from kernel.clock import DAY_US, HOUR_US, MINUTE_US, SECOND_US, to_datetime
 
 Int64Array = NDArray[np.int64]
 Span = tuple[int, int]
@@ -102,6 +102,26 @@ class WindowSize:
     def per_quarter(self) -> float:
         """How many such windows a quarter (91.25 days) holds."""
         return 3.0 if self.text == "1mo" else 91.25 * DAY_US / parse_duration(self.text)
+
+
+def span_words(span: Span) -> str:
+    """A span of UTC as people write it: days where it is whole ones, the day once where it is within one.
+
+    >>> day = 1362096000000000
+    >>> span_words((day, day + DAY_US)), span_words((day, day + 7 * DAY_US))
+    ('2013-03-01 UTC', '2013-03-01 to 2013-03-07 UTC')
+    >>> span_words((day + 10 * HOUR_US, day + 11 * HOUR_US)), span_words((day + 23 * HOUR_US, day + DAY_US))
+    ('2013-03-01 10:00–11:00 UTC', '2013-03-01 23:00–24:00 UTC')
+    >>> span_words((day + 22 * HOUR_US, day + 26 * HOUR_US))
+    '2013-03-01 22:00 to 2013-03-02 02:00 UTC'
+    """
+    start, end, last = (to_datetime(us) for us in (span[0], span[1], span[1] - 1))
+    if span[0] % DAY_US == span[1] % DAY_US == 0:
+        return f"{start:%Y-%m-%d} UTC" if start.date() == last.date() else f"{start:%Y-%m-%d} to {last:%Y-%m-%d} UTC"
+    if start.date() == last.date():
+        until = f"{end:%H:%M}" if end.date() == start.date() else "24:00"
+        return f"{start:%Y-%m-%d %H:%M}–{until} UTC"  # noqa: RUF001 - a dash
+    return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
 
 
 def join_spans(spans: Iterable[Span]) -> list[Span]:

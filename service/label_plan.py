@@ -9,6 +9,7 @@ from api.label_planning import Asked, plan_labels
 from api.label_plans import LabelPlanOut
 from driftglass_client.wire import CONTENT_NDJSON, HEADER_MODEL, HEADER_WORKSPACE, LABEL_REQUESTS_TOPIC
 from kernel.settings import LogSettings
+from kernel.versions import version_words
 from service.wiring import Wiring
 from store.record_reads import RecordReader
 from stream.message import Outgoing
@@ -59,8 +60,9 @@ def as_text(answer: dict[str, Any]) -> str:
         f"{len(items)} of {answer['candidates']} predictions{sample} to have labelled: the share of wrong ones will be known to "
         f"within {100 * answer['width']:.2g} points, with an even choice to within {100 * answer['width_by_chance']:.2g}."
     ]
-    lines += [
-        f"{x['ts']}  {x['id']}  version {x['version'] or '-'}  {x['prediction']}  weight {x['weight']:.4g}"
-        for x in items
-    ]
+    several = len({x["version"] for x in items}) > 1
+    for x in items:
+        version = version_words(x["version"], pooled=False, several=several)
+        parts = (x["ts"], x["id"], *([version] if version else []), x["prediction"], f"weight {x['weight']:.4g}")
+        lines.append("  ".join(map(str, parts)))
     return "\n".join(lines)

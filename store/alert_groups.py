@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from kernel.versions import NO_VERSION
 from store.alert_rows import Alert
 
 
@@ -38,7 +39,11 @@ def also(head: Alert, held: Sequence[Alert]) -> str:
         ("size", "windows of {}", "{} more lengths of windows"),
         ("column", "{}", "{} more columns"),
     ):
-        others = {getattr(alert, name) for alert in held} - {getattr(head, name), ""}
-        if others:
+        others = {getattr(alert, name) for alert in held} - {getattr(head, name)}
+        if name != "version":  # of which "" is one, too: records that name none
+            others -= {""}
+        if others == {""}:
+            found.append(NO_VERSION)
+        elif others:
             found.append(one.format(*others) if len(others) == 1 else many.format(len(others)))
     return ", ".join(found)

@@ -48,7 +48,7 @@ def column_view(
     """A column's profile over the base windows that start in [start, end), beside what these are held against.
 
     Args:
-        version: "" for all versions.
+        version: "" for the records that name none.
         column: as measurements name it.
     """
     name = profile_name(column)
@@ -63,8 +63,9 @@ def column_view(
 
 
 def _current(
-    connection: sa.Connection, workspace: str, model: str, version: str, start_us: int, end_us: int
+    connection: sa.Connection, workspace: str, model: str, version: str | None, start_us: int, end_us: int
 ) -> WindowProfile:
+    """Of one version; None for all of them together."""
     p = profiles.c
     query = sa.select(p.blob).where(
         p.workspace == workspace,
@@ -73,7 +74,7 @@ def _current(
         p.window_start_us >= start_us,
         p.window_start_us < end_us,
     )
-    if version:
+    if version is not None:
         query = query.where(p.version == version)
     return WindowProfile.merge(decode_profile(blob) for blob in connection.scalars(query))
 
@@ -85,7 +86,7 @@ def _reference(connection: sa.Connection, workspace: str, model: str, span: Span
     if found is None:
         return WindowProfile()
     moving = parse(found.moving)
-    return _current(connection, workspace, model, "", *moving.before(span)) if moving else decode_profile(found.blob)
+    return _current(connection, workspace, model, None, *moving.before(span)) if moving else decode_profile(found.blob)
 
 
 def _grid(connection: sa.Connection, workspace: str, model: str, name: str, version: int) -> Grid | None:

@@ -16,7 +16,7 @@ class Decision:
     """What the detectors decided of one metric of one column in one window.
 
     Attributes:
-        version, segment: "" for all; column: "" for the whole model.
+        version: as in kernel/versions.py; segment: "" for all rows; column: "" for the whole model.
         size: length of the window, such as "1d".
         abnormal: drift or degraded.
         status: ok, drift, degraded, insufficient or provisional.

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from kernel.clock import DAY_US
 from kernel.measurement import DECISIVE
 from kernel.windows import parse_duration
+from store import versions
 from store.database import Database
 from store.models import is_retired
 from store.tables import alerts, decisions, incidents, measurements, models
@@ -37,8 +38,9 @@ class FleetRow:
     """A model of the fleet; what was never measured is None.
 
     Attributes:
-        version: the version shown: "" (all) where it is measured, else the most recently active one.
-        window_start_us, window_end_us: the newest window measured.
+        version: the version shown, which stands for the model (store/versions.py); "" where its records name none.
+        several: whether the model has records of other versions, too.
+        window_start_us, window_end_us: the newest window measured of it.
         drifted: the columns that drift in it, by name.
         latest: by metric of HEADLINES: its newest value that rests on enough rows; where labels come late, of an earlier window.
         estimates: by performance metric: what it is estimated to be since, in a later window than its newest value, or without any.
@@ -49,6 +51,7 @@ class FleetRow:
 
     model: str
     version: str
+    several: bool
     size: str
     window_start_us: int | None
     window_end_us: int | None
@@ -65,9 +68,10 @@ class FleetRow:
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """The newest window of a model."""
+    """The version shown of a model, and its newest window."""
 
     version: str
+    several: bool
     size: str
     start_us: int
     end_us: int
@@ -85,7 +89,7 @@ def fleet(db: Database, workspace: str) -> tuple[FleetRow, ...]:
     """Every model of the workspace that is in service, those with the worst open alert first, then by name."""
     with db.read() as connection:
         sizes = _sizes(connection, workspace)
-        heads = {model: head for model, head in _heads(connection, workspace).items() if model in sizes}
+        heads = _heads(connection, workspace, sizes)
         values, psi = _values(connection, workspace, heads), _largest_psi(connection, workspace, heads)
         drifted = _drifted(connection, workspace, heads)
         urgent = _urgent(connection, workspace)
@@ -110,7 +114,7 @@ def _row(
     called = [found for found in urgent if found[1] != "pending"] or urgent
     tier, state = min(called, key=lambda found: (found[0], found[1] != "firing"), default=("", ""))
     return FleetRow(
-        model, head.version if head else "", size,
+        model, head.version if head else "", head is not None and head.several, size,
         head.start_us if head else None, head.end_us if head else None, tuple(drifted),
         {metric: found[-1].value for metric, found in values.items()}, _estimates(values),
         tuple(rows.value for rows in values.get("rows", ())), tuple(psi), tier, state, len(urgent), open_incidents,
@@ -136,29 +140,14 @@ def _sizes(connection: sa.Connection, workspace: str) -> dict[str, str]:
     return {row.model: row.window for row in connection.execute(query)}
 
 
-def _heads(connection: sa.Connection, workspace: str) -> dict[str, _Head]:
-    """One index seek a model: whichever version was measured last, all versions together where that is measured."""
-    m = measurements.c
-    newest = (
-        sa.select(m.window_start_us)
-        .where(m.workspace == workspace, m.model == models.c.model, m.metric == "rows", m.column == "")
-        .where(m.size == models.c.window, m.segment == "")
-        .order_by(m.window_start_us.desc())
-        .limit(1)
-        .correlate(models)
-        .scalar_subquery()
-    )
-    query = (
-        sa.select(m.model, m.version, m.size, m.window_start_us, m.window_end_us)
-        .join(models, sa.and_(models.c.workspace == m.workspace, models.c.model == m.model, models.c.window == m.size))
-        .where(m.workspace == workspace, m.metric == "rows", m.column == "", m.segment == "")
-        .where(m.window_start_us == newest)
-        .order_by(m.model, m.version != "", m.value.desc())
-    )
-    heads: dict[str, _Head] = {}
-    for model, version, size, start_us, end_us in connection.execute(query):
-        heads.setdefault(model, _Head(version, size, start_us, end_us))
-    return heads
+def _heads(connection: sa.Connection, workspace: str, sizes: Mapping[str, str]) -> dict[str, _Head]:
+    several = sa.select(models.c.model).where(models.c.workspace == workspace)
+    those = set(connection.scalars(several.where(versions.are_several(workspace, models.c.model))))
+    return {
+        model: _Head(main.version, model in those, sizes[model], main.start_us, main.end_us)
+        for model, main in versions.main_of(connection, workspace).items()
+        if model in sizes
+    }
 
 
 def _since_us(head: _Head) -> int:

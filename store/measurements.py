@@ -12,11 +12,12 @@ from store.database import Database
 from store.pages import Moment, decode_cursor, encode_cursor
 from store.tables import decisions as d
 from store.tables import measurements as t
+from store.tables import models
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMeasurement:
-    """A measurement as it is stored: version and segment are "" for all, column is "" for the whole model.
+    """A measurement as it is stored: version as in kernel/versions.py, segment "" for all rows, column "" for the whole model.
 
     Attributes:
         status, basis: as decided, or as measured where that is still to come.
@@ -110,6 +111,16 @@ def page(
         found = [StoredMeasurement(*row) for row in connection.execute(query.order_by(*_ORDER).limit(limit + 1))]
     rows = found[:limit]
     return rows, _encode(rows[-1]) if len(found) > limit else None
+
+
+def has_size(db: Database, workspace: str, size: str, model: str | None = None) -> bool:
+    """Whether anything is measured in windows of a length, of one model or of any; one index seek a model."""
+    here = (t.c.workspace == workspace, t.c.model == models.c.model, t.c.size == size)
+    query = sa.select(models.c.model).where(models.c.workspace == workspace, sa.exists().where(*here)).limit(1)
+    if model is not None:
+        query = query.where(models.c.model == model)
+    with db.read() as connection:
+        return connection.execute(query).first() is not None
 
 
 def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:

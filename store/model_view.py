@@ -10,6 +10,7 @@ from kernel.errors import NotFoundError
 from kernel.moving import Moving, parse
 from store.database import Database
 from store.tables import events, measurements, models, references
+from store.versions import main_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class ModelCard:
 
     Attributes:
         sizes: window sizes it is measured in, the base window first.
-        versions: "" (all versions) first where it is measured, then those seen, the most recently active first.
+        versions: those measured, "" where records name none; first the one that stands for the model (store/versions.py), then
+            the most recently active first.
     """
 
     model: str
@@ -55,6 +57,11 @@ class ModelCard:
     min_rows: int
     positive_class: str
     reference: ReferenceCard | None
+
+    @property
+    def several(self) -> bool:
+        """Whether there are versions to tell apart."""
+        return len(self.versions) > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,7 @@ def model_card(db: Database, workspace: str, model: str) -> ModelCard:
     card = sa.select(models).where(models.c.workspace == workspace, models.c.model == model)
     versions = (
         sa.select(m.version)
-        .where(m.workspace == workspace, m.model == model, m.metric == "rows", m.column == "")
+        .where(m.workspace == workspace, m.model == model, m.metric == "rows", m.column == "", m.segment == "")
         .group_by(m.version)
         .order_by(sa.func.max(m.window_start_us).desc(), m.version.desc())
     )
@@ -98,12 +105,13 @@ def model_card(db: Database, workspace: str, model: str) -> ModelCard:
         if row is None:
             raise NotFoundError(f"no model {model!r} has sent anything to workspace {workspace!r}")
         seen = tuple(connection.scalars(versions))
+        main = main_of(connection, workspace, model).get(model)
         reference = connection.execute(active).first()
     return ModelCard(
         model,
         row.task,
         tuple(dict.fromkeys([row.window, *row.rollups])),
-        tuple(sorted(seen, key=lambda version: version != "")),
+        tuple(sorted(seen, key=lambda version: main is None or version != main.version)),
         row.min_rows,
         row.positive_class,
         _reference(reference) if reference else None,

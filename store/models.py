@@ -135,10 +135,23 @@ def one(db: Database, workspace: str, name: str) -> Model:
     Raises:
         NotFoundError: when the workspace has none of that name.
     """
-    found = known(db, workspace).get(name)
-    if found is None:
-        raise NotFoundError(f"workspace {workspace!r} has no model {name!r}: it is registered by its first record")
-    return found
+    every = known(db, workspace)
+    if name not in every:
+        there = f"; there are: {first_of(sorted(every))}" if every else ""
+        raise NotFoundError(
+            f"workspace {workspace!r} has no model {name!r}: it is registered by its first record{there}"
+        )
+    return every[name]
+
+
+def first_of(names: Sequence[str], most: int = 10) -> str:
+    """Names for people, the first of many.
+
+    >>> first_of(["fraud", "prices"]), first_of(["fraud", "prices", "search"], 2)
+    ('fraud, prices', 'fraud, prices and 1 more')
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def hold(tx: Transaction, workspace: str, model: str) -> None:

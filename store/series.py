@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from kernel.versions import OF_ALL_VERSIONS
 from store import decided
 from store.database import Database
 from store.tables import decisions, measurements
@@ -29,7 +30,10 @@ SERIES = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a series is about: a model, one version of it ("" for all), one window size, one segment ("" for all)."""
+    """What a series is about: a model, a version of it ("" for records that name none), a window size, a segment ("" for all).
+
+    A metric of all versions together (kernel/versions.py) is read of the model, whichever version is named.
+    """
 
     model: str
     version: str
@@ -45,13 +49,21 @@ class Window:
     end_us: int
 
 
-def _within(table: sa.Table, workspace: str, scope: Scope) -> sa.ColumnElement[bool]:
+def _within(workspace: str, scope: Scope, metrics: Sequence[str]) -> sa.ColumnElement[bool]:
+    m = measurements.c
+    pooled = [metric for metric in metrics if metric in OF_ALL_VERSIONS]
+    own = [metric for metric in metrics if metric not in OF_ALL_VERSIONS]
+    sides = [
+        sa.and_(m.version == version, m.metric.in_(some))
+        for version, some in ((scope.version, own), ("", pooled))
+        if some
+    ]
     return sa.and_(
-        table.c.workspace == workspace,
-        table.c.model == scope.model,
-        table.c.version == scope.version,
-        table.c.segment == scope.segment,
-        table.c.size == scope.size,
+        m.workspace == workspace,
+        m.model == scope.model,
+        m.segment == scope.segment,
+        m.size == scope.size,
+        sa.or_(sa.false(), *sides),
     )
 
 
@@ -60,7 +72,7 @@ def measured_windows(db: Database, workspace: str, scope: Scope, limit: int) -> 
     m = measurements.c
     query = (
         sa.select(m.window_start_us, m.window_end_us)
-        .where(_within(measurements, workspace, scope), m.metric == "rows", m.column == "")
+        .where(_within(workspace, scope, ["rows"]), m.column == "")
         .order_by(m.window_start_us.desc())
         .limit(limit)
     )
@@ -87,7 +99,7 @@ def newest_series(
     m = measurements.c
     newest = (
         sa.select(m.window_start_us)
-        .where(_within(measurements, workspace, scope), m.metric.in_(metrics))
+        .where(_within(workspace, scope, metrics))
         .order_by(m.window_start_us.desc())
         .limit(1)
         .correlate(None)
@@ -146,7 +158,7 @@ def _read(
             d.delta,
         )
         .select_from(measurements.outerjoin(decisions, decided.SAME))
-        .where(_within(measurements, workspace, scope), m.metric.in_(metrics), when)
+        .where(_within(workspace, scope, metrics), when)
         .order_by(m.window_start_us, m.metric, m.column)
     )  # fmt: skip
     if column is not None:

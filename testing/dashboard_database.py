@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.text import joined
 from kernel.clock import DAY_US, HOUR_US
-from testing.dashboard_labels import add_canary, add_figures, add_lists, add_numbers, add_scored
+from testing.dashboard_labels import add_canary, add_figures, add_lists, add_numbers, add_scored, add_strays
 from testing.dashboard_rows import DAYS, START_US, Rows, add_model, measure
 from testing.migrated import open_migrated
 
@@ -20,13 +21,13 @@ def _alerts(rows: Rows) -> None:
         "seen_window_us": last,
     }
     for alert, tier, state, metric, column, value, first_day, version, segment, under, incident in (
-        ("a1", "P1", "firing", "missing_share", "wind_speed", 0.31, 285, "", "", "", "i1"),
-        ("a5", "P1", "firing", "missing_share", "wind_speed", 0.33, 286, "", "origin=JFK", "a1", "i1"),
-        ("a6", "P1", "firing", "missing_share", "wind_speed", 0.32, 286, "", "origin=EWR", "a1", "i1"),
-        ("a7", "P1", "firing", "missing_share", "wind_speed", 0.3, 287, "3", "", "a1", "i1"),
-        ("a2", "P2", "acknowledged", "psi", "temp", 0.9, 120, "", "", "", "i2"),
-        ("a3", "P2", "pending", "psi", "distance", 0.11, 299, "", "", "", ""),
-        ("a4", "P0", "resolved", "error_rate", "", 0.041, 178, "", "", "", "i0"),
+        ("a1", "P1", "firing", "missing_share", "wind_speed", 0.31, 285, "3", "", "", "i1"),
+        ("a5", "P1", "firing", "missing_share", "wind_speed", 0.33, 286, "3", "origin=JFK", "a1", "i1"),
+        ("a6", "P1", "firing", "missing_share", "wind_speed", 0.32, 286, "3", "origin=EWR", "a1", "i1"),
+        ("a7", "P1", "firing", "missing_share", "wind_speed", 0.3, 287, "4", "", "a1", "i1"),
+        ("a2", "P2", "acknowledged", "psi", "temp", 0.9, 120, "3", "", "", "i2"),
+        ("a3", "P2", "pending", "psi", "distance", 0.11, 299, "3", "", "", ""),
+        ("a4", "P0", "resolved", "error_rate", "", 0.041, 178, "3", "", "", "i0"),
     ):
         acknowledged = {"acknowledged_us": last, "acknowledged_by": "ada"} if state == "acknowledged" else {}
         resolved = {"resolved_us": START_US + 181 * DAY_US} if state == "resolved" else {}
@@ -44,7 +45,7 @@ def _alerts(rows: Rows) -> None:
             column=column,
             value=value,
             expected=0.02,
-            summary=f"flight-delay: {column or 'whole model'}: {metric} {value}, 0.02 expected",
+            summary=f"flight-delay: {joined(column, f'version {version}', segment)}: {metric} {value}, 0.02 expected",
             version=version,
             segment=segment,
             details={"under": under},
@@ -154,6 +155,7 @@ def _shadow(rows: Rows) -> None:
     ):
         own: dict[str, Any] = {"progress": 0.42} if state == "running" else {}
         own |= {"error": "broken.onnx wants 12 features, the model has 10"} if state == "failed" else {"error": ""}
+        own |= {"version": ""} if run == "run-5" else {}  # of the traffic of all versions
         rows.add(
             "shadow_runs",
             **(common | own),
@@ -208,6 +210,7 @@ def made_rows() -> Rows:
     rows.add("models", model="churn", task="", window="1h", rollups=[], segments=[], registered_us=START_US)
     add_scored(rows, "flight-delay")
     add_canary(rows, "flight-delay", "4")
+    add_strays(rows, "flight-delay")
     add_figures(rows, "flight-delay")
     add_numbers(rows, "house-price")
     add_lists(rows, "search")

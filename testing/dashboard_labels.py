@@ -18,7 +18,7 @@ from kernel.clock import DAY_US, HOUR_US
 from kernel.measurement import Measurement
 from kernel.profile import WindowProfile
 from kernel.profile_codec import encode_profile
-from testing.dashboard_rows import DAYS, START_US, Rows, measure
+from testing.dashboard_rows import DAYS, START_US, VERSION, Rows, measure
 
 _DAYS, _ROWS = 90, 300
 _KEPT = ("value", "lower", "upper", "rows")
@@ -34,19 +34,18 @@ def add_scored(rows: Rows, model: str) -> None:
         found = _outcomes(np.where(scores > 0.5, "late", "on_time"), actual, {"late": scores})
         told = [m for m in measure_performance(found, {}, Task("binary", "late")) if m.metric not in known]
         diagram = list(measure_reliability(of_two(found, "late")))
-        for version in ("", "3"):
-            _add(rows, (model, version, "1d", start_us), [*told, *measure_confusion(found), *diagram])
-            _add_groups(rows, (model, version, "1d", start_us))
+        _add(rows, (model, VERSION, "1d", start_us), [*told, *measure_confusion(found), *diagram])
+        _add_groups(rows, (model, VERSION, "1d", start_us))
 
 
 def add_numbers(rows: Rows, model: str) -> None:
-    """A regression, with a reference; its errors grow in the last weeks."""
+    """A regression, with a reference, whose records name no version; its errors grow in the last weeks."""
     drawn = {day: _prices(np.random.default_rng(day), max(0, day - DAYS + 20) / 20) for _, day in _days()}
     _add_model(rows, model, Task("regression"), drawn)
 
 
 def add_lists(rows: Rows, model: str) -> None:
-    """A ranking of lists of ten items."""
+    """A ranking of lists of ten items, whose records name no version."""
     _add_model(rows, model, Task("ranking"), {day: _lists(np.random.default_rng(day)) for _, day in _days()})
 
 
@@ -110,12 +109,25 @@ def add_canary(rows: Rows, model: str, version: str) -> None:
             measure(rows, *where, metric, value=value, lower=value - 0.05, upper=value + 0.05)
 
 
+def add_strays(rows: Rows, model: str) -> None:
+    """A row without a version in each of the last two days, the newest window's among them."""
+    for start_us, day in _days():
+        if day < DAYS - 2:
+            continue
+        where = (model, "", "1d", start_us)
+        rows.add("profiles", model=model, version="", segment="", window_start_us=start_us, topic="driftglass.predictions",
+                 partition=1, rows=1, blob=encode_profile(WindowProfile(1)))  # fmt: skip
+        measure(rows, *where, "rows", value=1.0)
+        measure(rows, *where, "error_rate", value=0.0, status="insufficient")
+        measure(rows, *where, "psi", column="temp", value=8.1, status="insufficient")
+
+
 def add_figures(rows: Rows, model: str) -> None:
     """Figures of the business: revenue, which follows accuracy, twice a day, and handling time, which follows nothing."""
     accuracy = {
         row["window_start_us"]: row["value"]
         for row in rows.tables["measurements"]
-        if (row["model"], row["version"], row["size"], row["metric"]) == (model, "3", "1d", "accuracy")
+        if (row["model"], row["version"], row["size"], row["metric"]) == (model, VERSION, "1d", "accuracy")
     }
     for start_us, day in _days():
         rng = np.random.default_rng((day, 5))

@@ -10,10 +10,10 @@ from store.columns import Column
 from store.database import Database
 from store.records import RecordLog
 from stream.codecs.topics import RecordKind
-from testing.dashboard_rows import AIRPORTS, DAYS, START_US, WORKSPACE
+from testing.dashboard_rows import AIRPORTS, DAYS, START_US, VERSION, WORKSPACE
 from testing.record_log import append_rows
 
-MODEL, VERSION, CANARY = "flight-delay", "3", "4"
+MODEL, CANARY = "flight-delay", "4"
 _DAYS, _CANARY_DAYS, _WORSE_DAYS, _DIFFERENT_DAYS, _ROWS = 90, 30, 45, 10, 60
 
 

@@ -167,8 +167,20 @@ def _measure_columns(
             measure(rows, *where, "unseen_share", value=unseen, column=column, expected=0.0, status=unseen_status)
 
 
-UNLABELLED = ("card-fraud", "3")
-"""The model and version of which no label has come."""
+VERSION = "3"
+UNLABELLED = ("card-fraud", "4")
+"""The model and version of which no label has come: the newest one, of a fifth of the rows."""
+
+
+def _measure_traffic(rows: Rows, where: tuple[str, str, str, int], day: int, scale: float) -> None:
+    """Of all versions together, with a silent day."""
+    expected = scale * ROWS * (1.08 if day % 7 < 5 else 0.8)
+    usual: dict[str, Any] = (
+        {"usual": expected, "usual_lower": 0.5 * expected, "usual_upper": 1.25 * expected} if day >= 30 else {}
+    )
+    silent = day == 230
+    value, status = (0.2 * expected, "degraded") if silent else (expected, "ok")
+    measure(rows, *where, "traffic", value=float(round(value)), status=status, **usual)
 
 
 def _measure_model(
@@ -178,23 +190,10 @@ def _measure_model(
     slow = 2.4 if 178 <= day < 182 else 1.0
     measure(rows, *where, "rows", value=float(round(weekly)), expected=scale * 900.0)
     measure(rows, *where, "throughput", value=weekly / 86_400 / scale)
-    if not where[1]:
-        expected = scale * ROWS * (1.08 if day % 7 < 5 else 0.8)
-        known: dict[str, Any] = {"usual": expected, "usual_lower": 0.5 * expected, "usual_upper": 1.25 * expected}
-        silent = day == 230
-        value = 0.2 * weekly if silent else weekly
-        measure(
-            rows,
-            *where,
-            "traffic",
-            value=float(round(value)),
-            status="degraded" if silent else "ok",
-            **(known if day >= 30 else {}),
-        )
     errors = 0.041 if day in (178, 179) else rng.uniform(0.002, 0.006)
     measure(rows, *where, "error_rate", value=errors, expected=0.004, status="degraded" if errors > 0.02 else "ok")
     for metric, value in (("latency_p50", 11.0), ("latency_p90", 18.5), ("latency_p99", 31.0)):
-        known = {"usual": 31.0, "usual_lower": 22.0, "usual_upper": 46.5}
+        known: dict[str, Any] = {"usual": 31.0, "usual_lower": 22.0, "usual_upper": 46.5}
         judged = known if metric == "latency_p99" and day >= 30 else {}
         status = "degraded" if slow > 1 else "ok"
         measure(rows, *where, metric, value=value * slow * rng.uniform(0.95, 1.05), status=status, **judged)
@@ -301,16 +300,18 @@ def add_model(rows: Rows, model: str, rng: np.random.Generator, scale: float, sh
         start_us = START_US + day * DAY_US
         window = window_profile(rng, day + shift, grids)
         months.setdefault(WindowSize("1mo").start(start_us), []).append(window)
-        rows.add("profiles", model=model, version="3", segment="", window_start_us=start_us, topic="driftglass.predictions",
+        rows.add("profiles", model=model, version=VERSION, segment="", window_start_us=start_us, topic="driftglass.predictions",
                  partition=0, rows=ROWS, blob=encode_profile(window))  # fmt: skip
-        for version in ("", "3") if day >= 240 else ("",):
+        newer = day >= 240 and model == UNLABELLED[0]
+        for version, part in ((VERSION, 1.0), *(((UNLABELLED[1], 0.2),) if newer else ())):
             where = (model, version, "1d", start_us)
             _measure_columns(rows, where, window, reference)
-            _measure_model(rows, where, rng, day + shift, scale)
+            _measure_model(rows, where, rng, day + shift, scale * part)
             _measure_together(rows, where, rng, day + shift)
+        _measure_traffic(rows, (model, "", "1d", start_us), day + shift, scale)
         if model == "flight-delay" and day >= 40:
             _measure_gpus(rows, (model, "", "1d", start_us), np.random.default_rng(day), day)
     for start_us, parts in months.items():
-        where = (model, "", "1mo", start_us)
+        where = (model, VERSION, "1mo", start_us)
         _measure_columns(rows, where, WindowProfile.merge(parts), reference)
         _measure_model(rows, where, rng, (start_us - START_US) // DAY_US + shift, scale * 30)

@@ -43,7 +43,7 @@ def _table(message: Message) -> Table:
         table.add_column(heading)
     for finding in message.findings:
         row = (
-            finding.subject,
+            finding.subject or message.model,
             finding.metric,
             show(finding.value),
             show(finding.expected),

@@ -121,7 +121,7 @@ def _summary(message: Message) -> str:
     worst, more = message.findings[0], len(message.findings) - 1
     parts = (
         f"{message.tier} {message.happening}: {_clip(message.title)}",
-        f"{_clip(worst.subject)}: {_clip(worst.numbers)}, {worst.window}",
+        f"{_clip(worst.subject or message.model)}: {_clip(worst.numbers)}, {worst.window}",
         *([f"and {more} more"] if more else []),
     )
     return _clip("; ".join(parts), _SUMMARY_CHARS)

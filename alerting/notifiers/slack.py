@@ -71,7 +71,7 @@ def _headline(message: Message) -> str:
 
 def _findings(message: Message) -> str:
     lines = [
-        f"• *{_escape(finding.subject)}*: {_escape(finding.numbers)} ({finding.window}){_also(finding)}"
+        f"• *{_escape(finding.subject or message.model)}*: {_escape(finding.numbers)} ({finding.window}){_also(finding)}"
         for finding in message.findings[:_FINDINGS]
     ]
     more = len(message.findings) - len(lines)

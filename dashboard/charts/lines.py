@@ -129,7 +129,7 @@ def axis_title(metric: str) -> str:
     """The axis title of a metric, with its unit."""
     units = {
         "rows": "rows a window",
-        "traffic": "rows a window, all versions",
+        "traffic": "rows a window",
         "error_rate": "error rate, % of rows",
         "label_coverage": "labelled, % of rows",
         "label_completeness": "complete, %",

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard import reads
 from dashboard.scene import Scene
 from dashboard.sections import incidents
-from dashboard.text import window
+from dashboard.text import moment, window
 from store.alert_rows import PENDING, RESOLVED, Alert
 
 
@@ -24,7 +24,9 @@ def table(name: str, found: list[Alert], *, models: bool = False) -> None:
     """Alerts that need nobody now, the newest of them; nothing where there are none."""
     if found:
         st.subheader(name, anchor=False)
-        st.dataframe([_row(alert, models=models) for alert in found], hide_index=True)
+        rows = [_row(alert, models=models) for alert in found]
+        st.dataframe(rows, hide_index=True, alt=f"{name} alerts, the newest first")
+        st.caption("By when they were opened, the newest first. Times are in UTC.")
 
 
 def _row(alert: Alert, *, models: bool) -> dict[str, str]:
@@ -35,4 +37,5 @@ def _row(alert: Alert, *, models: bool) -> dict[str, str]:
         "From": window(alert.first_window_us, alert.size),
         "To": window(alert.last_window_us, alert.size),
         "Rule": alert.rule,
+        "Opened": moment(alert.opened_us),
     }

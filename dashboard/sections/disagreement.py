@@ -9,7 +9,7 @@ from dashboard import log_reads
 from dashboard.charts.lines import line
 from dashboard.palette import palette
 from dashboard.scene import Scene
-from dashboard.text import number, plain, window
+from dashboard.text import number, plain, sentence, window
 from detectors.disagreement import Disagreement
 from kernel.windows import WindowSize
 
@@ -18,16 +18,14 @@ _MOST_VERSIONS = 3
 
 def show(scene: Scene) -> None:
     """Draw it once it is asked for, of a version that has others beside it: it reads the record log."""
-    mine = scene.scope.version
-    others = [version for version in scene.card.versions if version not in ("", mine)] if mine else []
-    if not others:
+    if not scene.others:
         return
     st.subheader("Disagreement of versions", anchor=False)
     if not st.toggle("Compare predictions of the same rows", key="disagreement", bind="query-params"):
         st.caption("Reads the rows that two versions predicted from the record log; it needs no label.")
         return
     span = scene.since_us, scene.windows[0].end_us
-    for box, other in zip(st.columns(_MOST_VERSIONS, gap="medium"), others, strict=False):
+    for box, other in zip(st.columns(_MOST_VERSIONS, gap="medium"), scene.others, strict=False):
         found = log_reads.disagreement(scene.scope, other, span)
         with box:
             _draw(scene, other, found)
@@ -38,7 +36,8 @@ def show(scene: Scene) -> None:
 
 
 def _draw(scene: Scene, other: str, found: Sequence[Disagreement]) -> None:
-    title = f"Versions {plain(scene.scope.version)} and {plain(other)}"
+    mine, its = scene.words(scene.scope.version), scene.words(other)
+    title = plain(sentence(f"{mine} and {its}"))
     if not found:
         st.info(f"{title} have predicted none of the same rows in these windows.")
         return
@@ -46,7 +45,7 @@ def _draw(scene: Scene, other: str, found: Sequence[Disagreement]) -> None:
     axis = "rows of another class, %" if in_share else "mean distance"
     st.markdown(f"**{title}**")
     chart = line(_frame(found, WindowSize(scene.scope.size)), axis, palette(), percent=in_share, band=True)
-    st.altair_chart(chart, key=f"disagreement-{other}", alt=f"Disagreement with version {other} by window")
+    st.altair_chart(chart, key=f"disagreement-{other}", alt=f"Disagreement with {its} by window")
 
 
 def _frame(found: Sequence[Disagreement], size: WindowSize) -> pd.DataFrame:

@@ -7,8 +7,8 @@ import streamlit as st
 from dashboard.charts.lines import axis_title, line
 from dashboard.palette import palette
 from dashboard.scene import Scene
-from dashboard.text import metric_name
-from detectors.metrics import GPU, GPU_SHARES
+from dashboard.text import joined, metric_name
+from kernel.measurement import GPU, GPU_SHARES
 
 
 def show(scene: Scene, marks: alt.LayerChart | None) -> None:
@@ -17,7 +17,7 @@ def show(scene: Scene, marks: alt.LayerChart | None) -> None:
     Args:
         marks: events, drawn over each chart.
     """
-    data = scene.whole(*GPU)
+    data = scene.frame(*GPU)
     drawn = [metric for metric in GPU if not data.loc[data["metric"] == metric, "value"].isna().all()]
     if not drawn:
         return
@@ -31,13 +31,13 @@ def show(scene: Scene, marks: alt.LayerChart | None) -> None:
         box.altair_chart(
             chart + marks if marks else chart, key=f"gpus-{metric}", alt=f"{metric_name(metric)} over time"
         )
-    st.caption(_caption(data))
+    st.caption(_caption(data, scene.words("", pooled=True)))
 
 
-def _caption(data: pd.DataFrame) -> str:
+def _caption(data: pd.DataFrame, versions: str) -> str:
     """What the figures are of, as the newest window's basis says; that of energy says most."""
     of = data.groupby("metric")["basis"].last()
-    text = f"All versions together. Newest window: {of.get('energy_per_1000', of.iloc[0])}."
+    text = f"{joined('Newest window', versions)}: {of.get('energy_per_1000', of.iloc[0])}."
     if "energy_per_1000" in of:
         text += " Energy is over the predictions of every model on these GPUs; hollow dot: it was told in too little of the window."
     return text

@@ -8,23 +8,26 @@ from dashboard.charts.time_axis import events
 from dashboard.palette import palette
 from dashboard.scene import Scene
 from dashboard.sections import gpus, objectives
+from dashboard.text import joined, metric_name
 
 
 def show(scene: Scene) -> None:
     """Draw it."""
     colours = palette()
-    data = scene.frame("rows", "error_rate", *LATENCIES)
+    data = scene.frame("rows", "traffic", "error_rate", *LATENCIES)
     marks = events(reads.happenings(scene.card.model, scene.since_us), colours)
     left, right = st.columns(2, gap="medium")
     for box, metric, title in (
-        (left, "traffic", "Traffic"),
+        (left, "traffic", joined("Traffic", scene.words("", pooled=True))),
         (right, "error_rate", "Error rate"),
         (left, "rows", "Rows"),
     ):
-        drawn = scene.whole(metric) if metric == "traffic" else data[data["metric"] == metric]
+        drawn = data[data["metric"] == metric]
         chart = line(drawn, axis_title(metric), colours, percent=metric == "error_rate", usual=metric == "traffic")
         box.subheader(title, anchor=False)
-        box.altair_chart(chart + marks if marks else chart, key=f"health-{metric}", alt=f"{title} over time")
+        box.altair_chart(
+            chart + marks if marks else chart, key=f"health-{metric}", alt=f"{metric_name(metric)} over time"
+        )
     right.subheader("Latency", anchor=False)
     chart = latency(data[data["metric"].isin(list(LATENCIES))], colours)
     right.altair_chart(chart + marks if marks else chart, key="health-latency", alt="Latency p50, p90, p99 over time")

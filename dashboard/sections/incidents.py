@@ -8,6 +8,7 @@ from dashboard import reads
 from dashboard.palette import TIER_BADGES, status_text
 from dashboard.text import moment, number, plain, window
 from kernel.errors import DriftglassError
+from kernel.versions import OF_ALL_VERSIONS, version_words
 from store.alert_groups import also
 from store.alert_rows import ACKNOWLEDGED, FIRING, RESOLVED, Alert
 from store.alert_view import OpenIncident
@@ -73,11 +74,16 @@ def _facts(alert: Alert, held: Sequence[Alert]) -> list[str]:
 
 def _row(alert: Alert, *, under: bool) -> dict[str, str]:
     return {
-        "What": ("↳ " if under else "") + (alert.column or "whole model"),
+        "What": ("↳ " if under else "") + (alert.column or "the model"),
         "Metric": alert.metric,
         "Value": number(alert.value),
         "Expected": number(alert.expected),
-        "Version": alert.version,
+        "Version": alert.version
+        or version_words(
+            "",
+            pooled=alert.metric in OF_ALL_VERSIONS,
+            several=reads.has_several_versions(alert.model),
+        ),
         "Segment": alert.segment,
         "Window": alert.size,
         "State": status_text(alert.tier, alert.state),

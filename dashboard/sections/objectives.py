@@ -22,7 +22,7 @@ _SIZE = "5m"
 
 def show(scene: Scene) -> None:
     """Draw them."""
-    scope = replace(scene.scope, version="", segment="", size=_SIZE)
+    scope = replace(scene.scope, segment="", size=_SIZE)
     since_us = scene.windows[0].end_us - 2 * DAY_US
     data = frame(reads.series(scope, (*_RATES, "error_budget", "uptime"), since_us), _SIZE)
     if data.empty:

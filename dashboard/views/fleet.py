@@ -11,8 +11,10 @@ from dashboard import reads
 from dashboard.palette import Palette, palette, status_text
 from dashboard.text import NONE, count, metric_name, moment, named, number, share, window
 from dashboard.views import model
+from kernel.versions import version_words
 from store.fleet import PERFORMANCE, FleetRow
 from store.retiring import Retired
+from store.versions import LATELY
 
 REFRESH_S = 10
 _DRIFTED_CHARS = 22  # what fits into the table's cell beside the counts
@@ -123,6 +125,7 @@ def _table(rows: Sequence[FleetRow]) -> pd.DataFrame:
         {
             "Status": [status_text(r.tier, r.state, measured=r.window_start_us is not None) for r in rows],
             "Model": [r.model for r in rows],
+            "Version": [_version(r) for r in rows],
             "Last window": [window(r.window_start_us, r.size) for r in rows],
             "Rows": [r.latest.get("rows") for r in rows],
             "Rows trend": [list(r.rows_trend) for r in rows],
@@ -135,6 +138,10 @@ def _table(rows: Sequence[FleetRow]) -> pd.DataFrame:
             "Incidents": [r.incidents for r in rows],
         }
     )
+
+
+def _version(row: FleetRow) -> str:
+    return row.version or version_words("", pooled=False, several=row.several)
 
 
 def _drifted(row: FleetRow) -> str:
@@ -170,6 +177,9 @@ def _columns(colours: Palette) -> dict[str, Any]:
     return {
         "Status": config.TextColumn(width=125, help="The worst alert that is open."),
         "Model": config.TextColumn(width=120),
+        "Version": config.TextColumn(
+            width=70, help=f"Whose figures these are: the version with most rows in the last {LATELY} windows with any."
+        ),
         "Last window": config.TextColumn(width=100, help="Start of the newest window measured, UTC."),
         "Rows": config.NumberColumn(width=80, help="Predictions in the last window."),
         "Rows trend": config.LineChartColumn(width=100, y_min=0, color=colours.current),

@@ -7,13 +7,15 @@ from dashboard import reads
 from dashboard.palette import TIER_BADGES, status_text
 from dashboard.scene import Scene
 from dashboard.sections import alerts, drift, headline, health, performance
-from dashboard.text import count, moment, moving, plain, short, windows
+from dashboard.text import count, joined, moment, moving, plain, short, windows
+from kernel.versions import NO_VERSION, version_words
 from store.model_view import ModelCard
+from store.models import first_of
 from store.retiring import Retired
 from store.series import Scope
 
-ALL = "all versions"
 PERIODS = ("30", "90", "365")
+_NAMED = 20  # of the models that there are
 SECTIONS = {"Health": health.show, "Drift": drift.show, "Performance": performance.show, "Alerts": alerts.show}
 
 
@@ -47,8 +49,10 @@ def _choose(names: list[str]) -> Scene | None:
     boxes = st.columns([3, 2, 1.5, 2.5], vertical_alignment="bottom")
     if "model" not in st.session_state and "model" not in st.query_params:
         st.session_state["model"] = names[0]
+    asked = st.query_params.get("model", "")
     model = boxes[0].selectbox("Model", names, None, key="model", bind="query-params", required=True)
     if model is None:
+        st.info(f"No model is named {plain(asked)}. There are: {plain(first_of(names, _NAMED))}.")
         return None
     card, retired = reads.model_card(model), _retired(model)
     if retired:
@@ -60,18 +64,26 @@ def _choose(names: list[str]) -> Scene | None:
             f"No window of {plain(model)} has been measured yet: the first closes at its end plus the allowed lateness."
         )
         return None
-    versions = {version or ALL: version for version in card.versions}
-    version = boxes[1].selectbox("Version", list(versions), key="version", bind="query-params")
+    version = _version(boxes[1], card)
     size = boxes[2].selectbox("Window", card.sizes, key="size", bind="query-params")
     period = boxes[3].segmented_control(
         "Windows shown", PERIODS, default="90", required=True, key="period", bind="query-params"
     )
-    scope = Scope(model, versions[version], size)
+    scope = Scope(model, version, size)
     found = reads.windows(scope, int(period))
     if not found:
-        st.info(f"No {size} window of {plain(model)}, {plain(version)}, has been measured yet.")
+        of = joined(model, version_words(version, pooled=False, several=card.several))
+        st.info(f"No {size} window of {plain(of)} has been measured yet.")
         return None
     return Scene(card, scope, found)
+
+
+def _version(box: st.delta_generator.DeltaGenerator, card: ModelCard) -> str:
+    """The version shown, by default the one that stands for the model; asked for where there are versions to tell apart."""
+    if card.versions == ("",):
+        return ""
+    named = {version or NO_VERSION: version for version in card.versions}
+    return named[box.selectbox("Version", list(named), key="version", bind="query-params")]
 
 
 def _title(scene: Scene) -> None:
@@ -99,10 +111,9 @@ def _retirement(of: Retired) -> str:
 
 def _facts(card: ModelCard, scene: Scene) -> list[str]:
     newest, oldest = scene.windows[0], scene.windows[-1]
-    facts = [card.task or "task unknown", (scene.scope.version and f"version {plain(scene.scope.version)}") or ALL]
-    facts.append(
-        f"{windows(len(scene.windows), scene.scope.size)}, {moment(oldest.start_us)} to {moment(newest.end_us)} UTC"
-    )
+    words = plain(scene.words(scene.scope.version))
+    span = f"{windows(len(scene.windows), scene.scope.size)}, {moment(oldest.start_us)} to {moment(newest.end_us)} UTC"
+    facts = [card.task or "task unknown", *([words] if words else []), span]
     if card.reference is None:
         return [*facts, "no reference yet"]
     if card.reference.moving is not None:

@@ -10,7 +10,8 @@ from streamlit.navigation.page import StreamlitPage
 from dashboard import reads
 from dashboard.charts import comparison
 from dashboard.palette import VERDICTS, palette
-from dashboard.text import NONE, count, metric_name, moment, number, p_value, plain, share
+from dashboard.text import NONE, count, joined, metric_name, moment, number, p_value, plain, share
+from kernel.versions import version_words
 from store.shadow_view import Comparison, McNemar, MetricDelta, ShadowRun
 
 REFRESH_S = 10
@@ -50,6 +51,11 @@ def _title(run: ShadowRun) -> str:
     return f"{run.run}: {run.candidate} on {run.model}"
 
 
+def _version(run: ShadowRun) -> str:
+    """Whose traffic it replays: a run that names no version replays that of all."""
+    return version_words(run.version, pooled=True, several=reads.has_several_versions(run.model))
+
+
 def _outcome(run: ShadowRun) -> str:
     if run.verdict in VERDICTS:
         return VERDICTS[run.verdict][2]
@@ -62,7 +68,7 @@ def _table(runs: Sequence[ShadowRun]) -> pd.DataFrame:
             {
                 "Verdict": _outcome(run),
                 "Candidate": run.candidate,
-                "Model": f"{run.model}, version {run.version}" if run.version else run.model,
+                "Model": joined(run.model, _version(run)),
                 "Rows": count(run.comparison.rows) if run.comparison else NONE,
                 "Agreement": share(run.comparison.agreement) if run.comparison else NONE,
                 "Why": " ".join(run.reasons) or run.error or NONE,
@@ -96,9 +102,9 @@ def _run(run: ShadowRun) -> None:
             st.badge(run.verdict, icon=icon, color=colour)
         else:
             st.badge(run.state, color="red" if run.state == "failed" else "blue")
-    version = f", version {run.version}" if run.version else ""
     traffic = f" on its traffic of {moment(run.from_us)} to {moment(run.to_us)} UTC" if run.from_us else ""
-    st.caption(f"against {run.model}{version}{traffic} · finished {moment(run.finished_us)} UTC")
+    against = plain(joined(run.model, _version(run)))
+    st.caption(f"against {against}{traffic} · finished {moment(run.finished_us)} UTC")
     if run.reasons:
         st.markdown("  \n".join(plain(reason) for reason in run.reasons))
     if run.error:

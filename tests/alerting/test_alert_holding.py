@@ -56,7 +56,7 @@ def test_a_column_that_drifts_everywhere_is_one_finding_and_every_alert_is_liste
     assert heads(lab) == [("3", "", "1d", "dep_delay")]
     [message] = lab.notifier.sent
     [finding] = message.findings
-    assert finding.subject == "dep_delay (3)"
+    assert finding.subject == "dep_delay, version 3"
     assert finding.also == "2 more versions, 2 segments, windows of 1w"
     assert message.title == "flight-delay: drift on dep_delay"
 

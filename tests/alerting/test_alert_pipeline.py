@@ -22,7 +22,7 @@ def test_a_drift_fires_once_and_resolves_after_calm_windows(lab):
     [alert] = lab.alerts()
     assert (alert.state, alert.details.resolution) == ("resolved", "calm")
     assert (alert.value, alert.expected) == (0.4, 0.02)
-    assert alert.summary == "flight-delay: dep_delay (3): psi 0.4, 0.02 expected"
+    assert alert.summary == "flight-delay: dep_delay, version 3: psi 0.4, 0.02 expected"
     assert alert.seen_window_us - alert.first_window_us == 2 * DAY_US
 
 
@@ -219,7 +219,7 @@ def test_each_tier_is_an_incident_of_its_own_and_only_a_rules_notifiers_are_told
     lab.alerting({"rules": rules}, pager=pager, channel=channel).step()
 
     assert (pager.told, channel.told) == ([("firing", "P0")], [("firing", "P1")])
-    assert pager.sent[0].findings[0].subject == "whole model (3)"
+    assert pager.sent[0].findings[0].subject == "version 3"
 
 
 def test_models_versions_segments_and_sizes_are_alerts_of_their_own(lab):

@@ -65,7 +65,7 @@ def test_a_message_says_what_a_person_needs(channel):
         "psi",
         "0.4123",
         "0.02",
-        "1970-01-01T00:00:00Z",
+        "1970-01-01 UTC",
         MESSAGE.link,
     )
     assert [word for word in needed if word not in text()] == []

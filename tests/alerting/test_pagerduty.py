@@ -82,10 +82,10 @@ def test_an_event_is_one_of_the_events_api(webhook):
         "client_url": "http://d/model",
     }
     assert datetime.fromisoformat(payload.pop("timestamp")).utcoffset() == timedelta(0)
-    window = "1970-01-01T00:00:00Z to 1970-01-02T00:00:00Z"
+    window = "1970-01-01 UTC"
     numbers = "psi 0.4123, 0.02 expected"
     assert payload == {
-        "summary": f"P1 firing: fraud: drift on dep_delay; dep_delay (3): {numbers}, {window}",
+        "summary": f"P1 firing: fraud: drift on dep_delay; dep_delay, version 3: {numbers}, {window}",
         "source": "acme/fraud",
         "severity": "error",
         "component": "3",
@@ -96,7 +96,7 @@ def test_an_event_is_one_of_the_events_api(webhook):
             "model": "fraud",
             "findings": [
                 {
-                    "what": "dep_delay (3)",
+                    "what": "dep_delay, version 3",
                     "rule": "drift",
                     "metric": "psi",
                     "value": "0.4123",

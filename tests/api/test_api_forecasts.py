@@ -9,6 +9,7 @@ import pytest
 from kernel.clock import DAY_US, to_rfc3339
 from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
+from kernel.versions import OF_ALL_VERSIONS
 from store import models, references, windows
 from store.models import Model
 from store.tables import decisions
@@ -58,16 +59,24 @@ def fill(api: Any) -> None:
     assert held is not None
     for window in held.windows:
         day = days.index(window.start_us)
-        found = [Measurement(metric, column, values[day], Status.OK) for (metric, column), values in SERIES.items()]
-        found.append(Measurement("psi", "thin", 0.01 * day, Status.INSUFFICIENT))
-        assert windows.finish(
-            api.db, "default", held, window, {SeriesKey("m", "1", "", "1d"): found}, windows.Labels(), 0
-        )
+        found: dict[SeriesKey, list[Measurement]] = {
+            SeriesKey("m", "1", "", "1d"): [Measurement("psi", "thin", 0.01 * day, Status.INSUFFICIENT)],
+            SeriesKey("m", "", "", "1d"): [],
+        }
+        for (metric, column), values in SERIES.items():
+            key = SeriesKey("m", of_version(metric), "", "1d")
+            found[key].append(Measurement(metric, column, values[day], Status.OK))
+        assert windows.finish(api.db, "default", held, window, found, windows.Labels(), 0)
+
+
+def of_version(metric: str) -> str:
+    return "" if metric in OF_ALL_VERSIONS else "1"
 
 
 def decide(api: Any, metric: str, column: str, **decided: float) -> None:
     """What was decided of the newest window."""
-    where = {"workspace": "default", "model": "m", "version": "1", "segment": "", "size": "1d", "metric": metric}
+    where = {"workspace": "default", "model": "m", "segment": "", "size": "1d", "metric": metric}
+    where |= {"version": of_version(metric)}
     where |= {"column": column, "window_start_us": FIRST_US + (DAYS - 1) * DAY_US}
     with api.db.write() as connection:
         at = decisions.c
@@ -128,7 +137,8 @@ def test_the_own_delta_and_what_is_usual_are_limits(measured: Any) -> None:
     decide(measured, "psi", "soon", delta=0.16)
     (found,) = asked(measured, metric="psi", column="soon")
     assert (found["limit"], found["basis"]) == (0.16, "delta by the own past")
-    (bare,) = asked(measured, metric="traffic")
+    (bare,) = asked(measured, metric="traffic")  # that of all versions, whichever is named
+    assert bare["version"] is None
     assert (bare["limit"], bare["direction"], bare["crosses"]) == (None, None, None)
     decide(measured, "traffic", "", usual_lower=400.0, usual_upper=2_000.0)
     (traffic,) = asked(measured, metric="traffic")
@@ -147,7 +157,7 @@ def test_any_limit_can_be_asked_for(measured: Any) -> None:
 
 def test_what_is_not_there_is_empty(measured: Any) -> None:
     assert asked(measured, metric="psi", column="nowhere") == asked(measured, window="1h") == []
-    assert measured.get(AT).json() == {"items": []}  # only version 1 is measured
+    assert measured.get(AT, version="").json() == {"items": []}  # no record lacks a version
 
 
 @pytest.mark.parametrize(

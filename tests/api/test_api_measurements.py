@@ -6,6 +6,7 @@ import pytest
 
 from kernel.clock import DAY_US, to_rfc3339
 from kernel.measurement import Measurement, SeriesKey, Status
+from kernel.windows import WindowSize
 from store import models, windows
 from store.models import Model
 from store.tables import windows as window_rows
@@ -86,11 +87,31 @@ def test_filters(api: Any, measured: Any) -> None:
     assert len(walk(api, metric="psi", column="delay")) == 4
     assert {item["metric"] for item in walk(api, column="")} == {"rows"}
     assert len(walk(api, version="1", segment="", window="1d")) == 10
-    assert walk(api, version="2") == walk(api, window="1h") == []
+    assert walk(api, version="2") == []
     later = walk(api, model="m", metric="rows", start=to_rfc3339(FIRST_US + DAY_US))
     assert [item["window_start"] for item in later] == ["2013-03-02T00:00:00Z", "2013-03-03T00:00:00Z"]
     before = walk(api, model="m", metric="rows", end=to_rfc3339(FIRST_US + DAY_US))
     assert [item["window_start"] for item in before] == ["2013-03-01T00:00:00Z"]
+
+
+def test_a_model_that_nobody_knows_is_not_found_and_those_that_are_known_are_named(api: Any, measured: Any) -> None:
+    for name in ("m", "n"):
+        measured(0, [psi("delay", 0.1)], model=name)
+    assert api.refused(404, api.get("/v1/measurements", model="nope")).endswith(
+        "'nope': it is registered by its first record; there are: m, n"
+    )
+
+
+def test_a_length_that_nothing_is_measured_at_is_refused_and_those_there_are_are_named(api: Any, measured: Any) -> None:
+    measured(0, [psi("delay", 0.1)])
+    models.declare(api.db, "default", Model("n", window=WindowSize("1h"), rollups=(WindowSize("1w"),)), 0)
+    of_m = api.refused(422, api.get("/v1/measurements", model="m", window="1h"))
+    assert of_m == "window: '1h' is no length that 'm' is measured at; there are: 1d"
+    of_any = api.refused(422, api.get("/v1/measurements", window="7h"))
+    assert of_any == "window: '7h' is no length that any model is measured at; there are: 1d, 1h, 1w"
+    assert walk(api, model="n", window="1w") == walk(api, window="1h") == []  # nothing yet
+    models.declare(api.db, "default", Model("m", window=WindowSize("1h")), 0)
+    assert len(walk(api, model="m", window="1d")) == 1  # what is no length of it any more is still there
 
 
 def test_a_metric_that_is_none_is_refused(api: Any) -> None:

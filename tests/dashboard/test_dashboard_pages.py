@@ -184,6 +184,47 @@ def test_drift_opens_the_column_in_need(shown: Shown, theme: str) -> None:
     drawn(tab, "PSI of temp over time")
 
 
+def test_a_row_without_a_version_changes_nothing_of_what_a_model_opens_with(shown: Shown) -> None:
+    tab = shown("flight-delay")
+    expect(tab.get_by_role("combobox", name="Version")).to_have_value("3")
+    expect(tab.get_by_text("binary · version 3 · 90 days")).to_be_visible()
+
+
+@in_both_themes
+def test_every_version_can_be_chosen_and_that_of_records_without_one_says_so(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard)
+    choose(tab, "Version", "4")
+    expect(tab.get_by_text("binary · version 4 · 30 days")).to_be_visible()
+    choose(tab, "Version", "no version")
+    expect(tab.get_by_text("binary · no version · 2 days")).to_be_visible()
+    expect(tab).to_have_url(re.compile(r"version=no\+version|version=no%20version"))
+    expect(tab.get_by_text("All versions")).to_have_count(0)
+    tab.reload()
+    expect(tab.get_by_text("binary · no version · 2 days")).to_be_visible()
+
+
+def test_a_column_of_records_without_a_version_shows_their_values_alone(tab: Page, dashboard: str) -> None:
+    open_model(tab, dashboard, "&version=no+version&column=temp")
+    heading(tab, "temp, 27 Nov 2013, beside the reference")
+    expect(tab.locator('[aria-label="Histogram of temp"]')).to_have_count(0)  # not those of the other versions
+
+
+def test_a_model_whose_records_name_no_version_is_shown_without_a_word_about_versions(shown: Shown) -> None:
+    tab = shown("house-price", "&section=Performance")
+    expect(tab.get_by_text("regression · 90 days")).to_be_visible()
+    expect(tab.get_by_text(re.compile("version", re.IGNORECASE))).to_have_count(0)
+
+
+def test_a_model_that_is_not_known_is_told_with_those_that_are(tab: Page, dashboard: str) -> None:
+    tab.goto(f"{dashboard}/model?model=no*pe")
+    told = tab.get_by_text("No model is named no*pe.")
+    expect(told).to_contain_text(
+        "There are: flight-delay, card-fraud, churn, house-price, search, flihgt-delay, old_*prices*."
+    )
+    choose(tab, "Model", "card-fraud")
+    heading(tab, "card-fraud")
+
+
 def test_a_column_and_a_window_are_chosen_by_name(tab: Page, dashboard: str) -> None:
     open_model(tab, dashboard)
     choose(tab, "Column opened", "carrier")
@@ -243,7 +284,8 @@ def test_health_shows_the_gpus_of_a_model_that_has_some(tab: Page, dashboard: st
         "GPU errors",
     ):
         drawn(tab, f"{name} over time")
-    expect(tab.get_by_text("All versions together. Newest window: 4 GPUs, 2 models.")).to_be_visible()
+    expect(tab.get_by_text("Newest window, all versions: 4 GPUs, 2 models.")).to_be_visible()
+    heading(tab, "Traffic, all versions")
 
 
 def test_health_shows_no_gpus_where_none_are_read(tab: Page, dashboard: str) -> None:
@@ -295,7 +337,7 @@ def test_performance_shows_what_the_task_has(shown: Shown, model: str, names: li
 
 
 def test_where_no_labels_have_come_performance_is_what_scores_say(tab: Page, dashboard: str) -> None:
-    tab.goto(f"{dashboard}/model?model=card-fraud&section=Performance&version=3")
+    tab.goto(f"{dashboard}/model?model=card-fraud&section=Performance&version=4")
     expect(tab.get_by_text("No labels have come for these windows yet")).to_be_visible()
     for name in ("Accuracy", "Precision", "Recall", "F1", "ROC AUC"):
         heading(tab, f"{name}, estimated")
@@ -384,7 +426,7 @@ def test_a_change_is_split_once_it_is_asked_for(tab: Page, dashboard: str) -> No
     expect(tab.locator('[aria-label="Parts of the change of Accuracy"]')).to_have_count(0)
     tab.get_by_text("Split the change").click()
     drawn(tab, "Parts of the change of Accuracy")
-    expect(tab.get_by_text("of 1,800 and 1,800 labelled rows. Overlap")).to_be_visible()
+    expect(tab.get_by_text("of 2,700 and 2,700 labelled rows. Overlap")).to_be_visible()
     expect(cell(tab, "origin=JFK")).to_be_attached()
     tab.goto(f"{dashboard}/model?model=house-price&section=Performance&change=true")
     expect(tab.get_by_text("0 labelled rows from there on; 200 are needed")).to_be_visible()
@@ -406,13 +448,15 @@ def test_alerts_lie_under_their_model_and_incident_and_unfold(tab: Page, dashboa
     heading(tab, "flight-delay")
     incident = tab.get_by_text("quality on wind_speed")
     expect(tab.locator("summary", has_text="· since")).to_contain_text(["quality on wind_speed", "drift on temp"])
-    line = tab.get_by_text("wind_speed: missing_share 0.31, 0.02 expected")
+    line = tab.get_by_text("wind_speed, version 3: missing_share 0.31, 0.02 expected")
     expect(line).not_to_be_visible()
     incident.click()
     expect(line).to_be_visible()
-    expect(tab.get_by_text("also version 3, 2 segments")).to_be_visible()
+    expect(tab.get_by_text("also version 4, 2 segments")).to_be_visible()
     tab.get_by_text("All 4 alerts").click()
     expect(cell(tab, "origin=JFK")).to_be_attached()
+    expect(tab.get_by_text("By when they were opened, the newest first.")).to_have_count(2)
+    expect(cell(tab, "29 Jul 2013")).to_be_attached()  # when the one that is resolved was
 
 
 def test_an_alert_is_acknowledged(browser: Browser, dashboard: str) -> None:
@@ -420,8 +464,8 @@ def test_an_alert_is_acknowledged(browser: Browser, dashboard: str) -> None:
         page.set_default_timeout(TIMEOUT_MS)
         expect.set_options(timeout=TIMEOUT_MS)
         open_model(page, dashboard, "&section=Alerts&version=3")
-        expect(page.get_by_text("wind_speed: missing_share 0.31, 0.02 expected")).to_be_visible()
-        expect(page.get_by_text("also version 3, 2 segments")).to_be_visible()
+        expect(page.get_by_text("wind_speed, version 3: missing_share 0.31, 0.02 expected")).to_be_visible()
+        expect(page.get_by_text("also version 4, 2 segments")).to_be_visible()
         page.get_by_label("Acknowledge as").fill("grace")
         page.get_by_label("Acknowledge as").press("Enter")
         page.get_by_role("button", name="Acknowledge").click()
@@ -439,6 +483,12 @@ def test_a_shadow_run_shows_its_verdict_and_why(tab: Page, dashboard: str) -> No
     expect(tab.get_by_text("Not measured alike.")).to_be_visible()
     for label in ("Churn matrix", "Latency of both", "Difference of each metric"):
         drawn(tab, label)
+
+
+def test_a_run_that_names_no_version_is_of_all_of_them(tab: Page, dashboard: str) -> None:
+    tab.goto(f"{dashboard}/shadow?run=run-5")
+    expect(tab.get_by_text("against flight-delay, all versions · finished")).to_be_visible()
+    expect(cell(tab, "flight-delay, version 3")).to_be_attached()
 
 
 def test_a_failed_run_says_why(browser: Browser, dashboard: str) -> None:

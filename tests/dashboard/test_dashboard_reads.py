@@ -19,7 +19,7 @@ from store.series import SERIES, Scope, measured_windows, newest_segments, serie
 from store.shadow_view import run, runs
 
 W, MODEL = "default", "flight-delay"
-DAILY, MONTHLY = Scope(MODEL, "", "1d"), Scope(MODEL, "", "1mo")
+DAILY, MONTHLY = Scope(MODEL, "3", "1d"), Scope(MODEL, "3", "1mo")
 
 
 def by_name(db: Database) -> dict[str, FleetRow]:
@@ -33,7 +33,7 @@ def test_the_fleet_is_ordered_by_urgency_then_name(db: Database) -> None:
 def test_a_fleet_row_says_what_is_newest_and_worst(db: Database) -> None:
     row = by_name(db)[MODEL]
     assert (row.tier, row.state, row.alerts, row.incidents) == ("P1", "firing", 6, 2)
-    assert (row.version, row.size, row.drifted) == ("", "1d", ("wind_speed",))
+    assert (row.version, row.several, row.size, row.drifted) == ("3", True, "1d", ("wind_speed",))
     assert row.window_start_us == measured_windows(db, W, DAILY, 1)[0].start_us
     assert len(row.rows_trend) == len(row.psi_trend) == TREND_WINDOWS
     assert row.latest["rows"] == row.rows_trend[-1]
@@ -121,7 +121,7 @@ def test_a_series_is_of_its_scope_and_period(db: Database) -> None:
     table = series(db, W, DAILY, ["psi"], since_us)
     assert table.schema == SERIES
     assert table.num_rows == 10 * 12
-    assert series(db, W, Scope(MODEL, "3", "1d"), ["rows"], 0).num_rows == 60
+    assert series(db, W, Scope(MODEL, "4", "1d"), ["rows"], 0).num_rows == 30
     assert series(db, W, MONTHLY, ["rows"], 0).num_rows == 10
 
 
@@ -142,7 +142,7 @@ def test_a_series_carries_the_decision(db: Database) -> None:
 
 def test_a_card_tells_what_can_be_chosen(db: Database) -> None:
     card = model_card(db, W, MODEL)
-    assert (card.sizes, card.versions, card.task) == (("1d", "1mo"), ("", "4", "3"), "binary")
+    assert (card.sizes, card.versions, card.task) == (("1d", "1mo"), ("3", "4", ""), "binary")
     assert card.reference is not None
     assert card.reference.performance["roc_auc"].value == 0.785
 
@@ -157,7 +157,7 @@ def test_events_of_the_model_are_found(db: Database) -> None:
     assert happenings(db, W, "card-fraud", 0) == ()
 
 
-def opened(db: Database, column: str, days: int = 1, version: str = "") -> ColumnView:
+def opened(db: Database, column: str, days: int = 1, version: str = "3") -> ColumnView:
     windows = measured_windows(db, W, DAILY, days)
     return column_view(db, W, MODEL, version, column, windows[-1].start_us, windows[0].end_us)
 
@@ -170,6 +170,21 @@ def test_a_numeric_column_comes_with_its_grid(db: Database) -> None:
     assert view.current is not None
     assert view.current.values == 900
     assert view.current.cells.index.max() < view.grid.cells
+
+
+def test_a_column_of_records_without_a_version_is_of_them_alone(db: Database) -> None:
+    assert opened(db, "temp", version="").current is None
+
+
+def test_what_is_of_the_whole_model_is_read_whichever_version_is_named(db: Database) -> None:
+    metrics = ["rows", "traffic", "gpu_utilization"]
+    found = {version: series(db, W, Scope(MODEL, version, "1d"), metrics, 0) for version in ("3", "4", "")}
+    rows = {version: one.filter(pc.equal(one["metric"], "rows")).num_rows for version, one in found.items()}
+    assert rows == {"3": 300, "4": 30, "": 2}
+    whole = [one.filter(pc.not_equal(one["metric"], "rows")) for one in found.values()]
+    assert whole[0].num_rows == 300 + 260
+    assert whole[0].equals(whole[1])
+    assert whole[0].equals(whole[2])
 
 
 def test_a_span_of_windows_is_their_sum(db: Database) -> None:
