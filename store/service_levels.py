@@ -6,12 +6,13 @@ import sqlalchemy as sa
 
 from kernel.measurement import ABNORMAL, SERVICE_SPAN_US, Measurement, SeriesKey
 from store import watermarks
-from store.database import Transaction, upsert
+from store.database import Transaction, in_parts, upsert
 from store.tables import cursors, decisions, measurements
 from store.tables import models as model_rows
 from store.windows import Window, measurement_row
 
 SIZE = "5m"
+_MODELS_A_QUERY = 5_000
 _KEY = [column.name for column in decisions.primary_key.columns]
 _COPIED = ("window_end_us", "status", "basis", "value", "expected", "p_value", "alpha", "lower", "upper")
 
@@ -21,18 +22,16 @@ def reached(tx: Transaction, workspace: str, models: Collection[str]) -> dict[st
 
     Whoever measures them waits until this transaction ends: so what comes before that is noted, or was measured.
     """
-    named = {_consumer(model): model for model in models}
-    if not named:
-        return {}
-    query = sa.select(cursors.c.consumer, cursors.c.position).where(
-        cursors.c.workspace == workspace, cursors.c.consumer.in_(sorted(named))
-    )
-    found = {named[consumer]: int(position) for consumer, position in tx.execute(query.with_for_update(read=True))}
-    new = sorted(set(models) - found.keys())
-    if new:
-        at = model_rows.c
-        marks = sa.select(at.model, watermarks.stored(workspace, at.model)).where(at.workspace == workspace)
-        found |= {model: mark_us or 0 for model, mark_us in tx.execute(marks.where(at.model.in_(new)))}
+    named, at = {_consumer(model): model for model in models}, cursors.c
+    found: dict[str, int] = {}
+    for part in in_parts(sorted(named), _MODELS_A_QUERY):
+        query = sa.select(at.consumer, at.position).where(at.workspace == workspace, at.consumer.in_(part))
+        of_part = tx.execute(query.with_for_update(read=True))
+        found |= {named[consumer]: int(position) for consumer, position in of_part}
+    for new in in_parts(sorted(set(models) - found.keys()), _MODELS_A_QUERY):
+        mark_us = watermarks.stored(workspace, model_rows.c.model)
+        marks = sa.select(model_rows.c.model, mark_us).where(model_rows.c.workspace == workspace)
+        found |= {model: us or 0 for model, us in tx.execute(marks.where(model_rows.c.model.in_(new)))}
     return found
 
 
