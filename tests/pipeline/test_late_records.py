@@ -138,6 +138,7 @@ def test_a_history_behind_one_live_record_is_no_outage(world, in_order, together
     first, *others = parts(history(), 130)  # three days and a quarter
     for some in [[live(), *first], *others] if together else [[live()], first, *others]:
         assert world.send(some) == 0
+    assert not world.levels()
     world.rest()
     assert world.fired == 0
     in_order.all_of(first, *others, [live()])
@@ -225,7 +226,7 @@ def test_a_model_that_falls_silent_is_called_in_time_while_a_trickle_comes_late(
         world.traffic.sink.note_idle(world.traffic.offsets)
         world.look()
     assert world.fired == 0
-    world.traffic.pass_day(DAYS, [at(20, "late")])
+    world.traffic.pass_day(DAYS, [at(20, "late"), at(DAYS - 1, "later")])
     place.clock.advance(HOUR_US)
     world.traffic.sink.note_idle(world.traffic.offsets)
     world.look()
