@@ -76,19 +76,24 @@ class Folder:
         profiles: list[KeyedProfiles] = []
         watermarks: dict[tuple[Partition, str], int] = {}
         data: dict[WindowKey, int] = defaultdict(int)
+        behind: set[WindowKey] = set()
         counts: dict[CountKey, Counts] = {}
         for records in known:
             mine = [models[place.model] for place in records.places]
             profiles.extend(self._profiles(records, mine))
             ts_us = _micros(records.table, "ts")
-            reached = np.maximum.reduceat(ts_us, records.starts).tolist()
-            watermarks |= {(p.partition, p.model): top for p, top in zip(records.places, reached, strict=True)}
-            for model, start, rows in zip(mine, records.starts.tolist(), records.rows.tolist(), strict=True):
+            reached = np.maximum.reduceat(ts_us, records.starts)
+            spread = reached - np.minimum.reduceat(ts_us, records.starts)
+            watermarks |= {(p.partition, p.model): top for p, top in zip(records.places, reached.tolist(), strict=True)}
+            spans_us = zip(mine, records.starts.tolist(), records.rows.tolist(), spread.tolist(), strict=True)
+            for model, start, rows, spread_us in spans_us:
                 for window, count in _by_window(model, ts_us[start : start + rows]):
                     data[window] += count
+                if spread_us > model.lateness_us:
+                    behind.update(_behind(model, ts_us[start : start + rows]))
             promised = {m.name: m.objectives for m in mine if m.objectives}
             counts |= count_service(records, promised) if promised else {}
-        return Flush(spans, profiles, watermarks, data, counts=counts)
+        return Flush(spans, profiles, watermarks, data, behind=behind, lateness_us=_lateness(models), counts=counts)
 
     def _profiles(self, records: Records, models: Sequence[Model]) -> Iterator[KeyedProfiles]:
         """What the records add to the profile of each model, version, segment and window."""
@@ -118,7 +123,7 @@ class Folder:
                 first, end = searches.get(place.partition, (int(rest.min()), 0))
                 searches[place.partition] = (min(first, int(rest.min())), max(end, int(rest.max()) + 1))
         found = [(p, *span) for p, span in sorted(searches.items())]
-        return Flush(spans, watermarks=reached, labels=touched, searches=found)
+        return Flush(spans, watermarks=reached, labels=touched, lateness_us=_lateness(models), searches=found)
 
 
 def _of_models(records: Records, models: Mapping[str, Model]) -> NDArray[np.bool_]:
@@ -136,6 +141,20 @@ def _by_hint(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
 
 def _micros(table: pa.Table, name: str) -> np.ndarray:
     return np.asarray(table[name].cast(pa.int64()).to_numpy(), np.int64)
+
+
+def _lateness(models: Mapping[str, Model]) -> dict[str, int]:
+    return {name: model.lateness_us for name, model in models.items()}
+
+
+def _behind(model: Model, ts_us: np.ndarray) -> Iterator[WindowKey]:
+    """The windows whose first moment, in the order of the log, comes after one that closes them."""
+    before = np.maximum.accumulate(ts_us) - model.lateness_us
+    for size in model.sizes:
+        starts, first = np.unique(size.starts(ts_us), return_index=True)
+        for start_us, reached_us in zip(starts.tolist(), before[first].tolist(), strict=True):
+            if size.end(start_us) <= reached_us:
+                yield WindowKey(model.name, size.text, start_us)
 
 
 def _by_window(model: Model, ts_us: np.ndarray) -> Iterator[tuple[WindowKey, int]]:

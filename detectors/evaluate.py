@@ -39,10 +39,11 @@ from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
 from kernel.profiling import segment_columns
 from kernel.windows import Span, WindowSize
-from store import label_searches, watermarks, windows
+from store import label_searches, late, watermarks, windows
 from store import models as model_rows
 from store.database import Database
 from store.gpu_settings import GpuTarget
+from store.late import Came, Rest
 from store.models import Model
 from store.record_reads import RecordReader
 from store.watermarks import ENDED_US, SILENCE_US
@@ -116,11 +117,12 @@ class Evaluator:
         self._ends = watermarks.furthest(self._db, self._workspace, ended)
         self._labels.look(list(known))
         self._decider.step(known, marks)
-        self._service.step(known, marks)
+        came = late.came(self._db, self._workspace)
+        self._service.step(known, marks, came, self._rest())
         measured = superseded = 0
         turn = [known[name] for name in sorted(marks) if name in known and self._count(known[name], marks[name])]
         for model in turn:
-            self._fill(model, marks[model.name])
+            self._fill(model, marks[model.name], came.get(model.name))
         for _ in range(_ROUNDS):  # a lease each, so that no model which is always due keeps the others waiting
             turn, models = [], turn
             for model in models:
@@ -133,15 +135,23 @@ class Evaluator:
                 measured, superseded = measured + done, superseded + len(held.windows) - done
         return Report(measured, superseded)
 
-    def _fill(self, model: Model, mark: int) -> None:
-        """Add the windows in which nothing came, each time that another window may close; none after the end of a stream."""
+    def _rest(self) -> Rest:
+        return Rest.of(self._clock.now_us(), round(self._settings.late_pause_s * SECOND_US))
+
+    def _fill(self, model: Model, mark: int, came: Came | None) -> None:
+        """Add the windows in which nothing came, each time that another window may close, and when the model has rested from late
+        records; none after the end of a stream.
+        """
         reached_us = min(mark, self._clock.now_us()) - model.lateness_us
         if mark >= ENDED_US:
             reached_us = min(reached_us, self._ends.get(model.name, reached_us))
         until_us = model.window.start(reached_us)
-        if until_us > self._filled.get(model.name, 0):
-            windows.fill(self._db, self._workspace, model, until_us, SILENCE_US)
+        rested = self._rest().is_over(came)
+        if until_us > self._filled.get(model.name, 0) or (came and rested):
+            windows.fill(self._db, self._workspace, model, until_us, SILENCE_US, rested=rested)
             self._filled[model.name] = until_us
+        if came and rested:
+            late.settle(self._db, self._workspace, model.name, came.last_us)
 
     def _count(self, model: Model, mark: int) -> bool:
         """Count how late its labels were; returns whether the model is to be measured."""
@@ -172,6 +182,7 @@ class Evaluator:
             limit=self._settings.windows_a_lease,
             again_before_us=before,
             labels_us=self._labels.reached_us(model),
+            rest=self._rest(),
         )
 
     def _measure(self, model: Model, held: Lease) -> int:

@@ -1,7 +1,7 @@
 """Service levels of models with objectives, every five minutes: burn rates, what is left of the budget, uptime. Reads and writes.
 
-A model's five minutes are measured once event time has passed them; what comes later enters the longer spans after it. A time
-without a row while the model was retired is no downtime.
+A model's five minutes are measured once event time has passed them, and again from the first on that rows came to later, once the
+model has rested from late records. A time without a row while the model was retired is no downtime.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +14,12 @@ from kernel.measurement import SERVICE_SPAN_US, Measurement, Status
 from kernel.windows import Span
 from store import service_counts, service_levels
 from store.database import Database
+from store.late import Came, Rest
 from store.models import Model, Objectives, hold
 
 _BUDGET_US = 30 * DAY_US
-_KEPT_US = 31 * DAY_US
-_BEHIND_US = 7 * DAY_US  # what is older when it is looked at first is not measured
+_BEHIND_US = 7 * DAY_US  # what is older when it is looked at first, or again, is not measured
+_KEPT_US = _BUDGET_US + _BEHIND_US
 Counts = Mapping[str, np.ndarray]
 
 
@@ -31,27 +32,45 @@ class ServiceLevels:
         self._clock = clock
         self._done: dict[str, int] = {}  # up to where each model was found to be measured
 
-    def step(self, models: Mapping[str, Model], marks: Mapping[str, int]) -> int:
+    def step(self, models: Mapping[str, Model], marks: Mapping[str, int], came: Mapping[str, Came], rest: Rest) -> int:
         """Measure what is due; returns of how many five minutes.
 
         Args:
             marks: how far the event time of each model has come.
+            came: when records came late to windows, of the models that they did; rest: what is late waits for it.
 
         Raises:
             UnavailableError: the database is away; what was not measured is due again.
         """
         now_us = self._clock.now_us()
-        promised = [
+        promised = [name for name, model in sorted(models.items()) if model.objectives and name in marks]
+        if not promised:
+            return 0
+        with self._db.read() as connection:
+            late = service_counts.late(connection, self._workspace)
+        filling = {
+            name for name in promised if rest.holds(came.get(name)) or (name in late and rest.holds(late[name].came))
+        }
+        again = late.keys() - filling
+        due = [
             name
-            for name, model in sorted(models.items())
-            if model.objectives
-            and name in marks
-            and self._done.get(name, 0) + SERVICE_SPAN_US <= min(marks[name], now_us)
+            for name in promised
+            if name in again or self._done.get(name, 0) + SERVICE_SPAN_US <= min(marks[name], now_us)
         ]
-        known = service_counts.span(self._db, self._workspace, promised) if promised else {}
-        return sum(self._model(models[name], known[name], marks[name]) for name in promised if name in known)
+        known = service_counts.span(self._db, self._workspace, due) if due else {}
+        return sum(
+            self._model(models[name], known[name], marks[name], again=name in again, filling=name in filling)
+            for name in due
+            if name in known
+        )
 
-    def _model(self, model: Model, known: tuple[int, int], mark_us: int) -> int:
+    def _model(self, model: Model, known: tuple[int, int], mark_us: int, *, again: bool, filling: bool) -> int:
+        """Measure one model.
+
+        Args:
+            again: whether from the first five minutes on that rows came late to.
+            filling: whether rows come late just now: of a model that was never measured, all waits for their end.
+        """
         now_us = self._clock.now_us()
         reached_us = min(mark_us, now_us) // SERVICE_SPAN_US * SERVICE_SPAN_US
         ended = mark_us > now_us  # or the clock is behind
@@ -59,14 +78,22 @@ class ServiceLevels:
         with self._db.write() as tx:
             hold(tx, self._workspace, model.name)
             done_us = service_levels.come_to(tx, self._workspace, model.name)
-            since_us = max(known[0] if done_us is None else done_us, end_us - _BEHIND_US)
+            if done_us is None and filling:
+                return 0
+            since_us = known[0] if done_us is None else done_us
+            late = service_counts.late(tx, self._workspace, model.name).get(model.name) if again else None
+            if late is not None:
+                since_us, end_us = min(since_us, late.start_us), max(end_us, done_us or end_us)
+            since_us = max(since_us, end_us - _BEHIND_US)
             self._done[model.name] = reached_us
             if since_us >= end_us:
                 return 0
-            first_us = max(known[0], min(since_us - PAIRS[-1].long_us, end_us - _BUDGET_US))
+            first_us = max(known[0], since_us - _BUDGET_US)  # the longest span of all
             counts = service_counts.between(tx, self._workspace, model.name, first_us, end_us)
             found = measure_service(counts, model.objectives, first_us, since_us, model.retired)
             service_levels.write(tx, self._workspace, model.name, found, end_us, now_us)
+            if late is not None:
+                service_counts.settle(tx, self._workspace, model.name)
             service_counts.expire(tx, self._workspace, model.name, end_us - _KEPT_US)
         return (end_us - since_us) // SERVICE_SPAN_US
 

@@ -22,6 +22,11 @@ class DetectorSettings(Section):
         ge=0,
         description="Seconds between two measurings of a window for new labels, or late records of its moving reference, alone.",
     )
+    late_pause_s: float = Field(
+        60.0,
+        ge=0,
+        description="Seconds without late records of a model until windows they came to are measured; ten times that at most.",
+    )
     lookback_windows: int = Field(
         30,
         ge=0,

@@ -14,7 +14,7 @@ from kernel.profile_batch import ProfileBatch
 from kernel.profile_codec import decode_profiles, encode_profiles
 from kernel.profiling import GroupKey
 from kernel.windows import WindowSize
-from store import business, columns, references, service_counts
+from store import business, columns, late, references, service_counts, service_levels
 from store.database import Database, upsert
 from store.models import hold
 from store.service_counts import CountKey, Counts
@@ -61,6 +61,8 @@ class Flush:
         watermarks: the largest ts of each model by partition, of predictions or of labels.
         data: records added, by window, roll-ups included.
         labels: windows that labels were added for, roll-ups included; how many they have is known once they are joined.
+        behind: those of `data` whose first record came, in its partition, after others of this flush that close them.
+        lateness_us: of each model with windows.
         searches: labels without prediction_ts, by partition and offsets [first, end).
         counts: of models with objectives, what came in each five minutes.
         figures: of the business, as store.business.add takes them; None without any.
@@ -71,6 +73,8 @@ class Flush:
     watermarks: Mapping[tuple[Partition, str], int] = field(default_factory=dict)
     data: Mapping[WindowKey, int] = field(default_factory=dict)
     labels: Set[WindowKey] = frozenset()
+    behind: Set[WindowKey] = frozenset()
+    lateness_us: Mapping[str, int] = field(default_factory=dict)
     searches: Sequence[tuple[Partition, int, int]] = ()
     events: Sequence[Event] = ()
     counts: Mapping[CountKey, Counts] = field(default_factory=dict)
@@ -99,10 +103,11 @@ def commit(db: Database, workspace: str, flush: Flush, now_us: int) -> None:
         _check_grids(connection, workspace, flush.profiles)
         for added in flush.profiles:
             _add_profiles(connection, workspace, added)
-        _raise_watermarks(connection, workspace, flush.watermarks)
-        _touch_windows(connection, workspace, flush)
+        _touch_windows(connection, workspace, flush, now_us)
+        reached = service_levels.reached(connection, workspace, {key.model for key in flush.counts})
+        service_counts.add(connection, workspace, flush.counts, reached, now_us)
+        _raise_watermarks(connection, workspace, flush.watermarks)  # what came late is told by where they stood
         _add_searches(connection, workspace, flush.searches)
-        service_counts.add(connection, workspace, flush.counts)
         if flush.events:
             upsert(connection, events, [_event_row(workspace, event, now_us) for event in flush.events])
         if flush.figures is not None:
@@ -228,7 +233,7 @@ def _raise_watermarks(connection: sa.Connection, workspace: str, reached: Mappin
     connection.execute(higher.values(max_ts_us=sa.bindparam("reached_us")), rows)
 
 
-def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush) -> None:
+def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush, now_us: int) -> None:
     """Create the windows that are new, raise the revisions, and open again what was measured. Sorted, so that no two deadlock."""
     touched = sorted({*flush.data, *flush.labels})
     if not touched:
@@ -239,6 +244,7 @@ def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush) -> N
     rows = [window_row(workspace, k.model, WindowSize(k.size), k.start_us) for k in touched]
     upsert(connection, windows, rows)
     at, added = windows.c, sa.bindparam("dr", type_=sa.BigInteger)
+    behind, lateness_us = sa.bindparam("b", type_=sa.BigInteger), sa.bindparam("l", type_=sa.BigInteger)
     statement = (
         sa.update(windows)
         .where(
@@ -253,13 +259,15 @@ def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush) -> N
             own_revision=sa.case((added > 0, at.data_revision + added), else_=at.own_revision),
             label_revision=at.label_revision + sa.bindparam("lr"),
             state=sa.case((at.state == "measured", "closed"), else_=at.state),
+            **late.noted(workspace, now_us, rows=added, behind=behind, lateness_us=lateness_us),
         )
     )
     values = []
     for key in touched:
         data = flush.data.get(key, 0)
         revisions = {"dr": int(data > 0), "lr": int(key in flush.labels)}
-        values.append({"m": key.model, "s": key.size, "w": key.start_us, "d": data} | revisions)
+        event_time = {"b": int(key in flush.behind), "l": flush.lateness_us.get(key.model, 0)}
+        values.append({"m": key.model, "s": key.size, "w": key.start_us, "d": data} | revisions | event_time)
     connection.execute(statement, values)
     for key in touched:
         if key.model in moving and flush.data.get(key):

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from kernel.measurement import SERVICE_SPAN_US
 from store.database import Database, Transaction, upsert
+from store.late import Came
 from store.tables import service_counts as t
 from stream.message import Partition
 
@@ -39,20 +40,58 @@ class Counts:
 _NAMES = tuple(field.name for field in fields(Counts))
 
 
-def add(tx: Transaction, workspace: str, added: Mapping[CountKey, Counts]) -> None:
-    """Add to what there is."""
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Five minutes of a model that rows came to after they were measured.
+
+    Attributes:
+        start_us: of the first of them.
+    """
+
+    start_us: int
+    came: Came
+
+
+def add(
+    tx: Transaction, workspace: str, added: Mapping[CountKey, Counts], reached: Mapping[str, int], now_us: int
+) -> None:
+    """Add to what there is.
+
+    Args:
+        reached: up to where the five minutes of each model are measured, or passed: what comes before that comes late.
+    """
     keys = sorted(added)
     if not keys:
         return
     upsert(tx, t, [_key(workspace, key) for key in keys])
     place = [t.c[name] == sa.bindparam(f"at_{name}") for name in _key(workspace, keys[0])]
     more = {name: t.c[name] + sa.bindparam(f"more_{name}") for name in _NAMES}
+    more["late_us"] = sa.func.coalesce(sa.bindparam("late", type_=sa.BigInteger), t.c.late_us)
     values = [
         {f"at_{name}": value for name, value in _key(workspace, key).items()}
         | {f"more_{name}": getattr(added[key], name) for name in _NAMES}
+        | {"late": now_us if key.start_us + SERVICE_SPAN_US <= reached.get(key.model, 0) else None}
         for key in keys
     ]
     tx.execute(sa.update(t).where(*place).values(**more), values)
+
+
+def late(tx: Transaction, workspace: str, model: str | None = None) -> dict[str, Late]:
+    """What came late to each model, or to one of them, that has any such five minutes."""
+    query = (
+        sa.select(t.c.model, sa.func.min(t.c.start_us), sa.func.min(t.c.late_us), sa.func.max(t.c.late_us))
+        .where(t.c.workspace == workspace, t.c.late_us.is_not(None))
+        .group_by(t.c.model)
+    )
+    if model is not None:
+        query = query.where(t.c.model == model)
+    return {name: Late(start_us, Came(*came)) for name, start_us, *came in tx.execute(query)}
+
+
+def settle(tx: Transaction, workspace: str, model: str) -> None:
+    """What came late to a model was measured."""
+    here = (t.c.workspace == workspace, t.c.model == model, t.c.late_us.is_not(None))
+    tx.execute(sa.update(t).where(*here).values(late_us=None))
 
 
 def between(tx: Transaction, workspace: str, model: str, start_us: int, end_us: int) -> dict[str, np.ndarray]:

@@ -103,6 +103,9 @@ offsets = sa.Table(
 service_counts = sa.Table(
     "service_counts", metadata, _key("workspace"), _key("model"), _key_us("start_us"), _key("topic"), _key_us("partition"),
     _integer("rows"), _integer("errors"), _integer("timed"), _integer("slow"),
+    _us("late_us"),  # when rows last came that it was measured without; null where none did
+    sa.Index("ix_service_counts_late", "workspace", "model", "late_us",
+             sqlite_where=sa.text("late_us IS NOT NULL"), postgresql_where=sa.text("late_us IS NOT NULL")),
 )  # fmt: skip
 
 gpu_readings = sa.Table(
@@ -140,9 +143,13 @@ windows = sa.Table(
     _us("labels_due_us"),  # the event time of labels at which it is final, and to be measured for it; null where it is
     _integer("delays_revision"),  # the label revision at which the delays of its labels were counted last,
     _integer("delays_own_revision"),  # and the own_revision
+    _us("late_since_us"),  # since when records have come late that it was not measured with; null where none have
+    _us("late_us"),  # when they last did; null once the model has rested from it (store/late.py)
     *_lease(),
     sa.Index(None, "workspace", "model", "end_us"),
     sa.Index(None, "state", "end_us"),
+    sa.Index("ix_windows_late", "workspace", "model", "late_us",
+             sqlite_where=sa.text("late_us IS NOT NULL"), postgresql_where=sa.text("late_us IS NOT NULL")),
     sa.Index("ix_windows_undecided", "workspace", "model", "size", "decide_at_us",
              sqlite_where=sa.text("decide_at_us IS NOT NULL"), postgresql_where=sa.text("decide_at_us IS NOT NULL")),
 )  # fmt: skip

@@ -68,6 +68,23 @@ def watermark(reaches: Sequence[Reach], end: End | None, now_us: int) -> int | N
     return max(furthest, looked_us) if abs(looked_us - furthest) <= SILENCE_US + DAY_US else furthest
 
 
+def stored(workspace: str, model: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
+    """How far a model's event time has come, within a statement: by the records alone, without the clock or the end of a stream.
+
+    Null where it has no partition. Those that a flush has moved are busy, so in its transaction this is where event time stood
+    before it, until it raises the watermarks.
+    """
+    at, of = watermarks.c, offsets.c
+    partition = sa.and_(of.workspace == at.workspace, of.topic == at.topic, of.partition == at.partition)
+    busy = sa.or_(of.idle_since_us.is_(None), of.updated_us - of.idle_since_us < IDLE_AFTER_US)
+    return (
+        sa.select(sa.func.coalesce(sa.func.min(sa.case((busy, at.max_ts_us))), sa.func.max(at.max_ts_us)))
+        .select_from(sa.outerjoin(watermarks, offsets, partition))
+        .where(at.workspace == workspace, at.model == model, at.topic.endswith(RecordKind.PREDICTIONS.value))
+        .scalar_subquery()
+    )
+
+
 def of_models(db: Database, workspace: str, now_us: int) -> dict[str, int]:
     """The watermark of each model that has one."""
     reaches: dict[str, list[Reach]] = {}

@@ -12,6 +12,7 @@ from kernel.clock import SECOND_US
 from kernel.measurement import SERVICE_LEVELS, Measurement, SeriesKey
 from kernel.windows import Span, WindowSize
 from store.database import Database, Transaction, database_now_us, upsert
+from store.late import Rest, waits
 from store.models import Model, hold, is_retired
 from store.tables import measurements, windows
 
@@ -44,6 +45,8 @@ class Window:
 
 UNTOLD_US = 2**62
 """When a window has all of its labels, where nobody could tell yet how late they are."""
+
+_NEVER_US = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ def lease(
     limit: int,
     again_before_us: int,
     labels_us: int | None = None,
+    rest: Rest | None = None,
 ) -> Lease | None:
     """Take closed windows that are not measured as they stand, the earliest first; None where there are none.
 
@@ -100,6 +104,7 @@ def lease(
         again_before_us: a window of whose own records none are new, only labels or records of its moving reference, waits until
             its last measuring is as old as that.
         labels_us: how far the labels have come, in event time: windows that were to have all of them by then are final.
+        rest: what windows that came late wait for; without it they wait for nothing.
     """
     at = windows.c
     own = at.measured_data_revision < at.own_revision
@@ -117,6 +122,7 @@ def lease(
             at.end_us <= watermark_us - model.lateness_us,
             at.state != "sealed",
             sa.or_(own, sa.and_(stale, rested)),
+            sa.true() if rest is None else ~waits(workspace, model.name, rest),
             at.until_us < database_now_us(),
             ~is_retired(workspace, model.name),
         )
@@ -137,28 +143,33 @@ def lease(
     return Lease(token, tuple(_window(row) for row in rows)) if rows else None
 
 
-def fill(db: Database, workspace: str, model: Model, until_us: int, longest_us: int) -> int:
+def fill(db: Database, workspace: str, model: Model, until_us: int, longest_us: int, *, rested: bool = True) -> int:
     """Add the windows in which nothing came and that end by a moment, after those in which something did; returns how many.
 
     A window without a record has nobody to make it, and what is silent would never be measured. Looked at is what lies after the
-    first window that is not measured yet, so the windows of a gap are there whether records came as they were made or all at once.
-    A model is not silent while it is retired: what touches such a time is not added.
+    first window that is not measured yet, or that records came late to, so the windows of a gap are there whether records came as
+    they were made, all at once or in another order. A model is not silent while it is retired: what touches such a time is not
+    added.
 
     Args:
         longest_us: how long after a window with records such windows are added.
+        rested: whether no records come late just now; while some do, a gap beside a window that they came to may fill yet.
     """
     at, size = windows.c, model.window
-    here = (at.workspace == workspace, at.model == model.name, at.size == size.text, at.start_us < until_us)
-    unmeasured = sa.select(sa.func.min(at.start_us)).where(*here, at.measured_us.is_(None), at.state != "sealed")
+    here = (at.workspace == workspace, at.model == model.name, at.size == size.text)
+    changed = sa.or_(at.measured_us.is_(None), at.late_us.is_not(None))
+    first = sa.select(sa.func.min(at.start_us)).where(*here, at.start_us < until_us, changed, at.state != "sealed")
     with db.read() as connection:
-        first_us = min(until_us, connection.scalar(unmeasured) or until_us)
-        query = sa.select(at.start_us, at.rows).where(*here, at.start_us >= first_us - 2 * longest_us)
-        known = {start_us: rows for start_us, rows in connection.execute(query)}  # noqa: C416 - rows are no pairs to mypy
-    served = sorted(start_us for start_us, count in known.items() if count)
+        first_us = min(until_us, connection.scalar(first) or until_us)
+        query = sa.select(at.start_us, at.rows, at.late_us).where(*here, at.start_us >= first_us - 2 * longest_us)
+        known = {start_us: (rows, late_us) for start_us, rows, late_us in connection.execute(query)}
+    served = sorted(start_us for start_us, (rows, _) in known.items() if rows)
+    late = {start_us for start_us in served if known[start_us][1] is not None and not rested}
     missing = [
         start_us
-        for last_us, next_us in pairwise([*served, until_us])
-        for start_us in size.between(size.end(last_us), min(next_us, last_us + longest_us + 1))
+        for last_us, next_us in pairwise([*served, _NEVER_US])
+        if next_us == _NEVER_US or not late & {last_us, next_us}
+        for start_us in size.between(size.end(last_us), min(next_us, until_us, last_us + longest_us + 1))
         if start_us not in known
         and size.end(start_us) <= until_us
         and not model.was_away((start_us, size.end(start_us)))
@@ -196,7 +207,8 @@ def finish(
     state = sa.case((current, "measured"), else_="closed")
     mine = sa.and_(*_key(workspace, window), at.token == held.token, at.until_us >= database_now_us())
     said = {"labels": labels.count, "labels_due_us": labels.due_us, "reference": reference}
-    measured = {**revisions, "state": state, "measured_us": now_us, **said}
+    late_since = sa.case((at.own_revision > window.data_revision, at.late_since_us), else_=None)
+    measured = {**revisions, "state": state, "measured_us": now_us, "late_since_us": late_since, **said}
     looks = {"looks": sa.case((at.reference == reference, at.looks), else_=0), "decide_at_us": 0}
     released = sa.update(windows).where(mine).values(**measured, **looks, token="", until_us=0)
     with db.write() as connection:

@@ -52,9 +52,9 @@ class Workspace:
         return kind("default", self.db, RecordLog(str(self.folder / "records")), folder, self.clock, settings)
 
     def evaluator(self, owner: str = "worker", gpus: Sequence[GpuTarget] = (), **settings: Any) -> Evaluator:
-        """A detector worker; labels are not debounced."""
+        """A detector worker; labels are not debounced, and nothing waits for late records to end."""
         reader = RecordReader(RecordLog(str(self.folder / "records")), "default")
-        chosen = DetectorSettings(**{"label_pause_s": 0.0, **settings})
+        chosen = DetectorSettings(**{"label_pause_s": 0.0, "late_pause_s": 0.0, **settings})
         return Evaluator(self.db, reader, "default", self.clock, chosen, owner, gpus)
 
     def upkeep(self, owner: str = "upkeep", **settings: Any) -> RecordUpkeep:

@@ -8,6 +8,7 @@ import pytest
 from kernel.clock import HOUR_US, MINUTE_US, to_rfc3339
 from kernel.windows import WindowSize
 from store import models, service_counts
+from store.late import Rest
 from store.models import Model, Objectives
 from testing.measured_days import PREDICTIONS, START_US, Traffic
 
@@ -95,7 +96,7 @@ def test_every_five_minutes_are_measured_once_and_looking_in_turn_says_the_same(
         worker.step()
     part.end()
     worker.step()
-    assert worker._service.step({}, {}) == 0
+    assert worker._service.step({}, {}, {}, Rest.of(0, 0)) == 0
 
     def of(place) -> list[tuple]:
         return sorted((r.window_start_us, r.metric, r.column, r.value, r.status) for r in place.decided(size="5m"))
