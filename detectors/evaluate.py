@@ -8,7 +8,7 @@ decide     detectors/deciding.py: from measurements to decisions, in window orde
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from detectors import dial, window_estimates
@@ -39,7 +39,7 @@ from kernel.measurement import Measurement, SeriesKey, Status
 from kernel.profile import WindowProfile
 from kernel.profiling import segment_columns
 from kernel.windows import Span, WindowSize
-from store import label_searches, late, watermarks, windows
+from store import label_searches, late, watermarks, windows, windows_due
 from store import models as model_rows
 from store.database import Database
 from store.gpu_settings import GpuTarget
@@ -120,9 +120,11 @@ class Evaluator:
         came = late.came(self._db, self._workspace)
         self._service.step(known, marks, came, self._rest())
         measured = superseded = 0
-        turn = [known[name] for name in sorted(marks) if name in known and self._count(known[name], marks[name])]
-        for model in turn:
+        there = [known[name] for name in sorted(marks) if name in known and not self._aside.holds(name)]
+        for model in there:
             self._fill(model, marks[model.name], came.get(model.name))
+        due = self._due(there, marks)
+        turn = [model for model in there if model.name in due and self._count(model, marks[model.name])]
         for _ in range(_ROUNDS):  # a lease each, so that no model which is always due keeps the others waiting
             turn, models = [], turn
             for model in models:
@@ -153,10 +155,15 @@ class Evaluator:
         if came and rested:
             late.settle(self._db, self._workspace, model.name, came.last_us)
 
+    def _due(self, there: Sequence[Model], marks: Mapping[str, int]) -> set[str]:
+        """The models that something is to be done for: of a fleet few, at most looks."""
+        closed_us = {model.name: marks[model.name] - model.lateness_us for model in there}
+        reached = {model.name: self._labels.reached_us(model) for model in there}
+        labels_us = {name: reached_us for name, reached_us in reached.items() if reached_us is not None}
+        return windows_due.models_due(self._db, self._workspace, closed_us, labels_us) | self._labels.moved(there)
+
     def _count(self, model: Model, mark: int) -> bool:
         """Count how late its labels were; returns whether the model is to be measured."""
-        if self._aside.holds(model.name):
-            return False
         try:
             self._labels.count(model, mark - model.lateness_us)
         except OF_DATA:

@@ -86,7 +86,12 @@ class LateLabels:
 
     def reached_us(self, model: Model) -> int | None:
         """How far the labels of a model have come, in event time; None while too few belong to a prediction."""
-        return self._reached.get((model.name, model.window.text))
+        return self._reached.get(_place(model))
+
+    def moved(self, models: Sequence[Model]) -> set[str]:
+        """Those whose labels have come further since it was last looked whether it can be told how late they are."""
+        moments = {model.name: (self.reached_us(model), self._told.get(_place(model))) for model in models}
+        return {name for name, (reached_us, told_us) in moments.items() if reached_us not in (None, told_us)}
 
     def read(self, model: Model, held: Lease, segments: Collection[str]) -> LeasedLabels | None:
         """What there is of the labels of leased windows; None of a model that never had one.
@@ -123,12 +128,12 @@ class LateLabels:
 
     def _tell(self, model: Model) -> None:
         """Once for each moment that the labels come to: what is learnt of a lease's labels is told by `read`."""
-        key, reached_us = (model.name, model.window.text), self.reached_us(model)
-        if reached_us is None or self._told.get(key) == reached_us:
+        reached_us = self.reached_us(model)
+        if reached_us is None or self._told.get(_place(model)) == reached_us:
             return
         if windows.are_untold(self._db, self._workspace, model.name) and self._arrivals(model, reached_us, ()):
             windows.tell(self._db, self._workspace, model.name, reached_us)
-        self._told[key] = reached_us
+        self._told[_place(model)] = reached_us
 
     def _count(self, model: Model, closed_us: int) -> None:
         """Count the delays of all windows anew whose labels may be others; each once, however fast more come."""
@@ -167,6 +172,10 @@ class LateLabels:
         counted = [WindowLabels(start, end, rows, labels.get(end, 0)) for start, end, rows in spans]
         short = label_shortfall.short(found[""], counted)
         return {segment: replace(arrival, short=short) for segment, arrival in found.items()}
+
+
+def _place(model: Model) -> tuple[str, str]:
+    return model.name, model.window.text
 
 
 _W = TypeVar("_W", Window, Stale)

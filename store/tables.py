@@ -150,6 +150,9 @@ windows = sa.Table(
     sa.Index(None, "state", "end_us"),
     sa.Index("ix_windows_late", "workspace", "model", "late_us",
              sqlite_where=sa.text("late_us IS NOT NULL"), postgresql_where=sa.text("late_us IS NOT NULL")),
+    sa.Index("ix_windows_labels_due", "workspace", "labels_due_us",
+             sqlite_where=sa.text("labels_due_us IS NOT NULL AND state != 'sealed'"),
+             postgresql_where=sa.text("labels_due_us IS NOT NULL AND state != 'sealed'")),
     sa.Index("ix_windows_undecided", "workspace", "model", "size", "decide_at_us",
              sqlite_where=sa.text("decide_at_us IS NOT NULL"), postgresql_where=sa.text("decide_at_us IS NOT NULL")),
 )  # fmt: skip
