@@ -1,18 +1,16 @@
 """The fleet at a glance: every model with its newest window, its trend and what is open about it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
 
 import sqlalchemy as sa
 
-from kernel.clock import DAY_US
 from kernel.measurement import DECISIVE
-from kernel.windows import parse_duration
+from kernel.windows import WindowSize
 from store import versions
-from store.database import Database
+from store.database import Database, in_parts
 from store.models import is_retired
 from store.tables import alerts, decisions, incidents, measurements, models
 
@@ -31,6 +29,7 @@ ESTIMATED = "estimated_"
 _PERFORMANCE = tuple(chain.from_iterable(PERFORMANCE))
 HEADLINES = ("rows", "error_rate", "latency_p99", *_PERFORMANCE, *(ESTIMATED + metric for metric in _PERFORMANCE))
 TREND_WINDOWS = 60
+_MODELS_A_QUERY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,24 +149,33 @@ def _heads(connection: sa.Connection, workspace: str, sizes: Mapping[str, str]) 
     }
 
 
-def _since_us(head: _Head) -> int:
-    length_us = 31 * DAY_US if head.size == "1mo" else parse_duration(head.size)
-    return head.start_us - (TREND_WINDOWS - 1) * length_us
+def _alike(heads: Mapping[str, _Head]) -> Iterator[tuple[_Head, list[str]]]:
+    """Models of one version, length and newest window, some at a time.
+
+    A statement that names them, and their windows one by one, finds what it wants by the key; spans of many models, each with its
+    own version, are looked for in all that was ever measured.
+    """
+    by_head: defaultdict[_Head, list[str]] = defaultdict(list)
+    for model, head in heads.items():
+        by_head[replace(head, several=False)].append(model)
+    for head, alike in by_head.items():
+        for some in in_parts(alike, _MODELS_A_QUERY):
+            yield head, list(some)
 
 
-def _recent(
-    table: sa.Table, workspace: str, heads: Mapping[str, _Head], *, newest_only: bool
+def _of(
+    table: sa.Table, workspace: str, head: _Head, some: Sequence[str], starts: Sequence[int]
 ) -> sa.ColumnElement[bool]:
-    """The windows of the trend of each model, or its newest alone."""
+    """What such models have in these windows, of all their rows."""
     t = table.c
-    spans = [
-        sa.and_(
-            t.model == model, t.version == h.version, t.segment == "", t.size == h.size,
-            t.window_start_us >= (h.start_us if newest_only else _since_us(h)),
-        )
-        for model, h in heads.items()
-    ]  # fmt: skip
-    return sa.and_(t.workspace == workspace, sa.or_(sa.false(), *spans))
+    place = (t.version == head.version, t.segment == "", t.size == head.size, t.window_start_us.in_(starts))
+    return sa.and_(t.workspace == workspace, t.model.in_(some), *place)
+
+
+def _trend(head: _Head) -> list[int]:
+    """The starts of the windows of a trend."""
+    size = WindowSize(head.size)
+    return size.between(size.back(head.start_us, TREND_WINDOWS - 1), head.end_us)
 
 
 def _values(
@@ -175,10 +183,10 @@ def _values(
 ) -> defaultdict[str, defaultdict[str, list[_Value]]]:
     m = measurements.c
     found: defaultdict[str, defaultdict[str, list[_Value]]] = defaultdict(lambda: defaultdict(list))
-    for some in _batches(heads):
+    for head, some in _alike(heads):
         query = (
             sa.select(m.model, m.metric, m.window_start_us, m.value)
-            .where(_recent(measurements, workspace, some, newest_only=False))
+            .where(_of(measurements, workspace, head, some, _trend(head)))
             .where(m.metric.in_(HEADLINES), m.column == "", m.value.is_not(None))
             .where(sa.or_(m.metric == "rows", m.status.in_(DECISIVE)))
             .order_by(m.window_start_us)
@@ -193,10 +201,10 @@ def _largest_psi(
 ) -> defaultdict[str, list[float]]:
     m = measurements.c
     found: defaultdict[str, list[float]] = defaultdict(list)
-    for some in _batches(heads):
+    for head, some in _alike(heads):
         query = (
             sa.select(m.model, sa.func.max(m.value))
-            .where(_recent(measurements, workspace, some, newest_only=False), m.metric == "psi", m.value.is_not(None))
+            .where(_of(measurements, workspace, head, some, _trend(head)), m.metric == "psi", m.value.is_not(None))
             .where(m.status != "insufficient")
             .group_by(m.model, m.window_start_us)
             .order_by(m.model, m.window_start_us)
@@ -209,10 +217,10 @@ def _largest_psi(
 def _drifted(connection: sa.Connection, workspace: str, heads: Mapping[str, _Head]) -> defaultdict[str, list[str]]:
     d = decisions.c
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for some in _batches(heads):
+    for head, some in _alike(heads):
         query = (
             sa.select(d.model, d.column)
-            .where(_recent(decisions, workspace, some, newest_only=True))
+            .where(_of(decisions, workspace, head, some, [head.start_us]))
             .where(d.metric.in_(COLUMN_METRICS), d.abnormal)
             .distinct()
             .order_by(d.model, d.column)
@@ -239,9 +247,3 @@ def _incidents(connection: sa.Connection, workspace: str) -> defaultdict[str, in
         .group_by(incidents.c.model)
     )
     return defaultdict(int, {model: number for model, number in connection.execute(query)})  # noqa: C416 - rows are no pairs to mypy
-
-
-def _batches(heads: Mapping[str, _Head], size: int = 100) -> Iterable[dict[str, Any]]:
-    """A statement names at most so many models, far under the terms that SQLite takes."""
-    items = list(heads.items())
-    return (dict(items[at : at + size]) for at in range(0, len(items), size))

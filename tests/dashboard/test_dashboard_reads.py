@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pyarrow.compute as pc
 import pytest
+import sqlalchemy as sa
 
 from kernel.clock import DAY_US
 from kernel.errors import NotFoundError
@@ -37,6 +38,19 @@ def test_a_fleet_row_says_what_is_newest_and_worst(db: Database) -> None:
     assert row.window_start_us == measured_windows(db, W, DAILY, 1)[0].start_us
     assert len(row.rows_trend) == len(row.psi_trend) == TREND_WINDOWS
     assert row.latest["rows"] == row.rows_trend[-1]
+
+
+def test_the_fleet_finds_its_windows_by_the_key_however_much_was_ever_measured(db: Database) -> None:
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    sa.event.listen(db._engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+    fleet(db, W)
+    of_measured = [(text, values) for text, values in asked if "psi" in values or "accuracy" in values]
+    assert of_measured
+    with db.read() as connection:
+        for text, values in of_measured:
+            plan = [step.detail for step in connection.exec_driver_sql(f"explain query plan {text}", values)]
+            [search] = [step for step in plan if "measurements" in step or "decisions" in step]
+            assert "model=? AND version=? AND segment=? AND size=? AND window_start_us=?" in search
 
 
 def test_open_incidents_come_the_worst_first_each_with_its_alerts_in_groups(db: Database) -> None:
