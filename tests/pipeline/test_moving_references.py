@@ -214,7 +214,7 @@ def test_a_column_opened_is_beside_what_its_window_is_held_against(traffic, work
     days_of(traffic, [0.0, 3.0, 0.0])
     move(workspace, "rolling", "1d")
     start_us = START_US + 2 * DAY_US
-    view = column_view(workspace.db, "default", "m", "", "x", start_us, start_us + DAY_US)
+    view = column_view(workspace.db, "default", "m", "1", "x", start_us, start_us + DAY_US)
     assert view.reference.moments.mean == pytest.approx(3.0, abs=0.1)
     assert view.current.moments.mean == pytest.approx(0.0, abs=0.1)
 
