@@ -15,7 +15,7 @@ from stream.message import Message, Partition, Source
 _log = logging.getLogger("driftglass.collector")
 
 _POLL_S = 0.2
-_LOOK_FOR_IDLENESS_S = 1.0
+_LOOK_AT_ENDS_S = 1.0
 _TRIM_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 
@@ -115,8 +115,8 @@ class Collector:
         messages = self._poll()
         for topic, mine in _by_topic(messages).items():
             self._sinks[topic].take({partition: messages[partition] for partition in mine})
-        if self._since(self._times.looked_s) >= _LOOK_FOR_IDLENESS_S:
-            self._look_for_idleness()
+        if self._since(self._times.looked_s) >= _LOOK_AT_ENDS_S:
+            self._look_at_ends()
 
     def _poll(self) -> dict[Partition, list[Message]]:
         messages = self._source.poll(_POLL_S)
@@ -138,10 +138,10 @@ class Collector:
                 self._source.trim(partition, offset)
         self._times.trimmed_s = self._clock.monotonic_s()
 
-    def _look_for_idleness(self) -> None:
+    def _look_at_ends(self) -> None:
         for topic, mine in _by_topic(sorted(self._assigned)).items():
             ends = self._source.ends(mine)
-            self._sinks[topic].note_idle(ends)
+            self._sinks[topic].note_read(ends)
         self._times.looked_s = self._clock.monotonic_s()
 
     def _due(self) -> bool:

@@ -33,7 +33,7 @@ from driftglass_client.wire import CONTENT_ARROW
 from kernel.clock import SECOND_US, Clock
 from kernel.errors import FencedError
 from store import dead_letters
-from store.commit import Flush, commit, next_offsets, note_idle
+from store.commit import Flush, LogEnd, commit, next_offsets, note_read
 from store.database import Database
 from store.record_reads import RecordReader
 from store.records import RecordLog
@@ -58,6 +58,7 @@ class Progress:
         messages: read and not yet committed.
         sizes: their bytes, each unpacked; an empty message counts too, because it moves the offset.
         size: the sum.
+        ahead: an end of the log that was looked up, and that reading is still to come to.
     """
 
     offset: int | None
@@ -65,6 +66,7 @@ class Progress:
     messages: list[Message] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     size: int = 0
+    ahead: LogEnd | None = None
 
     def keep(self, messages: Sequence[Message]) -> None:
         """Hold messages that were read."""
@@ -78,6 +80,11 @@ class Progress:
         if self.size <= room:
             return list(self.messages)
         return self.messages[: bisect_left(list(accumulate(self.sizes)), room) + 1]
+
+    def passed(self) -> LogEnd | None:
+        """The end that was ahead, where all before it is committed."""
+        was = self.ahead
+        return was if was is not None and self.offset is not None and self.offset >= was.offset else None
 
     def reach(self, offset: int) -> None:
         """Let go what lies before an offset, which is committed."""
@@ -189,11 +196,15 @@ class Sink:
         """The first offset not yet committed, of each partition of which anything was."""
         return {p: progress.offset for p, progress in self._open.items() if progress.offset is not None}
 
-    def note_idle(self, ends: Mapping[Partition, int]) -> None:
-        """Note which partitions were read to the end of the log, as looked up just before."""
-        caught_up = {p: end for p, end in ends.items() if p in self._open and self._open[p].offset == end}
-        if caught_up:
-            note_idle(self._db, self._workspace, caught_up, self._clock.now_us())
+    def note_read(self, ends: Mapping[Partition, int]) -> None:
+        """Note how far partitions are read: to the end of the log, as looked up just before, or to an end it had before."""
+        mine, now_us = {p: end for p, end in ends.items() if p in self._open}, self._clock.now_us()
+        caught_up = {p: end for p, end in mine.items() if self._open[p].offset == end}
+        through = {p: was for p in mine if (was := self._open[p].passed()) is not None}
+        for partition in through.keys() | {p for p in mine if self._open[p].ahead is None}:
+            self._open[partition].ahead = LogEnd(mine[partition], now_us)
+        if caught_up or through:
+            note_read(self._db, self._workspace, caught_up, through, now_us)
 
     def _flush_kind(self, kind: RecordKind, due: Mapping[Partition, Sequence[Message]]) -> Flushed:
         if not due:

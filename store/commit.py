@@ -106,7 +106,7 @@ def commit(db: Database, workspace: str, flush: Flush, now_us: int) -> None:
         _touch_windows(connection, workspace, flush, now_us)
         reached = service_levels.reached(connection, workspace, {key.model for key in flush.counts})
         service_counts.add(connection, workspace, flush.counts, reached, now_us)
-        _raise_watermarks(connection, workspace, flush.watermarks)  # what came late is told by where they stood
+        _raise_watermarks(connection, workspace, flush.watermarks, now_us)  # what came late is told by where they stood
         _add_searches(connection, workspace, flush.searches)
         if flush.events:
             upsert(connection, events, [_event_row(workspace, event, now_us) for event in flush.events])
@@ -114,13 +114,27 @@ def commit(db: Database, workspace: str, flush: Flush, now_us: int) -> None:
             business.add(connection, workspace, flush.figures)
 
 
-def note_idle(db: Database, workspace: str, caught_up: Mapping[Partition, int], now_us: int) -> None:
-    """Note which partitions had nothing left to read: their committed offset is the end of the log, looked up just before.
+@dataclass(frozen=True, slots=True)
+class LogEnd:
+    """Where the log of a partition ended at a moment."""
+
+    offset: int
+    seen_us: int
+
+
+def note_read(
+    db: Database, workspace: str, caught_up: Mapping[Partition, int], through: Mapping[Partition, LogEnd], now_us: int
+) -> None:
+    """Note how far partitions are read: to the end of the log, looked up just before, or to where it ended a while ago.
 
     Args:
-        caught_up: each such partition with the end that was seen; it counts only where that is the committed offset.
+        caught_up: each of the first kind with the end that was seen; it counts only where that is the committed offset.
+        through: of the others those whose committed offset has come that far.
     """
     with db.write() as connection:
+        for partition, was in sorted(through.items()):
+            there = sa.and_(*_offset_key(workspace, partition), offsets.c.next_offset >= was.offset)
+            connection.execute(sa.update(offsets).where(there).values(through_us=was.seen_us))
         for partition, end in sorted(caught_up.items()):
             here = sa.and_(*_offset_key(workspace, partition), offsets.c.next_offset == end)
             since = sa.func.coalesce(offsets.c.idle_since_us, now_us)
@@ -210,7 +224,9 @@ def _stored(
     }
 
 
-def _raise_watermarks(connection: sa.Connection, workspace: str, reached: Mapping[tuple[Partition, str], int]) -> None:
+def _raise_watermarks(
+    connection: sa.Connection, workspace: str, reached: Mapping[tuple[Partition, str], int], now_us: int
+) -> None:
     at = watermarks.c
     places = [
         {
@@ -219,18 +235,21 @@ def _raise_watermarks(connection: sa.Connection, workspace: str, reached: Mappin
             "topic": partition.topic,
             "partition": partition.number,
             "max_ts_us": ts_us,
+            "seen_us": now_us,
         }
         for (partition, model), ts_us in sorted(reached.items())
     ]
     if not places or upsert(connection, watermarks, places) == len(places):
         return
     key = [at[name] == sa.bindparam(f"at_{name}") for name in ("workspace", "model", "topic", "partition")]
-    higher = sa.update(watermarks).where(*key, at.max_ts_us < sa.bindparam("reached_us"))
+    reached_us = sa.bindparam("reached_us", type_=sa.BigInteger)
+    highest = sa.case((at.max_ts_us < reached_us, reached_us), else_=at.max_ts_us)
     rows = [
-        {f"at_{n}": v for n, v in place.items() if n != "max_ts_us"} | {"reached_us": place["max_ts_us"]}
+        {f"at_{n}": v for n, v in place.items() if n not in ("max_ts_us", "seen_us")}
+        | {"reached_us": place["max_ts_us"]}
         for place in places
     ]
-    connection.execute(higher.values(max_ts_us=sa.bindparam("reached_us")), rows)
+    connection.execute(sa.update(watermarks).where(*key).values(max_ts_us=highest, seen_us=now_us), rows)
 
 
 def _touch_windows(connection: sa.Connection, workspace: str, flush: Flush, now_us: int) -> None:

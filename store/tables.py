@@ -97,6 +97,7 @@ offsets = sa.Table(
     "offsets", metadata, _key("workspace"), _key("topic"), _key_us("partition"),
     _integer("next_offset"),  # the first offset not yet committed
     _us("idle_since_us"),  # since when next_offset equals the end of the log, by the wall clock
+    _us("through_us"),  # all that lay in the log at this moment, by the wall clock, is committed
     _integer("updated_us"),
 )  # fmt: skip
 
@@ -121,6 +122,7 @@ gpu_readings = sa.Table(
 
 watermarks = sa.Table(
     "watermarks", metadata, _key("workspace"), _key("model"), _key("topic"), _key_us("partition"), _integer("max_ts_us"),
+    _us("seen_us"),  # when its last records there were committed, by the wall clock
 )  # fmt: skip
 
 profiles = sa.Table(

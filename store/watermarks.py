@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,8 +24,8 @@ class Reach:
 
     Attributes:
         max_ts_us: the largest ts seen there.
-        idle_since_us: since when it was read to its end; None while something is left to read.
-        checked_us: when that was last looked up.
+        idle_since_us: since when nothing of the model came there; None while it may lie there unread.
+        checked_us: the moment up to which that is known: all that lay there then is read.
     """
 
     max_ts_us: int
@@ -43,11 +44,11 @@ class End:
 def watermark(reaches: Sequence[Reach], end: End | None, now_us: int) -> int | None:
     """How far a model's event time has come; None while it has none.
 
-    The smallest of its partitions' largest ts; a partition that was read to its end a minute ago or more does not hold it back.
-    Where all are, event time moves with the clock if it is within a week and a day of it, so that silence is seen, and years that
-    are replayed do not end today; and after an end-of-stream event, once all was
-    read, every window may close. All of this holds up to the last look at the log, and no further: while nobody looks, nobody
-    knows what lies there.
+    The smallest of its partitions' largest ts. A partition in which nothing of it came for a minute or more does not hold it back,
+    whatever else comes there, once all is read that lay there then: lag is not silence. Where that is so of all, event time moves
+    with the clock if it is within a week and a day of it, so that silence is seen, and years that are replayed do not end today;
+    and after an end-of-stream event, once all was read, every window may close. All of this holds up to the last look at the log,
+    and no further: while nobody looks, nobody knows what lies there.
 
     Args:
         end: the last end-of-stream event of the model; None where there is none. What came with a later ts has taken it back.
@@ -98,16 +99,24 @@ def of_models(db: Database, workspace: str, now_us: int) -> dict[str, int]:
         ),
     )
     query = sa.select(
-        watermarks.c.model, watermarks.c.topic, watermarks.c.max_ts_us, offsets.c.idle_since_us, offsets.c.updated_us
-    ).select_from(joined)
+        watermarks.c.model, watermarks.c.topic, watermarks.c.max_ts_us, watermarks.c.seen_us,
+        offsets.c.idle_since_us, offsets.c.updated_us, offsets.c.through_us,
+    ).select_from(joined)  # fmt: skip
     with db.read() as connection:
         for row in connection.execute(query.where(watermarks.c.workspace == workspace)):
             if kind_of(row.topic) is RecordKind.PREDICTIONS:
-                reach = Reach(row.max_ts_us, row.idle_since_us, row.updated_us or 0)
-                reaches.setdefault(row.model, []).append(reach)
+                reaches.setdefault(row.model, []).append(_reach(row))
         ended = _ended(connection, workspace)
     found = {model: watermark(of, ended.get(model, ended.get("")), now_us) for model, of in reaches.items()}
     return {model: mark for model, mark in found.items() if mark is not None}
+
+
+def _reach(row: Any) -> Reach:
+    """What a row says: of a partition that others keep busy, too, all that lay there at a moment is read some time."""
+    idle_us = 0 if row.idle_since_us is None else row.updated_us
+    checked_us = max(idle_us, row.through_us or 0)
+    since_us = row.idle_since_us if row.seen_us is None else row.seen_us
+    return Reach(row.max_ts_us, since_us if since_us is not None and since_us <= checked_us else None, checked_us)
 
 
 def _ended(connection: sa.Connection, workspace: str) -> dict[str, End]:

@@ -45,13 +45,13 @@ class Traffic:
         self.send(PREDICTIONS, records)
         self.send(EVENTS, events)
         for _ in range(2):  # a minute apart, so that the partition is known to be idle
-            self.sink.note_idle(self.offsets)
+            self.sink.note_read(self.offsets)
             self._clock.advance(2 * MINUTE_US)
 
     def end(self) -> None:
         """Nothing more comes: every window may close."""
         self.send(EVENTS, [{"kind": "end-of-stream", "ts": to_rfc3339(self._clock.now_us()), "title": "done"}])
-        self.sink.note_idle(self.offsets)
+        self.sink.note_read(self.offsets)
 
 
 def a_day(day: int, *, shift: float = 0.0, rows: int = ROWS, seed: int = 0) -> list[Record]:

@@ -100,7 +100,7 @@ def _end(sink: Sink, clock: ManualClock, offset: int) -> None:
     body = END % to_rfc3339(clock.now_us()).encode()
     sink.take({EVENTS: [Message(EVENTS, 0, body, "application/json", {}, clock.now_us())]})
     sink.flush()
-    sink.note_idle({PREDICTIONS: offset, EVENTS: 1})
+    sink.note_read({PREDICTIONS: offset, EVENTS: 1})
 
 
 def _evaluator(db: Database, folder: Path, clock: ManualClock) -> Evaluator:

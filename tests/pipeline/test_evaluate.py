@@ -139,7 +139,7 @@ def test_late_records_open_a_window_again_and_it_is_measured_again(traffic, work
     assert workspace.measured(metric="rows", size="1d")[0].value == ROWS - 100
     assert worker.step().measured == 0
     traffic.send(PREDICTIONS, rows[-100:])
-    traffic.sink.note_idle(traffic.offsets)
+    traffic.sink.note_read(traffic.offsets)
     traffic.end()
     assert worker.step().measured == 2  # the day and its month
     assert workspace.measured(metric="rows", size="1d")[0].value == ROWS
@@ -151,12 +151,12 @@ def test_traffic_that_nobody_could_read_is_not_missing_traffic(traffic, workspac
     traffic.send(
         PREDICTIONS, [{**row, "ts": to_rfc3339(workspace.clock.now_us() - i)} for i, row in enumerate(a_day(0))]
     )
-    traffic.sink.note_idle(traffic.offsets)
+    traffic.sink.note_read(traffic.offsets)
     workspace.clock.advance(2 * MINUTE_US)
-    traffic.sink.note_idle(traffic.offsets)
+    traffic.sink.note_read(traffic.offsets)
     workspace.clock.advance(6 * HOUR_US)  # the collector is away: the day has ended, but who knows what came
     assert workspace.evaluator().step().measured == 0
-    traffic.sink.note_idle(traffic.offsets)  # it is back, and finds that nothing came
+    traffic.sink.note_read(traffic.offsets)  # it is back, and finds that nothing came
     assert workspace.evaluator().step().measured == 1
 
 

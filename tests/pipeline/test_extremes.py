@@ -21,7 +21,7 @@ def _send(workspace, messages, predictions, labels=()) -> None:
     if labels:
         sink.take({LABELS: messages(labels, partition=LABELS)})
     sink.flush()
-    sink.note_idle({PREDICTIONS: len(predictions)})
+    sink.note_read({PREDICTIONS: len(predictions)})
 
 
 def test_the_largest_values_and_weights_give_finite_measurements(workspace, messages, prediction) -> None:

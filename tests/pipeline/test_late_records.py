@@ -223,12 +223,12 @@ def test_a_model_that_falls_silent_is_called_in_time_while_a_trickle_comes_late(
         world.traffic.pass_day(day, a_day(day, rows=ROWS) + ([at(day - 9, f"late-{day}")] if day > 30 else []))
         world.look()
         place.clock.advance(HOUR_US)  # the lateness
-        world.traffic.sink.note_idle(world.traffic.offsets)
+        world.traffic.sink.note_read(world.traffic.offsets)
         world.look()
     assert world.fired == 0
     world.traffic.pass_day(DAYS, [at(20, "late"), at(DAYS - 1, "later")])
     place.clock.advance(HOUR_US)
-    world.traffic.sink.note_idle(world.traffic.offsets)
+    world.traffic.sink.note_read(world.traffic.offsets)
     world.look()
     assert place.decided(metric="traffic", size="1d")[-1].status == "degraded"
     assert world.measured(DAYS) == 0
