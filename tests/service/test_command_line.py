@@ -203,7 +203,7 @@ def test_the_doctor_says_what_is_there_and_what_is_not(run: Run) -> None:
     assert {f["what"]: f["ok"] for f in json.loads(sick.stdout)["findings"]} == {
         "database": False, "record log": True, "log": True,
     }  # fmt: skip
-    assert json.loads(run("migrate", "--json").stdout) == {"revision": "0018"}
+    assert json.loads(run("migrate", "--json").stdout) == {"revision": "0021"}
     assert run("doctor").returncode == 0
 
 
