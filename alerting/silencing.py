@@ -24,8 +24,7 @@ def withhold(tx: Transaction, workspace: str, changes: Sequence[Change], now_us:
 
 
 def _marked(alert: Alert, active: Sequence[silences.Silence]) -> Alert:
-    withheld = bool(silences.covering(active, alert))
-    return replace(alert, withheld=withheld, details=replace(alert.details, told_us=None))
+    return replace(alert, withheld=bool(silences.covering(active, alert)))
 
 
 def released(tx: Transaction, workspace: str, now_us: int, model: str | None = None) -> list[Alert]:

@@ -49,7 +49,7 @@ class Teller:
         """Tell of what fired in a silence and still does, less what fires under one that was told of."""
         told = [a for a in ledger.alerts_of_incident(tx, self._workspace, incident) if not a.withheld]
         mute = {alert.alert for alert in released}
-        new = [a for head, held in groups(told) if head.alert in mute for a in (head, *held) if a.is_live]
+        new = [a for head, held in groups(told) if head.alert in mute for a in (head, *held)]
         for notifier in self._hearing("firing", incident):
             mine = [alert for alert in told if alert.is_live and notifier in self._notifiers_of(alert)]
             news = [alert for alert in new if alert in mine]

@@ -230,6 +230,37 @@ def test_a_segment_that_is_silenced_under_what_was_told_needs_no_message_of_its_
     assert [a.withheld for a in lab.alerts()] == [False, False]
 
 
+def test_who_is_to_be_told_from_now_on_hears_of_no_old_incident_by_a_silence(lab, make_recorder):
+    added = make_recorder()
+    step(lab, lab.alerting(), "d", 0)
+    silence(lab, {"segment": "origin=JFK"})
+    alerting = lab.alerting(console=lab.notifier, added=added)
+    step(lab, alerting, "d", 0, segment="origin=JFK")
+    lab.later(HOUR_S)
+    alerting.step()
+
+    assert [a.withheld for a in lab.alerts()] == [False, False]
+    assert added.sent == []
+
+
+def test_whoever_was_told_hears_the_end_also_where_it_began_anew_in_a_silence(lab):
+    """The process that saw it end died before it said so."""
+    alerting = lab.alerting()
+    step(lab, alerting, "d", 0)
+    lab.later()
+    lab.decide("oo", first=1)
+    alerting._follow_decisions()
+    silence(lab)
+    lab.later()
+    step(lab, alerting, "d", 2)
+    anew = [a.withheld for a in lab.alerts()]
+    lab.later()
+    step(lab, alerting, "oo", 3)
+
+    assert anew == [True]
+    assert told(lab.notifier) == [("firing", ["dep_delay"]), ("resolved", ["dep_delay"])]
+
+
 def test_what_is_silenced_speaks_for_nothing_that_is_not(lab):
     alerting = lab.alerting()
     silence(lab, {"version": "3"})
