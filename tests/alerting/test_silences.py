@@ -61,6 +61,7 @@ def test_one_that_is_ended_early_is_over_at_once(lab):
     alerting = lab.alerting()
     made = silence(lab, hours=24 * 90)
     step(lab, alerting, "d", 0)
+    lab.later()
     silences.end(lab.db, WORKSPACE, made.silence, lab.clock.now_us())
     alerting.step()
 
@@ -77,7 +78,7 @@ def test_what_fires_and_ends_in_it_tells_nobody_ever(lab):
     alerting.step()
 
     assert lab.notifier.sent == []
-    assert [(a.state, a.details.resolution) for a in lab.alerts()] == [("resolved", "calm")]
+    assert [(a.state, a.details.resolution, a.withheld) for a in lab.alerts()] == [("resolved", "calm", True)]
     assert [incident.state for incident in incidents(lab.db, WORKSPACE)] == ["resolved"]
 
 
@@ -206,14 +207,26 @@ def test_what_was_withheld_escalates_no_sooner_than_people_had_time(lab):
     silence(lab)
     step(lab, alerting, "d", 0)
     lab.later(9 * HOUR_S)
+    untold = alerting._escalate()
     late = alerting.step().escalated
     lab.later(4 * HOUR_S - 1)
     early = alerting.step().escalated
     lab.later(1)
     due = alerting.step().escalated
 
-    assert (late, early, due) == (0, 0, 1)
+    assert (untold, late, early, due) == (0, 0, 0, 1)
     assert lab.notifier.told == [("firing", "P1"), ("escalated", "P0")]
+
+
+def test_one_that_was_ended_before_it_began_puts_no_escalation_off(lab):
+    alerting = lab.alerting()
+    step(lab, alerting, "d", 0)
+    made = silence(lab, start_hours=2)
+    lab.later(HOUR_S)
+    silences.end(lab.db, WORKSPACE, made.silence, lab.clock.now_us())
+    lab.later(3 * HOUR_S)
+
+    assert alerting.step().escalated == 1
 
 
 def test_a_segment_that_is_silenced_under_what_was_told_needs_no_message_of_its_own(lab):
