@@ -2,7 +2,6 @@
 
 import threading
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -147,33 +146,33 @@ def test_a_message_that_waits_to_be_tried_again_is_not_taken_back(lab):
     assert told(lab.notifier) == [("firing", ["dep_delay"])]
 
 
-@pytest.mark.parametrize(
-    ("matchers", "silenced"),
-    [
-        ({"model": "flight-delay"}, {"temp", "wind", "error_rate"}),
-        ({"rule": "drift"}, {"temp", "wind", "fraud"}),
-        ({"tier": "P0"}, {"error_rate"}),
-        ({"metric": "psi"}, {"temp", "wind", "fraud"}),
-        ({"column": "temp"}, {"temp"}),
-        ({"column": ""}, {"error_rate"}),
-        ({"version": "4"}, {"wind"}),
-        ({"segment": "origin=JFK"}, {"fraud"}),
-        ({"model": "flight-delay", "rule": "drift", "column": "fraud"}, set()),
-        ({}, {"temp", "wind", "fraud", "error_rate"}),
-    ],
+COVERED = (
+    ({"model": "flight-delay"}, {"temp", "wind", ""}),
+    ({"rule": "drift"}, {"temp", "wind", "fee"}),
+    ({"tier": "P0"}, {""}),
+    ({"metric": "psi"}, {"temp", "wind", "fee"}),
+    ({"column": "temp"}, {"temp"}),
+    ({"column": ""}, {""}),
+    ({"version": "4"}, {"wind"}),
+    ({"segment": "origin=JFK"}, {"fee"}),
+    ({"model": "flight-delay", "rule": "drift", "column": "fee"}, set()),
+    ({"model": "flight-*"}, set()),
+    ({}, {"temp", "wind", "fee", ""}),
 )
-def test_a_silence_covers_what_has_all_that_it_names_exactly(lab, matchers, silenced):
-    until_us = lab.clock.now_us() + HOUR_US
-    new = NewSilence(matchers, until_us, "an upgrade", "ada", all_alerts=not matchers)
-    silences.create(lab.db, WORKSPACE, new, lab.clock.now_us())
+
+
+def test_a_silence_covers_what_has_all_that_it_names_exactly(lab):
     lab.decide("d", column="temp")
     lab.decide("d", column="wind", version="4")
-    lab.decide("d", column="fraud", model="fraud", segment="origin=JFK")
+    lab.decide("d", column="fee", model="fraud", segment="origin=JFK")
     lab.decide("g", column="", metric="error_rate")
     lab.alerting().step()
-
-    heard = {column for _, columns in told(lab.notifier) for column in columns}
-    assert heard == {"temp", "wind", "fraud", "error_rate"} - silenced
+    until_us = lab.clock.now_us() + HOUR_US
+    for matchers, covered in COVERED:
+        new = NewSilence(matchers, until_us, "an upgrade", "ada", all_alerts=not matchers)
+        made = silences.create(lab.db, WORKSPACE, new, lab.clock.now_us())
+        stored = silences.one(lab.db, WORKSPACE, made.silence)
+        assert {alert.column for alert in lab.alerts() if stored.covers(alert)} == covered, matchers
 
 
 def test_another_workspace_is_silenced_by_itself(lab):
@@ -445,7 +444,7 @@ def expected(alerts, ends, silenced, span):
     return sorted(found)
 
 
-@settings(max_examples=12)
+@settings(max_examples=10)
 @given(
     stories=st.fixed_dictionaries(dict.fromkeys(COLUMNS, STORY)),
     silenced=st.sampled_from([{"temp"}, {"wind"}, {"temp", "wind"}]),
@@ -465,7 +464,7 @@ def test_the_messages_are_those_without_it_less_what_it_swallowed_and_the_others
             new = NewSilence({"column": column}, span[1], "an upgrade", "ada", span[0])
             silences.create(lab.db, WORKSPACE, new, begin_us)
         alerting, messages = lab.alerting({"rules": [{"name": "drift", "metrics": ["psi"]}]}), []
-        for day in range(14):
+        for day in range(13):
             for column, story in stories.items():
                 lab.decide(story[day : day + 1], first=day, column=column)
             alerting.step()
