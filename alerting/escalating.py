@@ -1,4 +1,7 @@
-"""Escalation, by the wall clock: a P1 alert that nobody acknowledged in time goes to P0, or to another notifier."""
+"""Escalation, by the wall clock: a P1 alert that nobody acknowledged in time goes to P0, or to another notifier.
+
+The time to acknowledge begins when people are told, and anew when a silence is over: in one nobody is asked to do anything.
+"""
 
 from dataclasses import replace
 
@@ -6,6 +9,7 @@ from alerting.rules import P0, Rule
 from alerting.settings import AlertingSettings
 from alerting.telling import Teller
 from store import alert_ledger as ledger
+from store import silences
 from store.alert_rows import Alert, Incident
 from store.database import Transaction
 
@@ -14,7 +18,12 @@ def due(tx: Transaction, workspace: str, rule: Rule, now_us: int) -> list[Alert]
     """A rule's alerts that nobody took on in time."""
     if rule.escalate_after is None:
         return []
-    return ledger.unacknowledged(tx, workspace, rule.name, now_us - rule.escalate_after)
+    since_us = now_us - rule.escalate_after
+    late = [
+        a for a in ledger.unacknowledged(tx, workspace, rule.name, since_us) if (a.details.told_us or 0) <= since_us
+    ]
+    quiet = silences.lasting(tx, workspace, since_us, now_us) if late else []
+    return [alert for alert in late if not silences.covering(quiet, alert)]
 
 
 def escalate(tx: Transaction, workspace: str, settings: AlertingSettings, teller: Teller, now_us: int) -> int:

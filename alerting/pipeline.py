@@ -1,7 +1,8 @@
 """Alerting, one pass at a time.
 
-    decisions -> match -> fold and revise -> hold -> lapse -> gather -> tell, request retraining     one transaction a model
-              -> escalate -> acknowledge -> settle                                        one transaction each
+    decisions -> match -> fold and revise -> hold -> lapse -> withhold -> gather -> tell, request retraining
+                                                                                          one transaction a model
+              -> release -> escalate -> acknowledge -> settle                             one transaction each
               -> deliver notifications, deliver retraining requests                       the outboxes
 
 Every stage may run twice on the same input: decisions are read again for a while, keys are derived from what they name, and an
@@ -25,6 +26,7 @@ from alerting.notifiers.contract import Notifier
 from alerting.retraining import RetrainingWebhook, request_retraining
 from alerting.revising import Change, Context, revise
 from alerting.settings import AlertingSettings
+from alerting.silencing import release, released, withhold
 from alerting.telling import Teller
 from kernel.clock import Clock
 from kernel.column_spec import SCORE
@@ -101,6 +103,7 @@ class Alerting:
             UnavailableError: the database does not answer.
         """
         report = self._follow_decisions()
+        self._release()
         report = replace(report, escalated=self._escalate())
         self._acknowledge()
         self._settle()
@@ -143,6 +146,7 @@ class Alerting:
             changes = self._holder(tx, model, changes).place(changes, known)
             changed = {change.before.alert for change in changes if change.before}
             changes += lapsed(self._rules, matched, [a for a in known if a.alert not in changed], now_us)
+            changes = withhold(tx, self._workspace, changes, now_us)
             _save(tx, self._workspace, changes)
             gathered = gather(tx, self._workspace, [c.fired for c in changes if c.fired], now_us)
             for one in gathered:
@@ -186,6 +190,15 @@ class Alerting:
         alerts = ledger.of_fingerprint(tx, self._workspace, series.fingerprint, from_us)
         context = Context(self._workspace, series, rule.tier, now_us, several_versions)
         return revise(context, rule.policy, alerts, seen, first.window_start_us)
+
+    def _release(self) -> None:
+        """Tell of what a silence withheld, once it is over."""
+        with self._db.read() as tx:
+            models = sorted({alert.model for alert in released(tx, self._workspace, self._clock.now_us())})
+        for model in models:
+            with self._db.write() as tx:
+                ledger.lock(tx, self._workspace, model)
+                release(tx, self._workspace, model, self._teller, self._clock.now_us())
 
     def _escalate(self) -> int:
         now_us = self._clock.now_us()

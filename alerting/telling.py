@@ -31,16 +31,30 @@ class Teller:
     def fires(self, tx: Transaction, gathered: Gathered, now_us: int) -> None:
         """Tell every notifier which of its alerts fire; the alerts that join before it is sent come into the same message.
 
-        One that joins later is told of where the message spoke of its column, and not of anything as bad.
+        One that joins later is told of where the message spoke of its column, and not of anything as bad. What is silenced is told
+        to nobody, and speaks for nothing else.
         """
+        if all(alert.withheld for alert in gathered.fired):
+            return
         incident = gathered.incident
         known = ledger.alerts_of_incident(tx, self._workspace, incident)
         # One pass over the past may see an alert fire and resolve.
-        alerts = [alert for alert in known if alert.is_live or alert in gathered.fired]
+        alerts = [alert for alert in known if (alert.is_live or alert in gathered.fired) and not alert.withheld]
         for notifier in self._hearing("firing", incident):
             mine = [alert for alert in alerts if notifier in self._notifiers_of(alert)]
             if mine and not self._enqueue(tx, incident, "firing", notifier, mine, now_us):
                 self._follow(tx, incident, "firing", notifier, _unheard(mine, known, gathered), now_us)
+
+    def still_fires(self, tx: Transaction, incident: Incident, released: Sequence[Alert], now_us: int) -> None:
+        """Tell of what fired in a silence and still does, less what fires under one that was told of."""
+        told = [a for a in ledger.alerts_of_incident(tx, self._workspace, incident) if not a.withheld]
+        mute = {alert.alert for alert in released}
+        new = [a for head, held in groups(told) if head.alert in mute for a in (head, *held)]
+        for notifier in self._hearing("firing", incident):
+            mine = [alert for alert in told if alert.is_live and notifier in self._notifiers_of(alert)]
+            news = [alert for alert in new if alert in mine]
+            if news and not self._enqueue(tx, incident, "firing", notifier, mine, now_us):
+                self._follow(tx, incident, "firing", notifier, news, now_us)
 
     def escalates(
         self, tx: Transaction, incident: Incident, alerts: Sequence[Alert], notifiers: Iterable[str], now_us: int
@@ -54,7 +68,7 @@ class Teller:
     def acknowledges(self, tx: Transaction, taken: Sequence[tuple[Incident, int]], now_us: int) -> None:
         """Tell whoever was told of these incidents that somebody took on all that fires, and when last; each time once."""
         for incident, taken_us, notifier in self.unaware(tx, taken):
-            alerts = [a for a in ledger.alerts_of_incident(tx, self._workspace, incident) if a.is_live]
+            alerts = _heard([a for a in ledger.alerts_of_incident(tx, self._workspace, incident) if a.is_live])
             self._enqueue(tx, incident, "acknowledged", notifier, alerts, now_us, str(taken_us))
 
     def unaware(self, tx: Transaction, taken: Sequence[tuple[Incident, int]]) -> list[tuple[Incident, int, str]]:
@@ -72,7 +86,7 @@ class Teller:
 
     def resolves(self, tx: Transaction, incident: Incident, now_us: int) -> None:
         """Tell whoever was told that it fires, or that it escalated, that it is over."""
-        alerts = ledger.alerts_of_incident(tx, self._workspace, incident)
+        alerts = _heard(ledger.alerts_of_incident(tx, self._workspace, incident))
         for notifier in self._hearing("resolved", incident):
             if self._knows(tx, incident, notifier):
                 self._follow(tx, incident, "resolved", notifier, alerts, now_us)
@@ -134,6 +148,11 @@ class Teller:
 
 def _key(incident: Incident, happening: Happening, notifier: str, more: str = "") -> str:
     return notification_key(incident.incident, incident.opened_us, happening, notifier, more)
+
+
+def _heard(alerts: Sequence[Alert]) -> Sequence[Alert]:
+    """Less those of which nobody was told; all of them where that leaves none, since whoever knows the incident hears its end."""
+    return [alert for alert in alerts if not alert.withheld] or alerts
 
 
 def _unheard(alerts: Sequence[Alert], known: Sequence[Alert], gathered: Gathered) -> list[Alert]:

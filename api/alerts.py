@@ -1,5 +1,6 @@
 """Alerts and incidents: list, acknowledge, resolve."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -10,7 +11,9 @@ from api.listing import Items, Limit, Page
 from api.moments import Moment
 from api.numbers import Name, Number
 from store import alerts as stored
+from store.alert_rows import RESOLVED
 from store.alerts import Alert, Incident
+from store.silences import Silence, active_now, covering
 
 router = APIRouter(prefix="/v1", tags=["alerts"])
 
@@ -63,10 +66,12 @@ class AlertOut(BaseModel):
     under: Name = Field(
         description="The wider alert of the incident that speaks for it: that one was told, and is acknowledged for both."
     )
+    silenced_by: list[str] = Field(description="The silences that cover it now.")
+    withheld: bool = Field(description="Nobody was told that it fires: it was silenced then.")
 
     @classmethod
-    def of(cls, alert: Alert) -> "AlertOut":
-        """A stored alert."""
+    def of(cls, alert: Alert, active: Sequence[Silence]) -> "AlertOut":
+        """A stored alert, beside the silences that last now."""
         return cls.model_validate(
             {
                 **{name: getattr(alert, name) for name in cls.model_fields if hasattr(alert, name)},
@@ -77,6 +82,7 @@ class AlertOut(BaseModel):
                 "resolved_by": alert.details.resolved_by,
                 "resolution": alert.details.resolution,
                 "under": alert.details.under,
+                "silenced_by": [silence.silence for silence in covering(active, alert) if alert.state != RESOLVED],
             }
         )
 
@@ -113,25 +119,26 @@ def alerts(
 ) -> Page[AlertOut]:
     """Alerts, newest first. Walk on with `next` until it is null."""
     found, following = stored.alert_page(caller.db, caller.workspace, model, state, tier, limit, cursor)
-    return Page(items=[AlertOut.of(alert) for alert in found], next=following)
+    active = active_now(caller.db, caller.workspace, caller.now_us)
+    return Page(items=[AlertOut.of(alert, active) for alert in found], next=following)
 
 
 @router.get("/alerts/{alert}")
 def alert(alert: str, caller: Viewer) -> AlertOut:
     """One alert."""
-    return AlertOut.of(stored.alert(caller.db, caller.workspace, alert))
+    return _alert(caller, stored.alert(caller.db, caller.workspace, alert))
 
 
 @router.post("/alerts/{alert}/ack")
 def acknowledge(alert: str, person: By, caller: Admin) -> AlertOut:
     """Take an alert on, and what is under it: they no longer escalate."""
-    return AlertOut.of(stored.acknowledge(caller.db, caller.workspace, alert, person.by, caller.now_us))
+    return _alert(caller, stored.acknowledge(caller.db, caller.workspace, alert, person.by, caller.now_us))
 
 
 @router.post("/alerts/{alert}/resolve")
 def resolve(alert: str, person: By, caller: Admin) -> AlertOut:
     """Say that it is over, and what is under it; windows that are abnormal after this open a new alert."""
-    return AlertOut.of(stored.resolve(caller.db, caller.workspace, alert, person.by, caller.now_us))
+    return _alert(caller, stored.resolve(caller.db, caller.workspace, alert, person.by, caller.now_us))
 
 
 @router.get("/incidents")
@@ -151,6 +158,10 @@ def acknowledge_incident(incident: str, person: By, caller: Admin) -> IncidentOu
     """Take on all that fires in an incident."""
     taken = stored.acknowledge_incident(caller.db, caller.workspace, incident, person.by, caller.now_us)
     return _incident(caller, taken)
+
+
+def _alert(caller: Viewer, alert: Alert) -> AlertOut:
+    return AlertOut.of(alert, active_now(caller.db, caller.workspace, caller.now_us))
 
 
 def _incident(caller: Viewer, incident: Incident) -> IncidentOut:

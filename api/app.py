@@ -23,6 +23,7 @@ from api import (
     reference,
     retraining,
     shadow_runs,
+    silences,
 )
 from api.bodies import BoundedBodies
 from api.caller import Parts
@@ -46,6 +47,7 @@ _ROUTERS = (
     concept_drift.router,
     disagreements.router,
     alerts.router,
+    silences.router,
     shadow_runs.router,
     retraining.router,
     arrivals.router,

@@ -1,4 +1,4 @@
-"""The store's reads, remembered for a few seconds and shared by all sessions; and the one write that people make here."""
+"""The store's reads, remembered for a few seconds and shared by all sessions; and the writes that people make here."""
 
 from dataclasses import replace
 
@@ -24,6 +24,7 @@ from store import fleet as fleets
 from store import model_view as models
 from store import series as measured
 from store import shadow_view as shadows
+from store import silences as quiet
 from store.database import Database
 from store.migrate import require_current
 
@@ -177,6 +178,23 @@ def open_incidents(model: str | None = None) -> tuple[alert_view.OpenIncident, .
 def alerts(state: str, model: str | None = None) -> list[ledger.Alert]:
     """Alerts in a state, newest first."""
     return ledger.alert_page(database(), workspace(), model, state)[0]
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def silences() -> list[quiet.Silence]:
+    """The silences that last now, the one that ends last first."""
+    return quiet.active_now(database(), workspace(), SystemClock().now_us())
+
+
+def silence(matchers: dict[str, str], length_us: int, reason: str, by: str) -> None:
+    """Tell nobody of some alerts for so long from now, and forget what was remembered of silences.
+
+    Raises:
+        ContractError: there is no reason.
+    """
+    now_us = SystemClock().now_us()
+    quiet.create(database(), workspace(), quiet.NewSilence(matchers, now_us + length_us, reason, by), now_us)
+    silences.clear()
 
 
 def acknowledge(incident: str, by: str) -> None:

@@ -175,6 +175,17 @@ def moment(ts_us: int | None) -> str:
     return f"{when.day} {when:%b %Y %H:%M}" if ts_us % DAY_US else f"{when.day} {when:%b %Y}"
 
 
+def until(ts_us: int, now_us: int) -> str:
+    """A moment in UTC that something lasts until: the time alone where that is today's.
+
+    >>> until(1362132000000000, 1362131000000000), until(1362132000000000, 1362000000000000)
+    ('10:00 UTC', '1 Mar 2013 10:00 UTC')
+    """
+    when, now = to_datetime(ts_us), to_datetime(now_us)
+    today = when.date() == now.date()
+    return f"{when:%H:%M} UTC" if today else f"{when.day} {when:%b %Y %H:%M} UTC"
+
+
 def span(seconds: float | None) -> str:
     """A length of time, to two digits or so.
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -261,6 +262,40 @@ def retire(
     since = answer["retired"]
     text = f"{model} is retired since {since}." if since else f"{model} is in service."
     _say(answer, text, as_json)
+
+
+@app.command()
+def silence(
+    model: Annotated[str | None, typer.Option(help="Of this model.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Of this rule.")] = None,
+    tier: Annotated[str | None, typer.Option(help="Of this tier: P0, P1 or P2.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Of this metric, as the alert has it.")] = None,
+    column: Annotated[str | None, typer.Option(help="Of this column; '' for the whole model.")] = None,
+    version: Annotated[str | None, typer.Option(help="Of this version.")] = None,
+    segment: Annotated[str | None, typer.Option(help="Of this segment; '' for all rows.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Of every alert there is.")] = False,
+    length: Annotated[str, typer.Option("--for", help="How long, such as 2h; 90d at most.")] = "",
+    until: Annotated[str, typer.Option(help="Instead of --for: until this RFC 3339 time.")] = "",
+    start: Annotated[str, typer.Option("--from", help="From this RFC 3339 time on; now by default.")] = "",
+    reason: Annotated[str, typer.Option(help="Why, for those who wonder that nobody was told.")] = "",
+    by: Annotated[str, typer.Option(help="Who it is; whoever runs the command by default.")] = "",
+    end: Annotated[str, typer.Option(help="Instead of all this: end the silence of this id.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Tell nobody of some alerts for a while; what still fires when it is over is told then."""
+    if not end and bool(length) == bool(until):
+        raise typer.BadParameter("name one of --for and --until")
+    from service import silence as silencing
+
+    named = {"model": model, "rule": rule, "tier": tier, "metric": metric}
+    matchers = named | {"column": column, "version": version, "segment": segment}
+    with ExitStack() as closing:
+        if end:
+            answer = silencing.end(_wiring(closing), end)
+        else:
+            asked = silencing.Asked(matchers, every, start, length, until, reason, by or getuser())
+            answer = silencing.make(_wiring(closing), asked)
+    _say(answer, silencing.as_text(answer), as_json)
 
 
 @app.command("label-plan")

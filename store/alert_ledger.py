@@ -70,7 +70,7 @@ def drop(tx: Transaction, workspace: str, pending: Collection[str]) -> None:
 
 
 def unacknowledged(tx: Transaction, workspace: str, rule: str, fired_until_us: int) -> list[Alert]:
-    """A rule's alerts that fired by then, and that nobody took on and nothing escalated since."""
+    """A rule's alerts that fired by then, of which people heard, and that nobody took on and nothing escalated since."""
     return read_alerts(
         tx,
         t.c.workspace == workspace,
@@ -78,7 +78,14 @@ def unacknowledged(tx: Transaction, workspace: str, rule: str, fired_until_us: i
         t.c.state == FIRING,
         t.c.escalated_us.is_(None),
         t.c.fired_us <= fired_until_us,
+        ~t.c.withheld,
     )
+
+
+def withheld(tx: Transaction, workspace: str, model: str | None = None) -> list[Alert]:
+    """What fires, acknowledged or not, and nobody was told of; of one model, or of all."""
+    where = [t.c.workspace == workspace, t.c.withheld, t.c.state.in_((FIRING, ACKNOWLEDGED))]
+    return read_alerts(tx, *where, *([] if model is None else [t.c.model == model]))
 
 
 def incident_of(tx: Transaction, workspace: str, incident: str) -> Incident | None:

@@ -45,6 +45,7 @@ class AlertDetails:
         resolved_by: the person.
         acknowledged_value: the value that whoever acknowledged it was shown; None where nobody did.
         under: the wider alert of the same incident that fired when this one did, and speaks for it; "" when it speaks for itself.
+        told_us: wall clock: when people were told that it fires, where that waited for the end of a silence.
     """
 
     fired_window_us: int | None = None
@@ -54,11 +55,16 @@ class AlertDetails:
     resolved_by: str = ""
     under: str = ""
     acknowledged_value: float | None = None
+    told_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert; `*_window_us` are starts of windows in event time, every other `*_us` is wall clock."""
+    """One alert; `*_window_us` are starts of windows in event time, every other `*_us` is wall clock.
+
+    Attributes:
+        withheld: nobody was told that it fires, since it was silenced then; it stays so when it ends untold.
+    """
 
     alert: str
     fingerprint: str
@@ -86,6 +92,7 @@ class Alert:
     resolved_us: int | None = None
     escalated_us: int | None = None
     incident: str = ""
+    withheld: bool = False
 
     @property
     def distance(self) -> float:

@@ -258,9 +258,20 @@ alerts = sa.Table(
     _integer("calm_windows"),  # normal windows in a row since the last abnormal one
     _integer("opened_us"), _us("fired_us"), _us("acknowledged_us"), _text("acknowledged_by"), _us("resolved_us"),
     _us("escalated_us"), _text("incident"),
+    _flag("withheld"),  # nobody was told that it fires: it was silenced
     sa.Index(None, "workspace", "model", "state"),
     sa.Index(None, "workspace", "fingerprint", "state"),
     sa.Index(None, "workspace", "incident"),
+    sa.Index("ix_alerts_withheld", "workspace", "model",
+             sqlite_where=sa.text("withheld = 1"), postgresql_where=sa.text("withheld")),
+)  # fmt: skip
+
+silences = sa.Table(
+    "silences", metadata, _key("workspace"), _key("silence"),
+    _json("matchers"),  # what an alert has to have, by its fields; {} for every alert
+    _integer("from_us"), _integer("until_us"), _text("reason"), _text("created_by"), _integer("created_us"),
+    _integer("over_us"),  # when it is over: as asked, or the moment that somebody ended it
+    sa.Index(None, "workspace", "over_us"),
 )  # fmt: skip
 
 incidents = sa.Table(

@@ -19,6 +19,7 @@ _IMPORTED = (
     "service.put_reference",
     "service.label_plan",
     "service.shadow_run",
+    "service.silence",
     __name__,
     "pytest",
 )

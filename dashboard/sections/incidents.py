@@ -1,4 +1,4 @@
-"""What is open, incident by incident: each unfolds to what fires in it, and may be taken on."""
+"""What is open, incident by incident: each unfolds to what fires in it, and may be taken on, or silenced."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import reads
 from dashboard.palette import TIER_BADGES, status_text
+from dashboard.sections import silencing
 from dashboard.text import moment, number, plain, window
 from kernel.errors import DriftglassError
 from kernel.versions import OF_ALL_VERSIONS, version_words
@@ -26,7 +27,8 @@ def name_of_reader(opened: Sequence[OpenIncident]) -> None:
 def show(opened: Sequence[OpenIncident], *, unfold: bool) -> None:
     """Draw them in the order given; the first one unfolded, or none."""
     for at, one in enumerate(opened):
-        with st.expander(_label(one), expanded=unfold and at == 0):
+        # By its key it stays open when its label says something new.
+        with st.expander(_label(one), expanded=unfold and at == 0, key=f"incident-{one.incident.incident}"):
             _body(one)
 
 
@@ -34,8 +36,10 @@ def _label(one: OpenIncident) -> str:
     incident = one.incident
     colour = TIER_BADGES.get(incident.tier, "gray")
     status = status_text(incident.tier, ACKNOWLEDGED if one.is_taken else FIRING)
+    quiet = " :gray-badge[silenced]" if silencing.is_silenced(one) else ""
     number_of = f"{len(one.alerts)} alert" + ("s" if len(one.alerts) != 1 else "")
-    return f":{colour}-badge[{status}] **{_of_model(incident.title, incident.model)}** · since {moment(one.since_us)} · {number_of}"
+    title = _of_model(incident.title, incident.model)
+    return f":{colour}-badge[{status}]{quiet} **{title}** · since {moment(one.since_us)} · {number_of}"
 
 
 def _of_model(text: str, model: str) -> str:
@@ -48,9 +52,12 @@ def _body(one: OpenIncident) -> None:
         with st.container(gap=None):
             st.markdown(f"**{_of_model(head.summary, head.model)}**")
             st.caption(" · ".join(_facts(head, held)))
-    if not one.is_taken:
-        name = one.incident.incident
-        st.button("Acknowledge", key=f"acknowledge-{name}", on_click=_acknowledge, args=(name,))
+    name = one.incident.incident
+    with st.container(horizontal=True):
+        if not one.is_taken:
+            st.button("Acknowledge", key=f"acknowledge-{name}", on_click=_acknowledge, args=(name,))
+        if st.button("Silence …", key=f"silence-{name}"):
+            silencing.ask(one, _reader())
     if len(one.alerts) > min(len(one.groups), _LINES):
         rows = [_row(alert, under=alert is not head) for head, held in one.groups for alert in (head, *held)]
         with st.expander(f"All {len(one.alerts)} alerts"):
@@ -69,6 +76,8 @@ def _facts(alert: Alert, held: Sequence[Alert]) -> list[str]:
         facts.append(f"acknowledged by {alert.acknowledged_by or 'somebody'} at {moment(alert.acknowledged_us)}")
     if alert.state == RESOLVED:
         facts.append("over")
+    if silenced := silencing.fact(alert):
+        facts.append(silenced)
     return [plain(fact) for fact in facts]
 
 
@@ -86,7 +95,7 @@ def _row(alert: Alert, *, under: bool) -> dict[str, str]:
         ),
         "Segment": alert.segment,
         "Window": alert.size,
-        "State": status_text(alert.tier, alert.state),
+        "State": status_text(alert.tier, alert.state) + (", silenced" if silencing.fact(alert) else ""),
         "Since": window(alert.first_window_us, alert.size),
         "Last abnormal": window(alert.last_window_us, alert.size),
     }
@@ -94,6 +103,11 @@ def _row(alert: Alert, *, under: bool) -> dict[str, str]:
 
 def _acknowledge(incident: str) -> None:
     try:
-        reads.acknowledge(incident, str(st.session_state[_BY]).strip() or "dashboard")
+        reads.acknowledge(incident, _reader())
     except DriftglassError as error:
         st.toast(str(error), icon=":material/error:")
+
+
+def _reader() -> str:
+    """The name that was given; some page asks for none."""
+    return str(st.session_state.get(_BY, "")).strip() or "dashboard"

@@ -4,14 +4,14 @@
 - does the release before still run on the new schema? It does not start on it; running, it goes on as it did.
 
 Revision: 0022
-Follows: 0020
+Follows: 0021
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = '0022'
-down_revision = '0020'
+down_revision = '0021'
 branch_labels = None
 depends_on = None
 

@@ -128,6 +128,12 @@ def lab(db: Database, clock: ManualClock) -> Lab:
     return Lab(db, clock)
 
 
+@pytest.fixture(scope="session")
+def make_lab() -> Callable[[Database], Lab]:
+    """A laboratory over a database of one's own, its clock at the same moment each time."""
+    return lambda db: Lab(db, ManualClock(START_US + 400 * DAY_US))
+
+
 @pytest.fixture
 def make_decision() -> Callable[..., Decision]:
     return decision

@@ -459,6 +459,28 @@ def test_alerts_lie_under_their_model_and_incident_and_unfold(tab: Page, dashboa
     expect(cell(tab, "29 Jul 2013")).to_be_attached()  # when the one that is resolved was
 
 
+def test_an_incident_s_rule_is_silenced_and_says_until_when_by_whom_and_why(browser: Browser, dashboard: str) -> None:
+    with browser.new_page() as page:
+        page.set_default_timeout(TIMEOUT_MS)
+        expect.set_options(timeout=TIMEOUT_MS)
+        page.goto(f"{dashboard}/alerts")
+        page.get_by_text("drift on temp").click()
+        page.get_by_role("button", name="Silence …").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("button", name="Silence", exact=True).click()
+        expect(dialog.get_by_text("reason: say why")).to_be_visible()
+        dialog.get_by_text("Rule drift-P2 of flight-delay").click()
+        dialog.get_by_text("1 day").click()
+        dialog.get_by_label("Reason").fill("database upgrade")
+        dialog.get_by_label("As", exact=True).fill("grace")
+        dialog.get_by_role("button", name="Silence", exact=True).click()
+        expect(dialog).to_have_count(0)
+        said = page.get_by_text(re.compile(r"silenced until .* UTC by grace: database upgrade"))
+        expect(said).to_be_visible()
+        expect(page.locator("summary", has_text="silenced")).to_contain_text(["drift on temp"])
+        expect(page.locator(FAILURE)).to_have_count(0)
+
+
 def test_an_alert_is_acknowledged(browser: Browser, dashboard: str) -> None:
     with browser.new_page() as page:
         page.set_default_timeout(TIMEOUT_MS)

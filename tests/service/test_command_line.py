@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -217,6 +218,33 @@ def test_a_model_is_retired_and_taken_back(run: Run, folder: Path) -> None:
     assert run("retire", "tpyo", "--undo").stdout == "tpyo is in service.\n"
     assert json.loads(run("retire", "tpyo", "--undo", "--json").stdout) == {"model": "tpyo", "retired": None}
     assert "'nobody'" in one_sentence(run("retire", "nobody"))
+
+
+def test_alerts_are_silenced_and_told_of_again(run: Run) -> None:
+    run("migrate")
+    made = run("silence", "--model", "m", "--column", "", "--for", "2h", "--reason", "an upgrade", "--by", "ada")
+    found = re.fullmatch(
+        r"Nobody is told of model 'm', column '' until \S+Z\. To end it: driftglass silence --end (\w+)\n", made.stdout
+    )
+    assert found is not None, made
+    ended = json.loads(run("silence", "--end", found[1], "--json").stdout)
+    assert (ended["silence"], ended["state"], ended["reason"], ended["by"]) == (
+        found[1],
+        "expired",
+        "an upgrade",
+        "ada",
+    )
+    assert "is over" in run("silence", "--end", found[1]).stdout
+    later = ("silence", "--all", "--from", "2999-01-01T00:00:00Z", "--reason", "x")
+    pending = json.loads(run(*later, "--for", "1d", "--json").stdout)
+    assert (pending["state"], pending["matchers"], pending["until"]) == ("pending", {}, "2999-01-02T00:00:00Z")
+    assert pending["by"]
+    assert "for: '1y' is no duration" in one_sentence(run(*later, "--for", "1y"))
+    assert "until: must be within 90 days" in one_sentence(run(*later, "--until", "2999-12-01T00:00:00Z"))
+    assert "matchers: name at least one of" in one_sentence(run("silence", "--for", "1h", "--reason", "x"))
+    assert "reason: " in one_sentence(run("silence", "--all", "--for", "1h"))
+    assert "--for and --until" in run(*later).stderr
+    assert "there is no silence 0f3c" in one_sentence(run("silence", "--end", "0f3c"))
 
 
 def test_models_are_declared_as_code(run: Run, folder: Path) -> None:
