@@ -197,6 +197,12 @@ def silence(matchers: dict[str, str], length_us: int, reason: str, by: str) -> N
     silences.clear()
 
 
+def end_silence(silence: str) -> None:
+    """End a silence now, and forget what was remembered of silences."""
+    quiet.end(database(), workspace(), silence, SystemClock().now_us())
+    silences.clear()
+
+
 def acknowledge(incident: str, by: str) -> None:
     """Take on what fires in an incident, and forget what was remembered of alerts.
 

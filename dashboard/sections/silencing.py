@@ -1,4 +1,4 @@
-"""Silences beside alerts: which one covers an alert, and the form that makes one for an incident's model or rule."""
+"""Silences beside alerts: which one covers an alert, the form that makes one for a model or rule, and those that last."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from kernel.clock import HOUR_US, SystemClock
 from kernel.errors import DriftglassError
 from store.alert_rows import RESOLVED, Alert
 from store.alert_view import OpenIncident
-from store.silences import covering
+from store.silences import MATCHED, covering
 
 _LENGTHS: Mapping[str, int] = {"1 h": HOUR_US, "4 h": 4 * HOUR_US, "1 day": 24 * HOUR_US}
 
@@ -47,6 +47,25 @@ def ask(one: OpenIncident, reader: str) -> None:
                 st.error(plain(str(error)), icon=":material/error:")
             else:
                 st.rerun()
+
+
+def lasting() -> None:
+    """The silences that last now, each with a button that ends it: what still fires in it is told then."""
+    found, now_us = reads.silences(), SystemClock().now_us()
+    if not found:
+        return
+    st.subheader("Silences", anchor=False)
+    for one in found:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            said = f"until {until(one.over_us, now_us)} by {one.created_by}: {one.reason}"
+            st.markdown(f"**{_matched(one.matchers)}** · {plain(said)}", width="content")
+            st.button("End", key=f"end-{one.silence}", on_click=reads.end_silence, args=(one.silence,))
+
+
+def _matched(matchers: Mapping[str, str]) -> str:
+    """What a silence covers, as people read it."""
+    named = ", ".join(f"{name} {matchers[name]}" for name in MATCHED if name in matchers)
+    return plain(named) if named else "Every alert"
 
 
 def _choices(one: OpenIncident) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from dashboard import reads
-from dashboard.sections import incidents
+from dashboard.sections import incidents, silencing
 from dashboard.sections.alerts import table
 from dashboard.text import count, plain
 from dashboard.views import model as model_page
@@ -40,6 +40,7 @@ def show() -> None:
         incidents.show(found, unfold=False)
     if len(opened) > _DRAWN:
         st.caption(f"{count(len(opened) - _DRAWN)} more incidents are on the pages of their models.")
+    silencing.lasting()
     table("Pending", reads.alerts(PENDING), models=True)
     table("Resolved", reads.alerts(RESOLVED), models=True)
 

@@ -459,7 +459,9 @@ def test_alerts_lie_under_their_model_and_incident_and_unfold(tab: Page, dashboa
     expect(cell(tab, "29 Jul 2013")).to_be_attached()  # when the one that is resolved was
 
 
-def test_an_incident_s_rule_is_silenced_and_says_until_when_by_whom_and_why(browser: Browser, dashboard: str) -> None:
+def test_an_incident_s_rule_is_silenced_and_says_until_when_by_whom_and_why_until_somebody_ends_it(
+    browser: Browser, dashboard: str
+) -> None:
     with browser.new_page() as page:
         page.set_default_timeout(TIMEOUT_MS)
         expect.set_options(timeout=TIMEOUT_MS)
@@ -478,6 +480,10 @@ def test_an_incident_s_rule_is_silenced_and_says_until_when_by_whom_and_why(brow
         said = page.get_by_text(re.compile(r"silenced until .* UTC by grace: database upgrade"))
         expect(said).to_be_visible()
         expect(page.locator("summary", has_text="silenced")).to_contain_text(["drift on temp"])
+        expect(page.get_by_text("model flight-delay, rule drift-P2 · until")).to_be_visible()
+        page.get_by_role("button", name="End", exact=True).click()
+        expect(page.get_by_role("heading", name="Silences")).to_have_count(0)
+        expect(page.locator("summary", has_text="silenced")).to_have_count(0)
         expect(page.locator(FAILURE)).to_have_count(0)
 
 
