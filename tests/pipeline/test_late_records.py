@@ -247,3 +247,12 @@ def test_service_levels_of_a_late_hour_wait_and_are_then_measured_with_all_that_
     assert world.levels() == before != in_order.levels()
     world.look(1)
     assert world.levels() == in_order.levels()
+
+
+def test_a_clock_that_was_ahead_once_holds_no_window_longer_than_ten_pauses(world) -> None:
+    world.send([at(1, "first"), live()])
+    world.place.clock.advance(DAY_US)
+    world.traffic.send(PREDICTIONS, [at(1, "late")])
+    world.place.clock.advance(-DAY_US)
+    world.look(10 * PAUSE_S)
+    assert world.measured(1) == 2
