@@ -53,6 +53,7 @@ OF_DATA = (ArithmeticError, LookupError, TypeError, ValueError, ContractError)
 """What the data of one model may bring about, which must not keep the others waiting."""
 _log = logging.getLogger(__name__)
 _ROUNDS = 200  # leases of one model in one step
+_LONGEST_STEP_S = 20.0  # then it is looked anew what is due, so that a backlog of one model holds up no other
 _NO_SUCH_ROW = "the reference has no row of this segment"
 
 
@@ -125,7 +126,10 @@ class Evaluator:
             self._fill(model, marks[model.name], came.get(model.name))
         due = self._due(there, marks)
         turn = [model for model in there if model.name in due and self._count(model, marks[model.name])]
+        begun_s = self._clock.monotonic_s()
         for _ in range(_ROUNDS):  # a lease each, so that no model which is always due keeps the others waiting
+            if self._clock.monotonic_s() - begun_s > _LONGEST_STEP_S:
+                break
             turn, models = [], turn
             for model in models:
                 held = self._claim(model, marks[model.name])

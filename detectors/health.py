@@ -13,6 +13,7 @@ from kernel.measurement import Measurement, Status
 from kernel.profile import ColumnProfile, WindowProfile
 
 _PERCENTILES = (("p50", 0.50), ("p90", 0.90), ("p99", 0.99))
+_ROWS_OF_P99 = 100  # of fewer rows the 99th percentile is the largest, which follows another law
 _SCALES = (("latency", "latency_ms"), ("queue", "queue_ms"))
 
 
@@ -22,8 +23,8 @@ def measure_health(
     """rows, throughput (rows a second), error_rate, and where they were sent cost_per_1000, latency_p50/p90/p99 and
     queue_p50/p90/p99 (ms).
 
-    The error rate is held against the reference's, and latency_p99 against what is usual (detectors/unusual.py); the rest is
-    told, and judged by the rules that people write.
+    The error rate is held against the reference's, latency_p99 of 100 rows or more against what is usual
+    (detectors/unusual.py); the rest is told, and judged by the rules that people write.
 
     Args:
         latency: whether latency_p99 is to be judged.
@@ -40,7 +41,8 @@ def measure_health(
         yield _cost(window.columns["cost"])
     for scale, stored in _SCALES:
         if stored in window.columns:
-            judged = alpha if latency and scale == "latency" else None
+            enough = window.columns[stored].cells.size >= _ROWS_OF_P99
+            judged = alpha if latency and enough and scale == "latency" else None
             yield from _percentiles(scale, window.columns[stored], judged)
 
 

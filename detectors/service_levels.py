@@ -57,14 +57,14 @@ class ServiceLevels:
             for name in promised
             if name in again or self._done.get(name, 0) + SERVICE_SPAN_US <= min(marks[name], now_us)
         ]
-        known = service_counts.span(self._db, self._workspace, due) if due else {}
+        known = service_counts.known(self._db, self._workspace, due) if due else set()
         return sum(
-            self._model(models[name], known[name], marks[name], again=name in again, filling=name in filling)
+            self._model(models[name], marks[name], again=name in again, filling=name in filling)
             for name in due
             if name in known
         )
 
-    def _model(self, model: Model, known: tuple[int, int], mark_us: int, *, again: bool, filling: bool) -> int:
+    def _model(self, model: Model, mark_us: int, *, again: bool, filling: bool) -> int:
         """Measure one model.
 
         Args:
@@ -74,12 +74,15 @@ class ServiceLevels:
         now_us = self._clock.now_us()
         reached_us = min(mark_us, now_us) // SERVICE_SPAN_US * SERVICE_SPAN_US
         ended = mark_us > now_us  # or the clock is behind
-        end_us = min(reached_us, known[1] + SERVICE_SPAN_US) if ended else reached_us
         with self._db.write() as tx:
             hold(tx, self._workspace, model.name)
             done_us = service_levels.come_to(tx, self._workspace, model.name)
             if done_us is None and filling:
                 return 0
+            known = service_counts.span(
+                tx, self._workspace, model.name
+            )  # after come_to: what is older comes late from here on
+            end_us = min(reached_us, known[1] + SERVICE_SPAN_US) if ended else reached_us
             since_us = known[0] if done_us is None else done_us
             late = service_counts.late(tx, self._workspace, model.name).get(model.name) if again else None
             if late is not None:

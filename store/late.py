@@ -31,23 +31,25 @@ class Rest:
     Attributes:
         since_us: a model has rested where no records came late after that.
         held_us: what waits for the rest since then, or for longer, waits no more.
+        now_us: what came after that, by a clock that is ahead, is waited for by nothing.
     """
 
     since_us: int
     held_us: int
+    now_us: int
 
     @classmethod
     def of(cls, now_us: int, pause_us: int) -> "Rest":
         """The rest of a pause without late records, as of now.
 
         >>> Rest.of(1000, 60)
-        Rest(since_us=940, held_us=400)
+        Rest(since_us=940, held_us=400, now_us=1000)
         """
-        return cls(now_us - pause_us, now_us - _HELD_PAUSES * pause_us)
+        return cls(now_us - pause_us, now_us - _HELD_PAUSES * pause_us, now_us)
 
     def is_over(self, came: Came | None) -> bool:
         """Whether a model has rested; where no records came late it has."""
-        return came is None or came.last_us <= self.since_us
+        return came is None or not self.since_us < came.last_us <= self.now_us
 
     def holds(self, came: Came | None) -> bool:
         """Whether what waits for a model's rest still does."""
@@ -78,7 +80,7 @@ def waits(workspace: str, model: str, rest: Rest) -> sa.ColumnElement[bool]:
     """Whether a window of a model waits for its rest, within a statement about windows."""
     at, other = windows.c, windows.alias("other").c
     unrested = sa.exists().where(
-        other.workspace == workspace, other.model == model, other.late_us > rest.since_us
+        other.workspace == workspace, other.model == model, other.late_us > rest.since_us, other.late_us <= rest.now_us
     )  # fmt: skip
     return sa.and_(sa.func.coalesce(at.late_since_us, rest.held_us) > rest.held_us, unrested)
 

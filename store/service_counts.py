@@ -108,15 +108,18 @@ def between(tx: Transaction, workspace: str, model: str, start_us: int, end_us: 
     return found
 
 
-def span(db: Database, workspace: str, models: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """The starts of the first and the last five minutes that are known of each model."""
-    query = (
-        sa.select(t.c.model, sa.func.min(t.c.start_us), sa.func.max(t.c.start_us))
-        .where(t.c.workspace == workspace, t.c.model.in_(models))
-        .group_by(t.c.model)
-    )
+def known(db: Database, workspace: str, models: Sequence[str]) -> set[str]:
+    """Those of some models of which any five minutes are known."""
+    query = sa.select(t.c.model).where(t.c.workspace == workspace, t.c.model.in_(models)).distinct()
     with db.read() as connection:
-        return {model: (first, last) for model, first, last in connection.execute(query)}
+        return set(connection.scalars(query))
+
+
+def span(tx: Transaction, workspace: str, model: str) -> tuple[int, int]:
+    """The starts of the first and the last five minutes that are known of a model that has any."""
+    query = sa.select(sa.func.min(t.c.start_us), sa.func.max(t.c.start_us))
+    first_us, last_us = tx.execute(query.where(t.c.workspace == workspace, t.c.model == model)).one()
+    return int(first_us), int(last_us)
 
 
 def expire(tx: Transaction, workspace: str, model: str, before_us: int) -> None:

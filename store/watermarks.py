@@ -12,6 +12,7 @@ from store.tables import events, offsets, watermarks
 from stream.codecs.topics import RecordKind, kind_of
 
 IDLE_AFTER_US = MINUTE_US
+GIVEN_UP_US = DAY_US
 SILENCE_US = 7 * DAY_US  # for which a model that sends nothing is looked at
 _MODELS_A_QUERY = 5_000
 END_OF_STREAM = "end-of-stream"
@@ -26,11 +27,13 @@ class Reach:
         max_ts_us: the largest ts seen there.
         idle_since_us: since when nothing of the model came there; None while it may lie there unread.
         checked_us: the moment up to which that is known: all that lay there then is read.
+        read_us: when anything of the partition was last read, or found to be read to its end.
     """
 
     max_ts_us: int
     idle_since_us: int | None
     checked_us: int
+    read_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,40 +47,48 @@ class End:
 def watermark(reaches: Sequence[Reach], end: End | None, now_us: int) -> int | None:
     """How far a model's event time has come; None while it has none.
 
-    The smallest of its partitions' largest ts. A partition in which nothing of it came for a minute or more does not hold it back,
-    whatever else comes there, once all is read that lay there then: lag is not silence. Where that is so of all, event time moves
-    with the clock if it is within a week and a day of it, so that silence is seen, and years that are replayed do not end today;
-    and after an end-of-stream event, once all was read, every window may close. All of this holds up to the last look at the log,
-    and no further: while nobody looks, nobody knows what lies there.
+    The smallest of its partitions' largest ts. A partition in which nothing of it came for a minute or more, whatever else comes
+    there, holds it back at the moment up to which all is read that lay there, and no further back: lag is not silence, and while
+    nobody looks, nobody knows what lies there. Where that is so of all, event time moves with the clock if it is within a week and
+    a day of it, so that silence is seen, and years that are replayed do not end today; and after an end-of-stream event, once all
+    was read, every window may close. A partition that nobody has read for a day longer than others is given up, and left out.
 
     Args:
         end: the last end-of-stream event of the model; None where there is none. What came with a later ts has taken it back.
 
     >>> watermark([Reach(10, None, 0), Reach(7, None, 0)], None, 0)
     7
+    >>> watermark([Reach(10, None, 0, read_us=2 * DAY_US), Reach(7, None, 0)], None, 0)
+    10
     """
     if not reaches:
         return None
+    given_up_us = max(r.read_us for r in reaches) - GIVEN_UP_US
+    reaches = [r for r in reaches if r.read_us >= given_up_us]
     furthest = max(r.max_ts_us for r in reaches)
     ended = end is not None and furthest <= end.ts_us
     if end and ended and all(r.idle_since_us is not None and r.checked_us >= end.received_us for r in reaches):
         return ENDED_US
     busy = [r for r in reaches if r.idle_since_us is None or r.checked_us - r.idle_since_us < IDLE_AFTER_US]
     if busy:
-        return min(r.max_ts_us for r in busy)
+        return min(r.max_ts_us if r in busy else max(r.max_ts_us, r.checked_us) for r in reaches)
     looked_us = min(now_us, *(r.checked_us for r in reaches))
-    return max(furthest, looked_us) if abs(looked_us - furthest) <= SILENCE_US + DAY_US else furthest
+    return looked_us if abs(looked_us - furthest) <= SILENCE_US + DAY_US else furthest
 
 
 def stored(workspace: str, model: sa.ColumnElement[str]) -> sa.ScalarSelect[int]:
     """How far a model's event time has come, within a statement: by the records alone, without the clock or the end of a stream.
 
-    Null where it has no partition. Those that a flush has moved are busy, so in its transaction this is where event time stood
-    before it, until it raises the watermarks.
+    Null where it has no partition. In the transaction of a flush this is where event time stood before it, until it raises the
+    watermarks.
     """
     at, of = watermarks.c, offsets.c
     partition = sa.and_(of.workspace == at.workspace, of.topic == at.topic, of.partition == at.partition)
-    busy = sa.or_(of.idle_since_us.is_(None), of.updated_us - of.idle_since_us < IDLE_AFTER_US)
+    idle_us = sa.case((of.idle_since_us.is_(None), 0), else_=of.updated_us)
+    through_us = sa.func.coalesce(of.through_us, 0)
+    checked_us = sa.case((idle_us > through_us, idle_us), else_=through_us)
+    since_us = sa.func.coalesce(at.seen_us, of.idle_since_us)
+    busy = sa.or_(since_us.is_(None), checked_us - since_us < IDLE_AFTER_US)
     return (
         sa.select(sa.func.coalesce(sa.func.min(sa.case((busy, at.max_ts_us))), sa.func.max(at.max_ts_us)))
         .select_from(sa.outerjoin(watermarks, offsets, partition))
@@ -116,7 +127,8 @@ def _reach(row: Any) -> Reach:
     idle_us = 0 if row.idle_since_us is None else row.updated_us
     checked_us = max(idle_us, row.through_us or 0)
     since_us = row.idle_since_us if row.seen_us is None else row.seen_us
-    return Reach(row.max_ts_us, since_us if since_us is not None and since_us <= checked_us else None, checked_us)
+    quiet = since_us is not None and since_us <= checked_us
+    return Reach(row.max_ts_us, since_us if quiet else None, checked_us, row.updated_us or 0)
 
 
 def _ended(connection: sa.Connection, workspace: str) -> dict[str, End]:

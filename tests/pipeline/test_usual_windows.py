@@ -115,6 +115,14 @@ def test_a_latency_far_above_what_is_usual_is_called_and_what_is_fast_is_not(wor
     assert slow.usual < slow.usual_upper < slow.value
 
 
+def test_the_largest_latency_of_few_rows_is_told_and_not_judged(workspace, traffic) -> None:
+    replayed(workspace, traffic, 3, d1=a_day(1, rows=80))
+    traffic.end()
+    workspace.evaluator().step()
+    assert [m.alpha is None for m in workspace.measured(metric="latency_p99", size="1d")] == [False, True, False]
+    assert None not in [m.value for m in workspace.measured(metric="latency_p99", size="1d")]
+
+
 def test_a_holiday_is_not_judged_and_is_no_part_of_the_past(workspace, traffic) -> None:
     day = START_US + 40 * DAY_US
     holiday = {

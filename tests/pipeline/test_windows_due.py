@@ -1,10 +1,12 @@
 """Of a fleet only those models are looked at that something came for, and none of those is forgotten."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
+from kernel.clock import DAY_US, SECOND_US, ManualClock
 from store import label_delays, models, watermarks, windows
 from store.models import Model
 from store.tables import windows as window_rows
@@ -118,3 +120,27 @@ def test_a_fleet_that_stands_still_is_looked_at_in_as_many_statements_as_one_mod
     fleet = [f"fleet-{number}" for number in range(30)]
     traffic.send(PREDICTIONS, [row for name in fleet for day in (0, 1) for row in of(name, a_day(day, rows=20))])
     assert at_rest() == alone
+
+
+def test_a_step_ends_in_the_midst_of_a_backlog_so_that_others_are_looked_at(workspace, messages, tmp_path) -> None:
+    class Slow(ManualClock):
+        """Eight seconds pass between any two looks at it."""
+
+        def monotonic_s(self) -> float:
+            self.advance(8 * SECOND_US)
+            return super().monotonic_s()
+
+    slow = replace(workspace, folder=tmp_path / "slow", clock=Slow(START_US + 400 * DAY_US))
+    traffic = Traffic(slow.sink(), slow.clock, messages)
+    models.declare(slow.db, "default", Model("backlog"), 0)
+    traffic.send(PREDICTIONS, [row for day in range(70) for row in of("backlog", a_day(day, rows=3))])
+    worker = slow.evaluator(windows_a_lease=2)
+    first = worker.step().measured
+    assert 0 < first < 68
+    traffic.send(PREDICTIONS, [row for day in (0, 1) for row in of("live", a_day(day))])
+    worker.step()
+    assert {row.window_start_us for row in slow.measured(model="live", metric="traffic")} >= {START_US}
+    while worker.step().measured:
+        pass
+    assert len(slow.measured(model="backlog", metric="traffic", size="1d")) == 69
+    slow.db.close()
