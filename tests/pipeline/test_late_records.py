@@ -132,7 +132,7 @@ def parts(records: Sequence[dict], rows: int) -> list[Sequence[dict]]:
     return [records[first : first + rows] for first in range(0, len(records), rows)]
 
 
-@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("together", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_history_behind_one_live_record_is_no_outage(world, in_order, together) -> None:
     """The live record is a flush of its own, or the first of a flush that begins the history."""
     first, *others = parts(history(), 130)  # three days and a quarter
@@ -149,7 +149,15 @@ def test_a_history_behind_one_live_record_is_no_outage(world, in_order, together
     assert late.came(world.place.db, "default") == {}
 
 
-@pytest.mark.parametrize(("seed", "rests"), [(0, False), (1, False), (2, True), (3, True)])
+@pytest.mark.parametrize(
+    ("seed", "rests"),
+    [
+        (0, False),
+        (3, True),
+        pytest.param(1, False, marks=pytest.mark.long),
+        pytest.param(2, True, marks=pytest.mark.long),
+    ],
+)
 def test_any_order_of_chunks_then_rest_says_what_their_order_says(world, in_order, seed, rests) -> None:
     """Where it rests in between, what has come is judged; what was judged keeps the looks it has had, and is measured again."""
     rng = np.random.default_rng(seed)

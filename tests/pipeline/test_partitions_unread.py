@@ -93,6 +93,7 @@ def fleet(workspace, messages, tmp_path) -> Iterator[Fleet]:
     made.place.db.close()
 
 
+@pytest.mark.long  # the other is its shorter form
 def test_a_model_is_not_silent_where_one_of_two_collectors_is_away_for_a_while(fleet) -> None:
     fleet.pass_minutes(130, away=["second"])
     fleet.look()
