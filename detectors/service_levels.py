@@ -79,9 +79,8 @@ class ServiceLevels:
             done_us = service_levels.come_to(tx, self._workspace, model.name)
             if done_us is None and filling:
                 return 0
-            known = service_counts.span(
-                tx, self._workspace, model.name
-            )  # after come_to: what is older comes late from here on
+            # Read after come_to: rows that come before it from here on are noted as late.
+            known = service_counts.span(tx, self._workspace, model.name)
             end_us = min(reached_us, known[1] + SERVICE_SPAN_US) if ended else reached_us
             since_us = known[0] if done_us is None else done_us
             late = service_counts.late(tx, self._workspace, model.name).get(model.name) if again else None

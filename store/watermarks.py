@@ -82,16 +82,11 @@ def stored(workspace: str, model: sa.ColumnElement[str]) -> sa.ScalarSelect[int]
     Null where it has no partition. In the transaction of a flush this is where event time stood before it, until it raises the
     watermarks.
     """
-    at, of = watermarks.c, offsets.c
-    partition = sa.and_(of.workspace == at.workspace, of.topic == at.topic, of.partition == at.partition)
-    idle_us = sa.case((of.idle_since_us.is_(None), 0), else_=of.updated_us)
-    through_us = sa.func.coalesce(of.through_us, 0)
-    checked_us = sa.case((idle_us > through_us, idle_us), else_=through_us)
-    since_us = sa.func.coalesce(at.seen_us, of.idle_since_us)
+    at, (since_us, checked_us) = watermarks.c, _quiet()
     busy = sa.or_(since_us.is_(None), checked_us - since_us < IDLE_AFTER_US)
     return (
         sa.select(sa.func.coalesce(sa.func.min(sa.case((busy, at.max_ts_us))), sa.func.max(at.max_ts_us)))
-        .select_from(sa.outerjoin(watermarks, offsets, partition))
+        .select_from(_joined())
         .where(at.workspace == workspace, at.model == model, at.topic.endswith(RecordKind.PREDICTIONS.value))
         .scalar_subquery()
     )
@@ -100,21 +95,17 @@ def stored(workspace: str, model: sa.ColumnElement[str]) -> sa.ScalarSelect[int]
 def of_models(db: Database, workspace: str, now_us: int) -> dict[str, int]:
     """The watermark of each model that has one."""
     reaches: dict[str, list[Reach]] = {}
-    joined = sa.outerjoin(
-        watermarks,
-        offsets,
-        sa.and_(
-            offsets.c.workspace == watermarks.c.workspace,
-            offsets.c.topic == watermarks.c.topic,
-            offsets.c.partition == watermarks.c.partition,
-        ),
-    )
+    at, (since_us, checked_us) = watermarks.c, _quiet()
     query = sa.select(
-        watermarks.c.model, watermarks.c.topic, watermarks.c.max_ts_us, watermarks.c.seen_us,
-        offsets.c.idle_since_us, offsets.c.updated_us, offsets.c.through_us,
-    ).select_from(joined)  # fmt: skip
+        at.model,
+        at.topic,
+        at.max_ts_us,
+        since_us.label("since_us"),
+        checked_us.label("checked_us"),
+        offsets.c.updated_us,
+    ).select_from(_joined())
     with db.read() as connection:
-        for row in connection.execute(query.where(watermarks.c.workspace == workspace)):
+        for row in connection.execute(query.where(at.workspace == workspace)):
             if kind_of(row.topic) is RecordKind.PREDICTIONS:
                 reaches.setdefault(row.model, []).append(_reach(row))
         ended = _ended(connection, workspace)
@@ -122,13 +113,28 @@ def of_models(db: Database, workspace: str, now_us: int) -> dict[str, int]:
     return {model: mark for model, mark in found.items() if mark is not None}
 
 
+def _joined() -> sa.FromClause:
+    """What is known of each model in each partition, beside how far the partition is read."""
+    at, of = watermarks.c, offsets.c
+    partition = sa.and_(of.workspace == at.workspace, of.topic == at.topic, of.partition == at.partition)
+    return sa.outerjoin(watermarks, offsets, partition)
+
+
+def _quiet() -> tuple[sa.ColumnElement[int], sa.ColumnElement[int]]:
+    """Since when nothing of a model came in a partition, null where it may lie there unread, and up to when that is known.
+
+    Of a partition that others keep busy, too, all that lay there at a moment is read some time.
+    """
+    at, of = watermarks.c, offsets.c
+    idle_us = sa.case((of.idle_since_us.is_(None), 0), else_=of.updated_us)
+    through_us = sa.func.coalesce(of.through_us, 0)
+    checked_us = sa.case((idle_us > through_us, idle_us), else_=through_us)
+    since_us = sa.func.coalesce(at.seen_us, of.idle_since_us)
+    return sa.case((since_us <= checked_us, since_us)), checked_us
+
+
 def _reach(row: Any) -> Reach:
-    """What a row says: of a partition that others keep busy, too, all that lay there at a moment is read some time."""
-    idle_us = 0 if row.idle_since_us is None else row.updated_us
-    checked_us = max(idle_us, row.through_us or 0)
-    since_us = row.idle_since_us if row.seen_us is None else row.seen_us
-    quiet = since_us is not None and since_us <= checked_us
-    return Reach(row.max_ts_us, since_us if quiet else None, checked_us, row.updated_us or 0)
+    return Reach(row.max_ts_us, row.since_us, row.checked_us, row.updated_us or 0)
 
 
 def _ended(connection: sa.Connection, workspace: str) -> dict[str, End]:
